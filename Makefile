@@ -1,0 +1,166 @@
+# `make` alone lists the targets. Everything they need is installed below .venv and .tools, once.
+
+PYTHON ?= python3
+GO ?= go
+NPM ?= npm
+ARGS ?=
+DATA ?=
+
+# Generators of the Go code, as old as allows Go 1.23; clients/go needs libraries at least as new.
+PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6
+PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
+
+VENV := .venv
+BIN := $(VENV)/bin
+BUF := .tools/proto-venv/bin/buf
+PIP_INSTALL := -m pip install --quiet
+
+CREATED := $(VENV)/.created
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+PROTO_PYTHON := .tools/proto-venv/.installed
+PROTO_GO := .tools/bin/.installed-$(notdir $(PROTOC_GEN_GO))-$(notdir $(PROTOC_GEN_GO_GRPC))
+PROTO_NODE := .tools/protogen/.installed
+PROTO_TOOLS := $(PROTO_PYTHON) $(PROTO_GO) $(PROTO_NODE)
+NODE_MODULES := clients/typescript/node_modules/.package-lock.json
+
+TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) tools/check_versions.py tools/api_reference.py
+LAST_TAG = $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONNOUSERSITE := 1
+export BUF_CACHE_DIR := $(CURDIR)/.tools/buf-cache
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Environments
+
+$(CREATED):
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(RUNTIME): pyproject.toml clients/python/pyproject.toml $(CREATED)
+	$(BIN)/python $(PIP_INSTALL) --editable clients/python --editable .
+	@touch $@
+
+$(DEV): pyproject.toml clients/python/pyproject.toml $(CREATED)
+	$(BIN)/python $(PIP_INSTALL) --editable clients/python --editable '.[dev]'
+	@touch $(RUNTIME) $@
+
+$(PROTO_PYTHON): tools/protogen/requirements.txt
+	$(PYTHON) -m venv --clear .tools/proto-venv
+	.tools/proto-venv/bin/python $(PIP_INSTALL) --requirement $<
+	@touch $@
+
+$(PROTO_GO):
+	GOBIN=$(CURDIR)/.tools/bin $(GO) install $(PROTOC_GEN_GO)
+	GOBIN=$(CURDIR)/.tools/bin $(GO) install $(PROTOC_GEN_GO_GRPC)
+	@touch $@
+
+$(PROTO_NODE): tools/protogen/package.json tools/protogen/package-lock.json tools/protogen/.npmrc
+	@mkdir -p $(@D)
+	cp $^ $(@D)/
+	cd $(@D) && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(NODE_MODULES): clients/typescript/package.json clients/typescript/package-lock.json
+	cd clients/typescript && $(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: setup
+setup: $(DEV) ## Install the server, the Python client and the tools of development into .venv
+
+# Running
+
+.PHONY: serve
+serve: $(RUNTIME) ## Start the server; ARGS='--port 50051' passes options on
+	$(BIN)/quipu serve $(ARGS)
+
+# Testing
+
+.PHONY: test
+test: test-python test-go test-node ## Run every test
+
+.PHONY: test-python
+test-python: $(DEV) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(DEV) ## Run the unit and contract tests: under a minute
+	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
+
+.PHONY: test-go
+.PHONY: test-node
+ifneq ($(wildcard clients/go/go.mod),)
+test-go: $(RUNTIME) ## Vet and test the Go client
+	cd clients/go && $(GO) vet ./... && $(GO) test ./...
+else
+test-go:
+	@echo 'clients/go does not exist yet'
+endif
+
+ifneq ($(wildcard clients/typescript/package.json),)
+test-node: $(RUNTIME) $(NODE_MODULES) ## Build and test the TypeScript client
+	cd clients/typescript && $(NPM) run build && $(NPM) test
+else
+test-node:
+	@echo 'clients/typescript does not exist yet'
+endif
+
+# Checking
+
+.PHONY: check
+check: $(DEV) proto-check ## Check style, types, layers, versions and generated code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_versions.py
+
+.PHONY: format
+format: $(DEV) $(PROTO_PYTHON) ## Format Python, Go and the protos
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BUF) format --write
+	$(if $(wildcard clients/go/go.mod),cd clients/go && $(GO) fmt ./...)
+
+# Protos
+
+.PHONY: proto
+proto: $(PROTO_TOOLS) ## Generate the code of all clients from proto/
+	tools/generate
+
+.PHONY: proto-check
+proto-check: $(PROTO_TOOLS) ## Lint the protos, compare with the last release and with the generated code
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+	$(if $(LAST_TAG),$(BUF) breaking --against '.git#tag=$(LAST_TAG)')
+	tools/generate --check
+
+# Measuring and documenting
+
+.PHONY: bench
+bench: $(DEV) ## Measure speed on this machine; ARGS passes options on
+	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-quality
+bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder
+	$(if $(DATA),,$(error bench-quality needs DATA=folder))
+	$(BIN)/python -m bench.quality --data $(DATA) $(ARGS)
+
+.PHONY: docs
+docs: $(PROTO_PYTHON) ## Write the API reference, docs/api.md, from the comments in proto/
+	$(BUF) build --as-file-descriptor-set --output .tools/api.binpb
+	.tools/proto-venv/bin/python tools/api_reference.py .tools/api.binpb > docs/api.md
+
+.PHONY: clean
+clean: ## Remove everything that was installed or built
+	rm -rf $(VENV) .tools build dist server/*.egg-info clients/python/*.egg-info clients/python/build
+	rm -rf .ruff_cache clients/typescript/node_modules clients/typescript/dist
+	find server clients/python tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

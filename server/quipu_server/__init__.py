@@ -1,0 +1,3 @@
+"""The Quipu memory service."""
+
+__version__ = "0.1.0"

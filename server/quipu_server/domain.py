@@ -1,0 +1,330 @@
+"""What the core speaks: plain dataclasses and arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Self, TypeAlias
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar: TypeAlias = str | float | bool | datetime
+MetadataValue: TypeAlias = Scalar | tuple[Scalar, ...]
+Metadata: TypeAlias = Mapping[str, MetadataValue]
+Vectors: TypeAlias = NDArray[np.float32]
+"""Rows of unit length, shape (n, dimension)."""
+Vector: TypeAlias = NDArray[np.float32]
+"""Unit length, shape (dimension,)."""
+Revisions: TypeAlias = NDArray[np.int64]
+
+
+class Kind(IntEnum):
+    """Sorts of memory; numbers are those of the API and of the database."""
+
+    EPISODIC = 1
+    SEMANTIC = 2
+    PROCEDURAL = 3
+    PROFILE = 4
+    WORKING = 5
+    TOOL_RESULT = 6
+
+
+class Role(IntEnum):
+    """Who spoke; numbers are those of the API and of the database."""
+
+    NONE = 0
+    USER = 1
+    ASSISTANT = 2
+    SYSTEM = 3
+    TOOL = 4
+
+
+class Change(IntEnum):
+    """What a revision did to a memory; numbers are those of the API and of the database."""
+
+    CREATED = 1
+    UPDATED = 2
+    DELETED = 3
+    UNDELETED = 4
+
+
+class Purpose(StrEnum):
+    """What a vector is for."""
+
+    QUERY = "query"
+    PASSAGE = "passage"
+
+
+class Mode(StrEnum):
+    """How a search looks for memories."""
+
+    HYBRID = "hybrid"
+    DENSE = "dense"
+    LEXICAL = "lexical"
+
+
+class Path(StrEnum):
+    """What answered a search."""
+
+    HOT = "hot"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class RankingWeights:
+    """Weights of the terms of a score; None means: take the next wider place's. See `ranking.proto`."""
+
+    dense: float | None = None
+    lexical: float | None = None
+    importance: float | None = None
+    recency: float | None = None
+    recency_half_life_s: float | None = None
+
+    def over(self, wider: Self) -> Self:
+        """Return these weights with gaps filled from `wider`."""
+        given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        return replace(wider, **given)
+
+
+DEFAULT_WEIGHTS = RankingWeights(
+    dense=0.5, lexical=0.5, importance=0.05, recency=0.05, recency_half_life_s=30 * 86_400.0
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A space as stored. `id` is internal and never reused; `name` is the caller's id, unique within the tenant."""
+
+    id: UUID
+    tenant: str
+    name: str
+    model: str
+    fingerprint: str
+    language: str = "en"
+    display_name: str = ""
+    ranking: RankingWeights = RankingWeights()
+    version: int = 1
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+
+    @property
+    def resource_name(self) -> str:
+        return f"spaces/{self.name}"
+
+    @property
+    def etag(self) -> str:
+        return f"{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceStatus:
+    """A space with what its memories add up to."""
+
+    space: Space
+    revision: int
+    memory_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFields:
+    """What a caller says of a memory."""
+
+    content: str
+    kind: Kind = Kind.EPISODIC
+    role: Role = Role.NONE
+    speaker: str = ""
+    session: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: Metadata = field(default_factory=dict)
+    importance: float = 0.5
+    event_time: datetime | None = None
+    expire_time: datetime | None = None
+
+    @property
+    def header(self) -> str:
+        """What is put before the content when it is indexed: `[8 May 2023, 13:56] Ann: `; empty without time and speaker."""
+        when = ""
+        if (t := self.event_time) is not None:
+            when = f"[{t.day} {t:%B %Y, %H:%M}] "
+        return f"{when}{self.speaker}: " if self.speaker else when
+
+    def indexed_like(self, other: "MemoryFields") -> bool:
+        """Tell whether both give the same indexed text, so that vectors and terms of one serve the other."""
+        return self.header == other.header and self.content == other.content
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One version of a memory as stored. `passage_id` names its indexed text, which versions share."""
+
+    memory_id: str
+    fields: MemoryFields
+    revision: int
+    passage_id: UUID
+    create_time: datetime
+    update_time: datetime
+    change: Change = Change.CREATED
+
+    @property
+    def etag(self) -> str:
+        return f"{self.revision:x}"
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.change is Change.DELETED
+
+    def is_expired(self, now: datetime) -> bool:
+        return self.fields.expire_time is not None and self.fields.expire_time <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The indexed text of a memory: written once, never changed.
+
+    terms, frequencies: distinct analysed words of header and content, and how often each occurs.
+    length: number of words with repetitions, the document length of BM25.
+    vectors: float32, shape (chunks, dimension), rows of unit length.
+    spans: int32, shape (chunks, 2): start and end of each chunk in code points of the content.
+    """
+
+    id: UUID
+    content: str
+    terms: tuple[str, ...]
+    frequencies: tuple[int, ...]
+    length: int
+    vectors: Vectors
+    spans: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """What makes a mutation idempotent: the caller's UUID and a digest of the request."""
+
+    id: UUID
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One change of one memory, to be appended to the log of its space.
+
+    expected: revision of the version that the writer saw; 0 when there must be none that is not deleted.
+    passage: the new indexed text; None when the version shares `passage_id` of the one before.
+    """
+
+    memory_id: str
+    change: Change
+    fields: MemoryFields
+    passage_id: UUID
+    expected: int
+    passage: Passage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """An embedding model. `max_tokens` counts special tokens; see `EmbeddingModel` in the API."""
+
+    name: str
+    dimension: int
+    max_tokens: int
+    pooling: str
+    query_prefix: str
+    passage_prefix: str
+    fingerprint: str
+    is_default: bool = False
+
+    @property
+    def resource_name(self) -> str:
+        return f"models/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class TextToEmbed:
+    """A text; `header` is put before it, and before each chunk of it when it is longer than the model's window."""
+
+    text: str
+    header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedText:
+    """Vectors of the chunks of a text: float32 (chunks, dimension) of unit length; spans int32 (chunks, 2) of its text.
+
+    token_count: tokens of header and text, without special tokens.
+    """
+
+    vectors: Vectors
+    spans: NDArray[np.int32]
+    token_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The revision of the last write to a space, and the database time at which it was read."""
+
+    revision: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """What an index holds of one revision of a memory; `change` DELETED ends the memory and carries nothing else."""
+
+    revision: int
+    memory_id: str
+    change: Change
+    kind: Kind
+    role: Role
+    speaker: str
+    session: str
+    tags: tuple[str, ...]
+    importance: float
+    event_time: datetime | None
+    expire_time: datetime | None
+    create_time: datetime
+    update_time: datetime
+    terms: Sequence[str]
+    frequencies: Sequence[int]
+    length: int
+    codes: NDArray[np.float16]
+    """float16, shape (chunks, dimension): exactly what the database holds."""
+    spans: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """What BM25 needs to know of a space: live memories, sum of their lengths, and how many contain each term."""
+
+    document_count: int
+    total_length: int
+    document_frequencies: NDArray[np.int64]
+
+    def __add__(self, other: "TermStatistics") -> "TermStatistics":
+        return TermStatistics(
+            self.document_count + other.document_count,
+            self.total_length + other.total_length,
+            self.document_frequencies + other.document_frequencies,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of some candidates, one place each, in the order they were asked for.
+
+    cosines: float64, rounded to float32 precision; NaN without a query vector.
+    bm25: float64; 0 where no term matches.
+    recency_times: float64, seconds since 1970: event time, else creation.
+    spans: int32 (n, 2), the best chunk; (-1, -1) without a query vector or when there is one chunk only.
+    matched: bool (n, terms): which terms of the query each contains.
+    """
+
+    revisions: Revisions
+    memory_ids: Sequence[str]
+    cosines: NDArray[np.float64]
+    bm25: NDArray[np.float64]
+    importances: NDArray[np.float64]
+    recency_times: NDArray[np.float64]
+    spans: NDArray[np.int32]
+    matched: NDArray[np.bool_]

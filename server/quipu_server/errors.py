@@ -1,0 +1,133 @@
+"""The errors of the core. The transport maps each class to a status; a reason names the case within its class."""
+
+from collections.abc import Mapping
+
+
+class QuipuError(Exception):
+    """An error a caller can act on.
+
+    reason: name of a value of `ErrorReason` without its prefix.
+    metadata: facts for programs; keys and values are strings.
+    """
+
+    reason = "INTERNAL"
+
+    def __init__(self, message: str, *, reason: str | None = None, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason or type(self).reason
+        self.metadata = dict(metadata or {})
+
+
+class InvalidArgument(QuipuError):
+    """A field has a value that is not allowed. `field` is its path as the client wrote it."""
+
+    reason = "INVALID_FIELD"
+
+    def __init__(
+        self, field: str, message: str, *, reason: str | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{field}: {message}", reason=reason, metadata={"field": field, **(metadata or {})})
+        self.field = field
+        self.description = message
+
+
+class InvalidFilter(InvalidArgument):
+    """A filter cannot be read. `position` counts characters of the text from 0; None for a tree."""
+
+    reason = "INVALID_FILTER"
+
+    def __init__(self, field: str, message: str, *, position: int | None = None) -> None:
+        metadata = {} if position is None else {"position": str(position)}
+        super().__init__(field, message, metadata=metadata)
+
+
+class NotFound(QuipuError):
+    """A named resource does not exist. `reason` says of which type: memory, space, model."""
+
+    def __init__(self, resource_type: str, name: str) -> None:
+        reason = f"{resource_type.upper()}_NOT_FOUND"
+        super().__init__(f"there is no {resource_type} {name!r}", reason=reason, metadata={"name": name})
+        self.resource_type = resource_type
+        self.name = name
+
+
+class AlreadyExists(QuipuError):
+    """A resource exists already: a memory, a space, or a request id used for another request."""
+
+    def __init__(self, resource_type: str, name: str) -> None:
+        reason = f"{resource_type.upper()}_EXISTS"
+        super().__init__(f"the {resource_type} {name!r} exists already", reason=reason, metadata={"name": name})
+        self.resource_type = resource_type
+        self.name = name
+
+
+class RequestIdReused(QuipuError):
+    """The request id was used for another request."""
+
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, request_id: str) -> None:
+        message = f"the request id {request_id} was used for another request; send a new one"
+        super().__init__(message, metadata={"request_id": request_id})
+        self.request_id = request_id
+
+
+class Conflict(QuipuError):
+    """Somebody else wrote first. Nothing was changed."""
+
+    reason = "WRITE_CONFLICT"
+
+
+class EtagMismatch(Conflict):
+    """The caller holds an old version."""
+
+    reason = "ETAG_MISMATCH"
+
+    def __init__(self, name: str, current: str) -> None:
+        message = f"{name} has changed: its etag is now {current}; read it again"
+        super().__init__(message, metadata={"name": name, "etag": current})
+
+
+class FailedPrecondition(QuipuError):
+    """The state of a resource does not allow the request. `subject` is the name of the resource."""
+
+    def __init__(self, subject: str, message: str, *, reason: str, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, reason=reason, metadata={"name": subject, **(metadata or {})})
+        self.subject = subject
+
+
+class OutOfRange(QuipuError):
+    """A revision is beyond the head of its space, or no longer kept."""
+
+    reason = "REVISION_OUT_OF_RANGE"
+
+
+class DeadlineExceeded(QuipuError):
+    """The time given for the request is over."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class Unavailable(QuipuError):
+    """The service cannot answer now; the same request may succeed after `retry_after_s` seconds."""
+
+    reason = "NOT_READY"
+    retry_after_s = 1.0
+
+
+class Overloaded(Unavailable):
+    """Too much waits already."""
+
+    reason = "OVERLOADED"
+    retry_after_s = 0.5
+
+
+class StoreUnavailable(Unavailable):
+    """The database cannot be reached."""
+
+    reason = "STORE_UNAVAILABLE"
+
+
+class StartupError(Exception):
+    """The server cannot start; the message says what is wrong and how to mend it."""

@@ -1,0 +1,227 @@
+"""What the core needs from outside: one Protocol a need, with its contract."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+from typing import Protocol
+from uuid import UUID
+
+from quipu_server.domain import (
+    EmbeddedText,
+    Evidence,
+    Head,
+    IndexRow,
+    Memory,
+    ModelInfo,
+    Path,
+    Purpose,
+    RequestKey,
+    Revisions,
+    Space,
+    SpaceStatus,
+    TermStatistics,
+    TextToEmbed,
+    Vector,
+    Write,
+)
+from quipu_server.filters import Condition
+
+
+class Lane(IntEnum):
+    """Who goes first when texts wait to be embedded."""
+
+    QUERY = 0
+    INGEST = 1
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors. The same text always gives the same vector, alone or among others."""
+
+    def models(self) -> Sequence[ModelInfo]:
+        """All models, the default one first."""
+
+    def model(self, name: str) -> ModelInfo:
+        """The model with this name; the default one for "". Raises NotFound."""
+
+    async def embed(
+        self, model: str, texts: Sequence[TextToEmbed], purpose: Purpose, lane: Lane
+    ) -> Sequence[EmbeddedText]:
+        """Embed every text, chunk by chunk, in order.
+
+        Raises NotFound for an unknown model, Overloaded when too many tokens wait. Cancellation takes the texts that
+        wait out of the queue.
+        """
+
+    async def embed_query(self, model: str, text: str) -> Vector:
+        """One unit vector for a query; the mean of its chunks, scaled to unit length, when it is longer than the window.
+
+        Recent queries are answered from a cache.
+        """
+
+    async def count_tokens(self, model: str, texts: Sequence[str]) -> Sequence[int]:
+        """Tokens of each text without special tokens."""
+
+
+class SpaceStore(Protocol):
+    """Keeps spaces. Every method raises StoreUnavailable when the database cannot be reached."""
+
+    async def find_space(self, tenant: str, name: str) -> Space | None:
+        """The space with this name."""
+
+    async def create_space(self, space: Space, request: RequestKey | None) -> Space:
+        """Store a new space; times are set by the database.
+
+        Raises AlreadyExists; RequestIdReused. With a request that was answered before: the space it created.
+        """
+
+    async def ensure_space(self, space: Space) -> Space:
+        """Return the space with this tenant and name, after storing the given one if there was none. Safe in races."""
+
+    async def update_space(self, space: Space, expected_version: int, request: RequestKey | None) -> Space | None:
+        """Store display name and ranking if the version is still the expected one; None if it is not."""
+
+    async def delete_space(self, space: Space, *, force: bool, request: RequestKey | None) -> int:
+        """Destroy a space and return how many memories went with it.
+
+        Raises FailedPrecondition (SPACE_NOT_EMPTY) when it has memories and force is off.
+        """
+
+    async def space_status(self, space: Space) -> SpaceStatus:
+        """The space with its head revision and number of memories."""
+
+    async def list_spaces(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
+        """At most `limit` spaces of the tenant with names greater than `after`, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """One page of a listing, as of a revision.
+
+    order_by: `create_time`, `update_time` or `event_time`. Equal or missing times are ordered by memory id (ascending
+    either way); memories without the time come last.
+    after: time (None if it has none) and id of the last row of the page before.
+    """
+
+    space: Space
+    revision: int
+    now: datetime
+    condition: Condition | None
+    order_by: str
+    descending: bool
+    show_deleted: bool
+    after: tuple[datetime | None, str] | None
+    limit: int
+
+
+class MemoryStore(Protocol):
+    """Keeps memories as a log for each space. Every method raises StoreUnavailable when the database is out of reach."""
+
+    async def append(self, space: Space, writes: Sequence[Write], request: RequestKey | None) -> Sequence[Memory]:
+        """Append the writes to the log of the space in one transaction and return the versions they made, in order.
+
+        The writes take the next revisions, one each. Raises Conflict when `expected` of a write is not the revision of
+        the current version (metadata `index`: which write), RequestIdReused, NotFound when the space is gone. With a
+        request that was answered before, nothing is written and the versions it made then are returned.
+        """
+
+    async def replay(self, space: Space, request: RequestKey) -> Sequence[Memory] | None:
+        """The versions a request made earlier; None if it was never answered. Raises RequestIdReused."""
+
+    async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
+        """The newest version of each memory, deleted and expired ones included; absent where there is none.
+
+        A deleted memory has change DELETED and the fields it had before.
+        """
+
+    async def hydrate(self, space: Space, revisions: Revisions, now: datetime) -> Mapping[int, Memory]:
+        """Those of the revisions that are current, not deleted and not expired, by revision."""
+
+    async def list_memories(self, query: ListQuery) -> Sequence[Memory]:
+        """One page of the memories of a space as of a revision."""
+
+    async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
+        """At most `limit` versions of a memory with revisions below `before`, newest first."""
+
+
+class LogSource(Protocol):
+    """The logs of the spaces, as an index follows them."""
+
+    async def heads(self, space_ids: Sequence[UUID]) -> Mapping[UUID, Head]:
+        """The head of each space that exists."""
+
+    def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
+        """The versions that are current at the revision and not deleted, in batches, by revision."""
+
+    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Sequence[IndexRow]:
+        """At most `limit` revisions above `after` up to `upto`, in order, deletions included. None is missing."""
+
+    async def matching(self, space: Space, condition: Condition) -> Revisions:
+        """Revisions of the current versions that meet the condition, ascending."""
+
+
+class Selection(Protocol):
+    """The memories of a view that a search may return: those that meet its filter and have not expired."""
+
+    @property
+    def count(self) -> int | None:
+        """How many there are; None when the view has not counted them."""
+
+
+class SearchView(Protocol):
+    """One space at one revision, to be searched. Scores do not depend on which view computes them.
+
+    A cosine is the inner product of the query (float32) with the float16 codes in the database, summed in float64 and
+    rounded to float32. BM25 is summed in float64 in the order of the terms. Equal scores are ordered by memory id.
+    """
+
+    @property
+    def space(self) -> Space: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def path(self) -> Path: ...
+
+    async def select(self, condition: Condition | None, now: datetime) -> Selection:
+        """Resolve a filter."""
+
+    async def dense(self, query: Vector, depth: int, selection: Selection) -> Revisions:
+        """The `depth` selected memories with the highest cosine of their best chunk, best first."""
+
+    async def statistics(self, terms: Sequence[str]) -> TermStatistics:
+        """Statistics of the space for these terms, over all live memories, whatever the filter."""
+
+    async def lexical(
+        self, terms: Sequence[str], statistics: TermStatistics, depth: int, selection: Selection
+    ) -> Revisions:
+        """The `depth` selected memories with the highest BM25 score above 0, best first."""
+
+    async def evidence(
+        self, revisions: Revisions, query: Vector | None, terms: Sequence[str], statistics: TermStatistics | None
+    ) -> Evidence:
+        """What ranking needs to know of these memories."""
+
+
+class SearchViews(Protocol):
+    """Gives views of spaces: from memory when a space is hot, from the database when it is not."""
+
+    async def view(self, space: Space, at_least: Head) -> SearchView:
+        """A view whose revision is at least that of the head."""
+
+    def written(self, space: Space, revision: int) -> None:
+        """Tell that a write was acknowledged; a hot index catches up in the background."""
+
+    def forget(self, space: Space) -> None:
+        """Tell that a space was deleted."""
+
+
+class Analyser(Protocol):
+    """Turns text into terms; the same for what is indexed and what is asked."""
+
+    def terms(self, text: str, language: str) -> Sequence[str]:
+        """Analysed words in their order, with repetitions."""
+
+    def languages(self) -> Sequence[str]:
+        """Language codes that can be given."""
+
+
