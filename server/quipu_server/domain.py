@@ -144,7 +144,7 @@ class MemoryFields:
 
     @property
     def header(self) -> str:
-        """What is put before the content when it is indexed: `[8 May 2023, 13:56] Ann: `; empty without time and speaker."""
+        """What is put before the content when it is indexed, as `[8 May 2023, 13:56] Ann: `; may be empty."""
         when = ""
         if (t := self.event_time) is not None:
             when = f"[{t.day} {t:%B %Y, %H:%M}] "
@@ -262,10 +262,11 @@ class EmbeddedText:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The revision of the last write to a space, and the database time at which it was read."""
+    """Where a space stands: revision of its last write, version of its settings, database time of reading both."""
 
     revision: int
     now: datetime
+    space_version: int
 
 
 @dataclass(frozen=True, slots=True)

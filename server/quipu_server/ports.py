@@ -23,6 +23,7 @@ from quipu_server.domain import (
     TermStatistics,
     TextToEmbed,
     Vector,
+    Vectors,
     Write,
 )
 from quipu_server.filters import Condition
@@ -54,7 +55,7 @@ class Embedder(Protocol):
         """
 
     async def embed_query(self, model: str, text: str) -> Vector:
-        """One unit vector for a query; the mean of its chunks, scaled to unit length, when it is longer than the window.
+        """One unit vector for a query; the scaled mean of its chunks when it is longer than the window.
 
         Recent queries are answered from a cache.
         """
@@ -115,7 +116,7 @@ class ListQuery:
 
 
 class MemoryStore(Protocol):
-    """Keeps memories as a log for each space. Every method raises StoreUnavailable when the database is out of reach."""
+    """Keeps memories as a log for each space. Every method may raise StoreUnavailable."""
 
     async def append(self, space: Space, writes: Sequence[Write], request: RequestKey | None) -> Sequence[Memory]:
         """Append the writes to the log of the space in one transaction and return the versions they made, in order.
@@ -136,6 +137,9 @@ class MemoryStore(Protocol):
 
     async def hydrate(self, space: Space, revisions: Revisions, now: datetime) -> Mapping[int, Memory]:
         """Those of the revisions that are current, not deleted and not expired, by revision."""
+
+    async def vectors(self, space: Space, passage_id: UUID) -> Vectors:
+        """The vectors of the chunks of a passage, as the database holds them (float16 precision)."""
 
     async def list_memories(self, query: ListQuery) -> Sequence[Memory]:
         """One page of the memories of a space as of a revision."""
@@ -223,5 +227,3 @@ class Analyser(Protocol):
 
     def languages(self) -> Sequence[str]:
         """Language codes that can be given."""
-
-

@@ -1,0 +1,57 @@
+"""Settings of the server: flags over the environment (`QUIPU_…`) over a TOML file over defaults."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+DEFAULT_PORT = 50051
+CONFIG_VARIABLE = "QUIPU_CONFIG"
+
+
+def default_data_dir() -> Path:
+    """Where the embedded database lives when nothing is said: below XDG_DATA_HOME or ~/.local/share."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "quipu"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can choose. Each field is also `QUIPU_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="QUIPU_", extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(DEFAULT_PORT, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    insecure_open: bool = Field(False, description="Listen off loopback without credentials.")
+    data_dir: Path = Field(default_factory=default_data_dir, description="Directory of the embedded database.")
+    database_url: str = Field("", description="PostgreSQL to use instead of the embedded one.")
+    pool_size: int = Field(8, ge=1, le=128, description="Connections to the database.")
+    model: str = Field("", description="Model for new spaces; the shipped one when empty.")
+    model_dirs: list[Path] = Field(default_factory=list, description="Further model directories.")
+    embedding_workers: int = Field(0, ge=0, le=256, description="Embedding threads; 0 means one a processor.")
+    embedding_queue_tokens: int = Field(2_000_000, ge=1_024, description="Tokens that may wait to be embedded.")
+    hot_bytes: int = Field(2 << 30, ge=0, description="Memory for hot indexes, bytes.")
+    content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
+    message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
+    default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
+    longest_deadline_s: float = Field(300.0, gt=0, description="Longest deadline a request may bring.")
+    drain_s: float = Field(10.0, ge=0, description="Time for running requests when the server stops.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="JSON unless standard error is a terminal."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get(CONFIG_VARIABLE)
+        toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
+        return (init_settings, env_settings, *toml)

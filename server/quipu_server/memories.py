@@ -1,0 +1,280 @@
+"""Use cases of memories: every write is a revision on the log of its space."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+from quipu_server.domain import Change, Memory, MemoryFields, RequestKey, Space, Vector, Write
+from quipu_server.errors import (
+    AlreadyExists,
+    Conflict,
+    EtagMismatch,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    OutOfRange,
+)
+from quipu_server.filters import METADATA_PREFIX, Condition
+from quipu_server.identifiers import new_memory_id
+from quipu_server.passages import Passages
+from quipu_server.ports import Lane, ListQuery, LogSource, MemoryStore, SearchViews
+from quipu_server.spaces import Spaces
+
+WRITE_ATTEMPTS = 5
+"""How often a write without an etag is decided anew when others change the same memory meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory to create. `vector` is finite and not all zero; it is scaled here."""
+
+    fields: MemoryFields
+    memory_id: str | None = None
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """New values for the fields that `paths` name: those of MemoryFields, `metadata.{key}`, `vector`."""
+
+    fields: MemoryFields
+    paths: frozenset[str]
+    vector: Vector | None = None
+
+    def apply(self, old: MemoryFields) -> MemoryFields:
+        """The old fields with the new values."""
+        named = {f.name: getattr(self.fields, f.name) for f in fields(MemoryFields) if f.name in self.paths}
+        keys = [p.removeprefix(METADATA_PREFIX) for p in self.paths if p.startswith(METADATA_PREFIX)]
+        if keys and "metadata" not in named:
+            kept = {key: value for key, value in old.metadata.items() if key not in keys}
+            named["metadata"] = kept | {key: self.fields.metadata[key] for key in keys if key in self.fields.metadata}
+        return replace(old, **named)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A memory by name."""
+
+    tenant: str
+    space: str
+    memory_id: str
+
+    @property
+    def name(self) -> str:
+        return f"spaces/{self.space}/memories/{self.memory_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What to list. `revision` None means: as of now; `after` is the last row of the page before."""
+
+    condition: Condition | None = None
+    order_by: str = "create_time"
+    descending: bool = False
+    show_deleted: bool = False
+    revision: int | None = None
+    after: tuple[datetime | None, str] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page; `after` is None on the last one."""
+
+    memories: Sequence[Memory]
+    after: tuple[datetime | None, str] | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """A write decided from the version `before`; a new vector or text makes a new passage."""
+
+    change: Change
+    fields: MemoryFields
+    before: Memory | None
+    vector: Vector | None = None
+
+
+class Memories:
+    """Creates, reads and changes memories."""
+
+    def __init__(
+        self, store: MemoryStore, log: LogSource, spaces: Spaces, passages: Passages, views: SearchViews
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._spaces = spaces
+        self._passages = passages
+        self._views = views
+
+    async def create(
+        self, tenant: str, space: str, drafts: Sequence[Draft], request: RequestKey | None
+    ) -> Sequence[Memory]:
+        """Store new memories, all or none. Raises AlreadyExists, RequestIdReused, Overloaded."""
+        home = await self._spaces.ensure(tenant, space)
+        self._spaces.check_model(home)
+        if request and (answered := await self._store.replay(home, request)) is not None:
+            return answered
+        made = await self._passages.make(home, [d.fields for d in drafts], [d.vector for d in drafts], Lane.INGEST)
+        ids = [draft.memory_id or new_memory_id() for draft in drafts]
+        writes = [
+            Write(memory_id, Change.CREATED, draft.fields, passage.id, 0, passage)
+            for memory_id, draft, passage in zip(ids, drafts, made, strict=True)
+        ]
+        try:
+            return await self._append(home, writes, request)
+        except Conflict as conflict:
+            memory_id = ids[int(conflict.metadata["index"])]
+            raise AlreadyExists("memory", f"{home.resource_name}/memories/{memory_id}") from conflict
+
+    async def get(self, target: Target) -> Memory:
+        """The memory. Raises NotFound, also when it is deleted or expired."""
+        found = await self.batch_get(target.tenant, target.space, [target.memory_id])
+        if target.memory_id not in found:
+            raise NotFound("memory", target.name)
+        return found[target.memory_id]
+
+    async def batch_get(self, tenant: str, space: str, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
+        """Those of the memories that exist, by id. Raises NotFound for the space."""
+        home = await self._spaces.find(tenant, space)
+        latest = await self._store.latest(home, memory_ids)
+        now = (await self._log.heads([home.id]))[home.id].now
+        return {key: m for key, m in latest.items() if not m.is_deleted and not m.is_expired(now)}
+
+    async def update(
+        self, target: Target, patch: Patch, *, etag: str, allow_missing: bool, request: RequestKey | None
+    ) -> Memory:
+        """Change fields. Raises NotFound, EtagMismatch, InvalidArgument for empty content."""
+        home = await self._home(target, create=allow_missing)
+
+        def decide(latest: Memory | None) -> _Edit:
+            if latest is None or latest.is_deleted:
+                if not allow_missing:
+                    raise NotFound("memory", target.name)
+                return _Edit(Change.CREATED, _filled(patch.fields), None, patch.vector)
+            check_etag(target, latest, etag)
+            return _Edit(Change.UPDATED, _filled(patch.apply(latest.fields)), latest, patch.vector)
+
+        return await self._write(home, target, decide, request, retry=not etag)
+
+    async def delete(self, target: Target, *, etag: str, allow_missing: bool, request: RequestKey | None) -> int:
+        """End a memory; return the revision. Raises NotFound, EtagMismatch."""
+        home = await self._home(target)
+
+        def decide(latest: Memory | None) -> _Edit:
+            if latest is None or latest.is_deleted:
+                raise NotFound("memory", target.name)
+            check_etag(target, latest, etag)
+            return _Edit(Change.DELETED, latest.fields, latest)
+
+        try:
+            return (await self._write(home, target, decide, request, retry=not etag)).revision
+        except NotFound:
+            if not allow_missing:
+                raise
+            return (await self._log.heads([home.id]))[home.id].revision
+
+    async def undelete(self, target: Target, *, request: RequestKey | None) -> Memory:
+        """Bring a deleted memory back. Raises NotFound, FailedPrecondition (MEMORY_NOT_DELETED)."""
+        home = await self._home(target)
+
+        def decide(latest: Memory | None) -> _Edit:
+            if latest is None:
+                raise NotFound("memory", target.name)
+            if not latest.is_deleted:
+                raise FailedPrecondition(target.name, "the memory is not deleted", reason="MEMORY_NOT_DELETED")
+            return _Edit(Change.UNDELETED, latest.fields, latest)
+
+        return await self._write(home, target, decide, request, retry=True)
+
+    async def list(self, tenant: str, space: str, listing: Listing) -> Page:
+        """One page, as of the revision of the first one. Raises NotFound, OutOfRange."""
+        home = await self._spaces.find(tenant, space)
+        head = (await self._log.heads([home.id]))[home.id]
+        revision = head.revision if listing.revision is None else listing.revision
+        if revision > head.revision:
+            raise OutOfRange(
+                f"the space has revision {head.revision}", metadata={"name": space, "head": f"{head.revision}"}
+            )
+        query = ListQuery(
+            home,
+            revision,
+            head.now,
+            listing.condition,
+            listing.order_by,
+            listing.descending,
+            listing.show_deleted,
+            listing.after,
+            listing.limit + 1,
+        )
+        rows = await self._store.list_memories(query)
+        page = rows[: listing.limit]
+        return Page(page, _key(page[-1], listing.order_by) if len(rows) > listing.limit else None, revision)
+
+    async def history(self, target: Target, before: int | None, limit: int) -> Sequence[Memory]:
+        """Versions of a memory, newest first, deletions included. Raises NotFound when it never existed."""
+        home = await self._home(target)
+        found = await self._store.history(home, target.memory_id, before or 2**63 - 1, limit)
+        if not found and before is None:
+            raise NotFound("memory", target.name)
+        return found
+
+    async def _home(self, target: Target, *, create: bool = False) -> Space:
+        find = self._spaces.ensure if create else self._spaces.find
+        return await find(target.tenant, target.space)
+
+    async def _write(
+        self,
+        home: Space,
+        target: Target,
+        decide: Callable[[Memory | None], _Edit],
+        request: RequestKey | None,
+        *,
+        retry: bool,
+    ) -> Memory:
+        """Decide from the newest version and append; decide anew when somebody else was faster."""
+        for attempt in range(WRITE_ATTEMPTS):
+            if request and (answered := await self._store.replay(home, request)) is not None:
+                return answered[0]
+            latest = (await self._store.latest(home, [target.memory_id])).get(target.memory_id)
+            write = await self._prepare(home, target.memory_id, decide(latest))
+            try:
+                return (await self._append(home, [write], request))[0]
+            except Conflict:
+                if not retry and attempt > 0:
+                    raise
+        raise Conflict(
+            f"{target.name} is being changed by others; send the request again", metadata={"name": target.name}
+        )
+
+    async def _prepare(self, home: Space, memory_id: str, edit: _Edit) -> Write:
+        before = edit.before
+        expected = before.revision if before and not before.is_deleted else 0
+        if before and edit.vector is None and edit.fields.indexed_like(before.fields):
+            return Write(memory_id, edit.change, edit.fields, before.passage_id, expected)
+        self._spaces.check_model(home)
+        passage = (await self._passages.make(home, [edit.fields], [edit.vector], Lane.INGEST))[0]
+        return Write(memory_id, edit.change, edit.fields, passage.id, expected, passage)
+
+    async def _append(self, home: Space, writes: Sequence[Write], request: RequestKey | None) -> Sequence[Memory]:
+        memories = await self._store.append(home, writes, request)
+        self._views.written(home, memories[-1].revision)
+        return memories
+
+
+def check_etag(target: Target, latest: Memory, etag: str) -> None:
+    """Raise EtagMismatch when an etag is given and is not that of the newest version."""
+    if etag and etag != latest.etag:
+        raise EtagMismatch(target.name, latest.etag)
+
+
+def _filled(values: MemoryFields) -> MemoryFields:
+    if not values.content:
+        raise InvalidArgument("memory.content", "must not be empty")
+    return values
+
+
+def _key(memory: Memory, order_by: str) -> tuple[datetime | None, str]:
+    source = memory.fields if order_by == "event_time" else memory
+    return getattr(source, order_by), memory.memory_id

@@ -1,0 +1,77 @@
+"""Makes the indexed text of memories: vectors and terms."""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import uuid4
+
+import numpy as np
+
+from quipu_server.domain import (
+    EmbeddedText,
+    MemoryFields,
+    Passage,
+    Purpose,
+    Space,
+    TextToEmbed,
+    Vector,
+)
+from quipu_server.errors import FailedPrecondition
+from quipu_server.ports import Analyser, Embedder, Lane
+
+
+class Passages:
+    """Turns fields of memories into passages."""
+
+    def __init__(self, embedder: Embedder, analyser: Analyser) -> None:
+        self._embedder = embedder
+        self._analyser = analyser
+
+    async def make(
+        self, space: Space, fields: Sequence[MemoryFields], vectors: Sequence[Vector | None], lane: Lane
+    ) -> Sequence[Passage]:
+        """A passage for each; texts that bring a vector are not embedded.
+
+        Raises FailedPrecondition when a given vector has not the dimension of the space's model.
+        """
+        texts = [TextToEmbed(f.content, f.header) for f, v in zip(fields, vectors, strict=True) if v is None]
+        embedded = iter(await self._embedder.embed(space.model, texts, Purpose.PASSAGE, lane) if texts else ())
+        return [
+            self._passage(space, f, next(embedded) if v is None else self._given(space, f, v))
+            for f, v in zip(fields, vectors, strict=True)
+        ]
+
+    def scale(self, space: Space, vector: Vector) -> Vector:
+        """The vector scaled to unit length. Raises FailedPrecondition when its dimension is wrong."""
+        dimension = self._embedder.model(space.model).dimension
+        if len(vector) != dimension:
+            raise wrong_dimension(space, dimension, len(vector))
+        wide = vector.astype(np.float64)
+        wide /= np.abs(wide).max()
+        return (wide / np.linalg.norm(wide)).astype(np.float32)
+
+    def _given(self, space: Space, fields: MemoryFields, vector: Vector) -> EmbeddedText:
+        span = np.array([[0, len(fields.content)]], dtype=np.int32)
+        return EmbeddedText(self.scale(space, vector)[None, :], span, 0)
+
+    def _passage(self, space: Space, fields: MemoryFields, embedded: EmbeddedText) -> Passage:
+        words = self._analyser.terms(fields.header + fields.content, space.language)
+        counts = Counter(words)
+        return Passage(
+            id=uuid4(),
+            content=fields.content,
+            terms=tuple(counts),
+            frequencies=tuple(counts.values()),
+            length=len(words),
+            vectors=embedded.vectors,
+            spans=embedded.spans,
+        )
+
+
+def wrong_dimension(space: Space, expected: int, actual: int) -> FailedPrecondition:
+    """The error for a vector of the wrong length."""
+    return FailedPrecondition(
+        space.resource_name,
+        f"a vector of {space.model} has {expected} numbers, not {actual}",
+        reason="MODEL_MISMATCH",
+        metadata={"expected": str(expected), "actual": str(actual)},
+    )

@@ -1,0 +1,68 @@
+"""Gathers the candidates of one space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quipu_server.domain import RankingWeights, TermStatistics, Vector
+from quipu_server.ports import SearchView, Selection
+from quipu_server.scoring import highest_bm25
+from quipu_server.search.ranking import Pool
+from quipu_server.search.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is looked for: a vector, a text, or both; and a memory (space, id) that must not be found."""
+
+    vector: Vector | None = None
+    text: str | None = None
+    example: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarry:
+    """One space to search: a view of it, what may be found there, and the analysed words of the query."""
+
+    view: SearchView
+    selection: Selection
+    terms: tuple[str, ...]
+    weights: RankingWeights
+
+
+async def sum_statistics(quarries: Sequence[Quarry]) -> Sequence[TermStatistics | None]:
+    """Statistics for each, summed over all spaces with the same terms so that their scores compare."""
+    totals: dict[tuple[str, ...], TermStatistics] = {}
+    for quarry in quarries:
+        if quarry.terms:
+            own = await quarry.view.statistics(quarry.terms)
+            totals[quarry.terms] = totals[quarry.terms] + own if quarry.terms in totals else own
+    return [totals.get(quarry.terms) for quarry in quarries]
+
+
+async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None, depth: int, watch: Stopwatch) -> Pool:
+    """The `depth` best by meaning and by words, with what ranking needs to know of them."""
+    view, selection = quarry.view, quarry.selection
+    dense = lexical = np.empty(0, np.int64)
+    with watch.stage("dense"):
+        if probe.vector is not None:
+            dense = await view.dense(probe.vector, depth, selection)
+    with watch.stage("lexical"):
+        if statistics is not None:
+            lexical = await view.lexical(quarry.terms, statistics, depth, selection)
+    with watch.stage("rank"):
+        found = np.union1d(dense, lexical)
+        evidence = await view.evidence(found, probe.vector, quarry.terms, statistics)
+        listed = np.ones(len(found), np.bool_)
+        if probe.example is not None:
+            listed[:] = [(view.space.name, memory_id) != probe.example for memory_id in evidence.memory_ids]
+        return Pool(
+            view.space,
+            evidence,
+            np.isin(found, dense) & listed,
+            np.isin(found, lexical) & listed,
+            listed,
+            quarry.weights,
+            highest_bm25(statistics) if statistics is not None else 0.0,
+        )

@@ -1,0 +1,153 @@
+"""The pipeline: freshen and embed side by side, gather, fuse, admit, rank, hydrate, stream."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Space
+from quipu_server.errors import NotFound
+from quipu_server.passages import Passages
+from quipu_server.ports import Analyser, Embedder, MemoryStore, SearchView, SearchViews
+from quipu_server.search.freshness import Freshness
+from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
+from quipu_server.search.hits import make_hit
+from quipu_server.search.query import SLICE_HITS, Answer, ScoredHit, SearchQuery, SearchSlice, Summary
+from quipu_server.search.ranking import Ranked, rank
+from quipu_server.search.stopwatch import Stopwatch
+
+WINDOW = 100
+"""How many of the best of each list are gathered and scaled, unless more hits are asked for."""
+
+ATTEMPTS = 3
+"""How often a search is made when memories it found were changed before they were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Ranked candidates, where they come from, and the head of the first space."""
+
+    quarries: Sequence[Quarry]
+    ranked: Ranked
+    head: Head
+
+
+class Search:
+    """Finds memories."""
+
+    def __init__(
+        self,
+        freshness: Freshness,
+        store: MemoryStore,
+        views: SearchViews,
+        embedder: Embedder,
+        analyser: Analyser,
+        passages: Passages,
+    ) -> None:
+        self._freshness = freshness
+        self._store = store
+        self._views = views
+        self._embedder = embedder
+        self._analyser = analyser
+        self._passages = passages
+
+    async def search(self, query: SearchQuery) -> AsyncIterator[SearchSlice]:
+        """Yield the hits in their final order; the last slice carries the summary.
+
+        Raises NotFound, FailedPrecondition for a vector or spaces of another model, OutOfRange, Overloaded.
+        """
+        mode = query.mode or (Mode.DENSE if query.vector is not None else Mode.HYBRID)
+        watch = Stopwatch()
+        found, hits = await self._find_and_hydrate(query, mode, watch)
+        summary = _summarise(query, found, len(hits), watch)
+        for start in range(0, max(len(hits), 1), SLICE_HITS):
+            end = start + SLICE_HITS
+            yield SearchSlice(hits[start:end], summary if end >= len(hits) else None)
+
+    async def _find_and_hydrate(
+        self, query: SearchQuery, mode: Mode, watch: Stopwatch
+    ) -> tuple[_Found, Sequence[ScoredHit]]:
+        """Search; search anew, at a fresh head, when memories that were found changed before they were read."""
+        attempt = 1
+        while True:
+            found = await self._find(query, mode, watch)
+            with watch.stage("hydrate"):
+                hits = await self._hydrate(query, found)
+            if attempt == ATTEMPTS or len(hits) == min(query.k, len(found.ranked.scores)):
+                return found, hits
+            query = replace(query, max_staleness_s=None)
+            attempt += 1
+
+    async def _find(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> _Found:
+        probe, fresh = await asyncio.gather(self._probe(query, mode, watch), self._freshen(query, mode, watch))
+        head = fresh[0][1]
+        with watch.stage("filter"):
+            quarries = [await self._quarry(query, probe, view, head) for view, _ in fresh]
+        depth = max(WINDOW, query.k) + (probe.example is not None)
+        with watch.stage("lexical"):
+            statistics = await sum_statistics(quarries)
+        pools = [await gather(q, probe, s, depth, watch) for q, s in zip(quarries, statistics, strict=True)]
+        with watch.stage("rank"):
+            return _Found(quarries, rank(pools, mode, max(WINDOW, query.k), query.min_relevance, head.now), head)
+
+    async def _freshen(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Sequence[tuple[SearchView, Head]]:
+        """A view of each space that has come as far as the query asks."""
+        with watch.stage("freshen"):
+            found = await self._freshness.resolve(query)
+            if mode is not Mode.LEXICAL:
+                self._freshness.check_models([space for space, _ in found])
+            return [(await self._views.view(space, head), head) for space, head in found]
+
+    async def _probe(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Probe:
+        """What to look for, as far as the mode needs it."""
+        with watch.stage("embed"):
+            space = await self._freshness.space(query.tenant, query.spaces[0])
+            if query.example is not None:
+                return await self._probe_like(query.tenant, query.example, mode)
+            if query.vector is not None:
+                return Probe(vector=self._passages.scale(space, query.vector))
+            text = query.text or ""
+            vector = None if mode is Mode.LEXICAL else await self._embedder.embed_query(space.model, text)
+            return Probe(vector, None if mode is Mode.DENSE else text)
+
+    async def _probe_like(self, tenant: str, example: tuple[str, str], mode: Mode) -> Probe:
+        """The text of a memory and the mean of its vectors."""
+        space = await self._freshness.space(tenant, example[0])
+        memory = (await self._store.latest(space, [example[1]])).get(example[1])
+        if memory is None or memory.is_deleted:
+            raise NotFound("memory", f"{space.resource_name}/memories/{example[1]}")
+        text = None if mode is Mode.DENSE else memory.fields.header + memory.fields.content
+        if mode is Mode.LEXICAL:
+            return Probe(None, text, example)
+        vectors = await self._store.vectors(space, memory.passage_id)
+        return Probe(self._passages.scale(space, vectors.mean(axis=0)), text, example)
+
+    async def _quarry(self, query: SearchQuery, probe: Probe, view: SearchView, head: Head) -> Quarry:
+        selection = await view.select(query.condition, head.now)
+        weights = query.ranking.over(view.space.ranking.over(DEFAULT_WEIGHTS))
+        return Quarry(view, selection, self._terms(probe, view.space), weights)
+
+    def _terms(self, probe: Probe, space: Space) -> tuple[str, ...]:
+        """The distinct analysed words of the query in the order they first occur."""
+        return tuple(dict.fromkeys(self._analyser.terms(probe.text, space.language))) if probe.text else ()
+
+    async def _hydrate(self, query: SearchQuery, found: _Found) -> Sequence[ScoredHit]:
+        """Those of the best k that the database still holds as they were found."""
+        ranked = found.ranked
+        count = min(query.k, len(ranked.scores))
+        memories: dict[tuple[int, int], Memory] = {}
+        for number, pool in enumerate(ranked.pools):
+            places = ranked.places[:count][ranked.pool_numbers[:count] == number]
+            if len(places):
+                read = await self._store.hydrate(pool.space, pool.evidence.revisions[places], found.head.now)
+                memories |= {(number, revision): memory for revision, memory in read.items()}
+        hits = (make_hit(found.quarries, ranked, i, memories, explain=query.explain) for i in range(count))
+        return [hit for hit in hits if hit is not None]
+
+
+def _summarise(query: SearchQuery, found: _Found, hit_count: int, watch: Stopwatch) -> Summary:
+    answers = tuple(
+        Answer(q.view.space.name, q.view.revision, q.view.path, q.selection.count if query.condition else None)
+        for q in found.quarries
+    )
+    stages = tuple(watch.stages.items()) if query.explain else ()
+    return Summary(hit_count, answers, found.head.now, found.quarries[0].weights, stages)
