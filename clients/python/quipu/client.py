@@ -1,0 +1,75 @@
+"""The clients, and how to get one."""
+
+from typing import Self
+
+import grpc
+
+from quipu.dual import Asynchronous, Blocking, call
+from quipu.embeddings import EmbeddingOperations
+from quipu.memories import MemoryOperations
+from quipu.searches import SearchOperations
+from quipu.spaces import SpaceOperations
+from quipu.wire import AsyncWire, BlockingWire, Endpoint
+
+DEFAULT_ADDRESS = "localhost:50051"
+DEFAULT_SPACE = "default"
+DEFAULT_TIMEOUT = 30.0
+"""Seconds."""
+
+
+class _Calls(MemoryOperations, SearchOperations, SpaceOperations, EmbeddingOperations):
+    """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
+
+    @call
+    async def close(self) -> None:
+        """End the connection and the calls on it."""
+        await self._wire.close()
+
+
+class Client(_Calls, Asynchronous):
+    """An async client: `await client.add(…)`, `async for hit in client.search(…)`. For one event loop."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.close()
+
+
+class SyncClient(_Calls, Blocking):
+    """A blocking client: `client.add(…)`, `for hit in client.search(…)`. May be shared between threads."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+
+def connect(
+    address: str = DEFAULT_ADDRESS,
+    *,
+    api_key: str | None = None,
+    space: str = DEFAULT_SPACE,
+    timeout: float = DEFAULT_TIMEOUT,
+    credentials: grpc.ChannelCredentials | None = None,
+) -> Client:
+    """Give an async client; it connects at its first call.
+
+    space: what calls without a space mean.
+    timeout: seconds for calls without a timeout, retries included.
+    credentials: for TLS, as from `grpc.ssl_channel_credentials()`.
+    """
+    return Client(AsyncWire(Endpoint(address, api_key, timeout, credentials)), space)
+
+
+def connect_sync(
+    address: str = DEFAULT_ADDRESS,
+    *,
+    api_key: str | None = None,
+    space: str = DEFAULT_SPACE,
+    timeout: float = DEFAULT_TIMEOUT,
+    credentials: grpc.ChannelCredentials | None = None,
+) -> SyncClient:
+    """Give a blocking client; it connects at its first call. Arguments as in `connect`."""
+    return SyncClient(BlockingWire(Endpoint(address, api_key, timeout, credentials)), space)

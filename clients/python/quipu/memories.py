@@ -1,0 +1,210 @@
+"""Calls that keep memories."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Unpack
+from uuid import UUID, uuid5
+
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from quipu.batches import batches
+from quipu.dual import call, results
+from quipu.errors import QuipuError
+from quipu.fields import Changes, Draft, Fields, to_memory
+from quipu.filters import FilterLike, filtering
+from quipu.names import MemoryLike, space_of
+from quipu.operations import Operations, request_id_or_new
+from quipu.results import Results
+from quipu.v1.memory_pb2 import Memory, MemoryRevision
+from quipu.v1.memory_service_pb2 import (
+    BatchCreateMemoriesRequest,
+    BatchGetMemoriesRequest,
+    CreateMemoryRequest,
+    DeleteMemoryRequest,
+    GetMemoryRequest,
+    ListMemoriesRequest,
+    ListMemoryRevisionsRequest,
+    UndeleteMemoryRequest,
+    UpdateMemoryRequest,
+)
+
+MOST_NAMES = 1_000
+"""In one BatchGetMemories."""
+
+
+class MemoryOperations(Operations):
+    """Everything about memories. A memory is given as its id, its full name, or itself."""
+
+    @call
+    async def add(
+        self,
+        content: str,
+        *,
+        id: str | None = None,
+        space: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+        **fields: Unpack[Fields],
+    ) -> Memory:
+        """Store a memory and return it as stored. The space is made if there is none. Raises AlreadyExists."""
+        request = _creation({"content": content, "id": id, **fields})
+        request.parent = self._parent(space)
+        request.request_id = request_id_or_new(request_id)
+        response = await self._wire.unary(self._wire.memories.CreateMemory, request, timeout)
+        return self._saw_memory(response.memory)
+
+    @call
+    async def add_many(
+        self,
+        memories: Iterable[str | Draft],
+        *,
+        space: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Sequence[Memory]:
+        """Store memories in batches, each all or none, one after the other, and return them as stored.
+
+        An error carries a note that says which memories were not stored. With the same request id and the same
+        memories, what was stored before is not stored again.
+        """
+        stored: list[Memory] = []
+        parent, whole = self._parent(space), UUID(request_id_or_new(request_id))
+        for number, batch in enumerate(batches(_creation(_draft(item)) for item in memories)):
+            part = str(uuid5(whole, str(number)) if number else whole)
+            request = BatchCreateMemoriesRequest(parent=parent, requests=batch, request_id=part)
+            try:
+                response = await self._wire.unary(self._wire.memories.BatchCreateMemories, request, timeout)
+            except QuipuError as error:
+                error.add_note(f"the first {len(stored)} memories were stored, those from there on were not")
+                raise
+            stored.extend(response.memories)
+            self._saw(parent, response.revision)
+        return stored
+
+    @call
+    async def get(self, memory: MemoryLike, *, space: str | None = None, timeout: float | None = None) -> Memory:
+        """Return a memory. Raises NotFound."""
+        request = GetMemoryRequest(name=self._name(memory, space))
+        return (await self._wire.unary(self._wire.memories.GetMemory, request, timeout)).memory
+
+    @call
+    async def get_many(
+        self, memories: Sequence[str], *, space: str | None = None, timeout: float | None = None
+    ) -> Mapping[str, Memory]:
+        """Return those memories that exist, by the ids or names that were given."""
+        names = {key: self._name(key, space) for key in memories}
+        found: dict[str, Memory] = {}
+        for start in range(0, len(memories), MOST_NAMES):
+            asked = [names[key] for key in memories[start : start + MOST_NAMES]]
+            request = BatchGetMemoriesRequest(parent=self._parent(space), names=asked)
+            response = await self._wire.unary(self._wire.memories.BatchGetMemories, request, timeout)
+            found |= {memory.name: memory for memory in response.memories}
+        return {key: found[name] for key, name in names.items() if name in found}
+
+    @results
+    def list(
+        self,
+        *,
+        space: str | None = None,
+        filter: FilterLike | None = None,
+        order_by: Literal["create_time", "update_time", "event_time"] = "create_time",
+        descending: bool = False,
+        show_deleted: bool = False,
+        page_size: int = 100,
+        timeout: float | None = None,
+    ) -> Results[Memory]:
+        """List the memories of a space as it is when the first page is fetched. `timeout` counts for each page."""
+        request = ListMemoriesRequest(
+            parent=self._parent(space),
+            order_by=f"{order_by} desc" if descending else order_by,
+            show_deleted=show_deleted,
+            page_size=page_size,
+            **filtering(filter),
+        )
+        pages = self._pages(self._wire.memories.ListMemories, request, timeout)
+        return Results(pages, lambda page: page.memories)
+
+    @call
+    async def update(
+        self,
+        memory: MemoryLike,
+        *,
+        etag: str = "",
+        merge_metadata: bool = False,
+        allow_missing: bool = False,
+        space: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+        **changes: Unpack[Changes],
+    ) -> Memory:
+        """Change the fields that are given; None clears one. Raises NotFound, Aborted when `etag` is old.
+
+        merge_metadata: changes only the given keys of the metadata; None removes a key.
+        allow_missing: creates the memory when there is none.
+        """
+        target = to_memory(changes)
+        target.name, target.etag = self._name(memory, space), etag
+        request = UpdateMemoryRequest(
+            memory=target,
+            update_mask=FieldMask(paths=_paths(changes, merge_metadata)),
+            allow_missing=allow_missing,
+            request_id=request_id_or_new(request_id),
+        )
+        return self._saw_memory((await self._wire.unary(self._wire.memories.UpdateMemory, request, timeout)).memory)
+
+    @call
+    async def delete(
+        self,
+        memory: MemoryLike,
+        *,
+        etag: str = "",
+        allow_missing: bool = False,
+        space: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Delete a memory and return the revision. Its history stays. Raises NotFound, Aborted when `etag` is old."""
+        name = self._name(memory, space)
+        request = DeleteMemoryRequest(
+            name=name, etag=etag, allow_missing=allow_missing, request_id=request_id_or_new(request_id)
+        )
+        response = await self._wire.unary(self._wire.memories.DeleteMemory, request, timeout)
+        self._saw(space_of(name), response.revision)
+        return response.revision
+
+    @call
+    async def undelete(
+        self,
+        memory: MemoryLike,
+        *,
+        space: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Memory:
+        """Bring a deleted memory back. Raises NotFound, FailedPrecondition when it is not deleted."""
+        request = UndeleteMemoryRequest(name=self._name(memory, space), request_id=request_id_or_new(request_id))
+        return self._saw_memory((await self._wire.unary(self._wire.memories.UndeleteMemory, request, timeout)).memory)
+
+    @results
+    def history(
+        self, memory: MemoryLike, *, space: str | None = None, timeout: float | None = None
+    ) -> Results[MemoryRevision]:
+        """List what was done to a memory, newest first; it may be deleted. `timeout` counts for each page."""
+        request = ListMemoryRevisionsRequest(name=self._name(memory, space))
+        pages = self._pages(self._wire.memories.ListMemoryRevisions, request, timeout)
+        return Results(pages, lambda page: page.revisions)
+
+
+def _paths(changes: Changes, merge_metadata: bool) -> list[str]:
+    if not merge_metadata:
+        return [*changes]
+    keys = [f"metadata.{key}" for key in changes.get("metadata") or ()]
+    return [path for path in changes if path != "metadata"] + keys
+
+
+def _draft(item: str | Draft) -> Draft:
+    return {"content": item} if isinstance(item, str) else item
+
+
+def _creation(draft: Draft) -> CreateMemoryRequest:
+    fields = {key: value for key, value in draft.items() if key != "id"}
+    return CreateMemoryRequest(memory_id=draft.get("id") or "", memory=to_memory(fields))

@@ -1,0 +1,29 @@
+"""Names of resources from what callers give: an id, a full name, or the resource itself."""
+
+from typing import TypeAlias
+
+from quipu.v1.memory_pb2 import Memory
+
+MemoryLike: TypeAlias = str | Memory
+
+
+def space_name(space: str) -> str:
+    """`spaces/{space}` from an id or a name."""
+    return space if space.startswith("spaces/") else f"spaces/{space}"
+
+
+def memory_name(memory: MemoryLike, space: str) -> str:
+    """`spaces/{space}/memories/{memory}` from an id, a name or a memory."""
+    if isinstance(memory, Memory):
+        return memory.name
+    return memory if memory.startswith("spaces/") else f"{space_name(space)}/memories/{memory}"
+
+
+def model_name(model: str) -> str:
+    """`models/{model}` from an id or a name; empty for the default model."""
+    return f"models/{model}" if model and not model.startswith("models/") else model
+
+
+def space_of(name: str) -> str:
+    """The name of the space of a memory."""
+    return name.partition("/memories/")[0]

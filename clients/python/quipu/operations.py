@@ -1,0 +1,82 @@
+"""What all groups of calls share."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
+from uuid import uuid4
+
+from quipu.names import MemoryLike, memory_name, space_name, space_of
+from quipu.v1.consistency_pb2 import AtLeastRead, ReadConsistency, StrongRead
+from quipu.v1.memory_pb2 import Memory
+from quipu.values import to_duration
+from quipu.wire import Wire
+
+if TYPE_CHECKING:
+    from grpc.aio import UnaryUnaryMultiCallable
+
+Consistency: TypeAlias = Literal["strong", "session"] | timedelta | Mapping[str, int]
+
+
+class _Paged(Protocol):
+    page_token: str
+
+
+class _Page(Protocol):
+    next_page_token: str
+
+
+ListRequest = TypeVar("ListRequest", bound=_Paged)
+ListResponse = TypeVar("ListResponse", bound=_Page)
+
+
+class Operations:
+    """A connection, the space that calls without one mean, and the last revision seen of each space."""
+
+    def __init__(self, wire: Wire, space: str) -> None:
+        self._wire = wire
+        self._space = space
+        self._revisions: dict[str, int] = {}
+
+    def _parent(self, space: str | None) -> str:
+        return space_name(space or self._space)
+
+    def _name(self, memory: MemoryLike, space: str | None) -> str:
+        return memory_name(memory, space or self._space)
+
+    def _saw(self, space: str, revision: int) -> None:
+        self._revisions[space] = max(revision, self._revisions.get(space, 0))
+
+    def _saw_memory(self, memory: Memory) -> Memory:
+        self._saw(space_of(memory.name), memory.revision)
+        return memory
+
+    async def _pages(
+        self,
+        method: "UnaryUnaryMultiCallable[ListRequest, ListResponse]",
+        request: ListRequest,
+        timeout: float | None,
+    ) -> AsyncGenerator[ListResponse, None]:
+        """Follow the page tokens to the end."""
+        while True:
+            page = await self._wire.unary(method, request, timeout)
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def _consistency(self, level: Consistency, spaces: Sequence[str]) -> ReadConsistency:
+        match level:
+            case "strong":
+                return ReadConsistency(strong=StrongRead())
+            case "session":
+                revisions = {space: self._revisions.get(space, 0) for space in spaces}
+            case timedelta():
+                return ReadConsistency(max_staleness=to_duration(level))
+            case _:
+                revisions = {space_name(space): revision for space, revision in level.items()}
+        return ReadConsistency(at_least=AtLeastRead(revisions=revisions))
+
+
+def request_id_or_new(request_id: str | None) -> str:
+    """The caller's request id, or a new one, so that a retry has no second effect."""
+    return request_id or str(uuid4())

@@ -1,0 +1,100 @@
+"""Answers that come in parts."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from typing import Any, Generic, Self, TypeVar
+
+from quipu.stepping import run
+from quipu.v1.search_service_pb2 import Hit, SearchResponse, SearchSummary
+
+T = TypeVar("T")
+Part = TypeVar("Part")
+
+
+class Results(Generic[T]):
+    """Items in their order, to be read once: `async for item in results`, or `await results.all()`.
+
+    Nothing is sent before the first item is asked for. Parts are fetched as they are needed.
+    """
+
+    def __init__(self, parts: AsyncGenerator[Part, None], unpack: Callable[[Part], Iterable[T]]) -> None:
+        self._parts: AsyncGenerator[Any, None] = parts
+        self._unpack: Callable[[Any], Iterable[T]] = unpack
+        self._items: Iterator[T] = iter(())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        while True:
+            for item in self._items:
+                return item
+            self._items = iter(self._open(await anext(self._parts)))
+
+    async def all(self) -> list[T]:
+        """The items that were not read yet."""
+        return [item async for item in self]
+
+    async def close(self) -> None:
+        """Stop early; the server stops working on the answer. Dropping the results does the same a little later."""
+        await self._parts.aclose()
+
+    def _open(self, part: Any) -> Iterable[T]:
+        return self._unpack(part)
+
+
+class Hits(Results[Hit]):
+    """The hits of a search, best first."""
+
+    def __init__(self, responses: AsyncGenerator[SearchResponse, None]) -> None:
+        super().__init__(responses, lambda response: response.hits)
+        self._summary: SearchSummary | None = None
+
+    @property
+    def summary(self) -> SearchSummary:
+        """What answered. Raises RuntimeError before the last hit was read."""
+        if self._summary is None:
+            raise RuntimeError("the summary comes after the last hit: read all hits first")
+        return self._summary
+
+    def _open(self, part: SearchResponse) -> Iterable[Hit]:
+        if part.HasField("summary"):
+            self._summary = part.summary
+        return super()._open(part)
+
+
+class SyncResults(Generic[T]):
+    """Items in their order, to be read once: `for item in results`, or `results.all()`.
+
+    Nothing is sent before the first item is asked for. Parts are fetched as they are needed.
+    """
+
+    def __init__(self, results: Results[T]) -> None:
+        self._results = results
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return run(self._results.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def all(self) -> list[T]:
+        """The items that were not read yet."""
+        return run(self._results.all())
+
+    def close(self) -> None:
+        """Stop early; the server stops working on the answer. Dropping the results does the same."""
+        run(self._results.close())
+
+
+class SyncHits(SyncResults[Hit]):
+    """The hits of a search, best first."""
+
+    _results: Hits
+
+    @property
+    def summary(self) -> SearchSummary:
+        """What answered. Raises RuntimeError before the last hit was read."""
+        return self._results.summary

@@ -1,0 +1,86 @@
+"""The call that finds memories."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any, Literal, TypeAlias
+
+from quipu.dual import hits
+from quipu.errors import DataLoss
+from quipu.filters import FilterLike, filtering
+from quipu.names import MemoryLike, space_name
+from quipu.operations import Consistency, Operations
+from quipu.ranking import Ranking, to_weights
+from quipu.results import Hits
+from quipu.v1.search_service_pb2 import SearchMode, SearchRequest, SearchResponse
+from quipu.values import VectorLike, to_vector
+
+Mode: TypeAlias = Literal["hybrid", "dense", "lexical"]
+
+_MODES = {
+    "hybrid": SearchMode.SEARCH_MODE_HYBRID,
+    "dense": SearchMode.SEARCH_MODE_DENSE,
+    "lexical": SearchMode.SEARCH_MODE_LEXICAL,
+}
+
+
+class SearchOperations(Operations):
+    """Everything about search."""
+
+    @hits
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        vector: VectorLike | None = None,
+        example: MemoryLike | None = None,
+        space: str | Sequence[str] | None = None,
+        mode: Mode | None = None,
+        k: int | None = None,
+        filter: FilterLike | None = None,
+        min_relevance: float = 0.0,
+        ranking: Ranking | None = None,
+        explain: bool = False,
+        consistency: Consistency = "strong",
+        timeout: float | None = None,
+    ) -> Hits:
+        """Find memories by exactly one of a text, a vector, or an example memory; best first.
+
+        space: one, or up to 16 to search as if they were one.
+        k: most hits, 1 to 1,000; default 10.
+        filter: a condition such as `session = "s1" AND NOT tags = "draft"`, or a tree.
+        consistency: `strong`; `session`, which sees what this client wrote; a revision for each space; or how long ago
+        the last write may be that is not seen.
+        """
+        names = self._names_of(space)
+        model = example if example is None else self._name(example, space if isinstance(space, str) else None)
+        request = SearchRequest(
+            spaces=names,
+            mode=_MODES[mode] if mode else SearchMode.SEARCH_MODE_UNSPECIFIED,
+            k=k,
+            min_relevance=min_relevance,
+            ranking=to_weights(ranking) if ranking else None,
+            explain=explain,
+            consistency=self._consistency(consistency, names),
+            **_query(text=text, vector=None if vector is None else to_vector(vector), example=model),
+            **filtering(filter),
+        )
+        return Hits(self._responses(request, timeout))
+
+    def _names_of(self, space: str | Sequence[str] | None) -> Sequence[str]:
+        if isinstance(space, str) or space is None:
+            return [self._parent(space)]
+        return [space_name(name) for name in space]
+
+    async def _responses(self, request: SearchRequest, timeout: float | None) -> AsyncGenerator[SearchResponse, None]:
+        is_complete = False
+        async for response in self._wire.stream(self._wire.searches.Search, request, timeout):
+            is_complete = response.HasField("summary")
+            yield response
+        if not is_complete:
+            raise DataLoss("the server ended the answer before its summary: hits may be missing")
+
+
+def _query(**queries: Any) -> dict[str, Any]:
+    given = {key: value for key, value in queries.items() if value is not None}
+    if len(given) != 1:
+        raise ValueError(f"a search needs exactly one of {', '.join(queries)}")
+    return given
