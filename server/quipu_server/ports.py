@@ -160,8 +160,8 @@ class LogSource(Protocol):
     async def tail(self, space: Space, after: int, upto: int, limit: int) -> Sequence[IndexRow]:
         """At most `limit` revisions above `after` up to `upto`, in order, deletions included. None is missing."""
 
-    async def matching(self, space: Space, condition: Condition) -> Revisions:
-        """Revisions of the current versions that meet the condition, ascending."""
+    async def matching(self, space: Space, condition: Condition, revision: int) -> Revisions:
+        """Ascending revisions of the versions, current at the revision and not deleted, that meet the condition."""
 
 
 class Selection(Protocol):

@@ -1,0 +1,5 @@
+"""`python -m quipu_server` is `quipu`."""
+
+from quipu_server.cli import main
+
+main()

@@ -1,0 +1,85 @@
+"""The command line: `quipu`. Modules import heavy libraries where they use them, so that it starts at once."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from quipu_server import __version__
+from quipu_server.cli.completion import completion
+from quipu_server.cli.doctor import doctor
+from quipu_server.cli.exporting import export_memories
+from quipu_server.cli.importing import import_memories
+from quipu_server.cli.memories import delete, get, history, list_memories, put, undelete, update
+from quipu_server.cli.models import models
+from quipu_server.cli.search import search
+from quipu_server.cli.serve import serve
+from quipu_server.cli.spaces import spaces
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, by the custom of shells."""
+BROKEN_PIPE = 141
+"""Exit code when the reader of the output left, by the custom of shells."""
+
+COMMANDS = (
+    serve,
+    put,
+    search,
+    get,
+    list_memories,
+    update,
+    delete,
+    undelete,
+    history,
+    import_memories,
+    export_memories,
+    spaces,
+    models,
+    doctor,
+    completion,
+)
+
+
+class Commands(click.Group):
+    """Lists commands in the order a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="quipu")
+def quipu() -> None:
+    """Keep memories and find them again.
+
+    `quipu serve` starts the server; the other commands speak to it, or look after it.
+    """
+
+
+for command in COMMANDS:
+    quipu.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; return the exit code: 0, 1 when it failed, 2 when it was used wrongly."""
+    try:
+        code = quipu.main(arguments, prog_name="quipu", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more: Python would complain when it flushes the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 1
+    return code if isinstance(code, int) else 0

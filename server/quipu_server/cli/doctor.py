@@ -1,0 +1,8 @@
+"""`quipu doctor`."""
+
+import click
+
+
+@click.command()
+def doctor() -> None:
+    """Check this machine."""

@@ -1,0 +1,177 @@
+"""Commands for single memories: `put`, `get`, `ls`, `update`, `rm`, `undelete`, `history`."""
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quipu_server.cli.connection import connected, space_option
+from quipu_server.cli.display import Entry, show_entries, show_fields, show_table, show_time
+from quipu_server.cli.fields import field_options, given_fields, read_content
+from quipu_server.cli.lines import as_document, dump
+
+if TYPE_CHECKING:
+    from quipu import Memory
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+CLEARABLE = ("role", "speaker", "session", "tags", "metadata", "event_time", "expire_time")
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--id", "memory_id", help="Id of the memory; the server makes one that sorts by time.")
+@field_options
+@json_option
+@space_option
+def put(address: str, space: str, text: str | None, memory_id: str | None, as_json: bool, **options: Any) -> None:
+    """Store TEXT and print the id of the memory. Without TEXT, or with -, the text is read from standard input."""
+    content = read_content(text)
+    with connected(address, space) as client:
+        memory = client.add(content, id=memory_id, **given_fields(options))
+    click.echo(dump(as_document(memory)) if as_json else memory_id_of(memory))
+
+
+@click.command()
+@click.argument("memory")
+@json_option
+@space_option
+def get(address: str, space: str, memory: str, as_json: bool) -> None:
+    """Show MEMORY, an id or a full name."""
+    with connected(address, space) as client:
+        show_memory(client.get(memory), as_json)
+
+
+@click.command("ls")
+@click.option("--filter", help='Which ones, such as \'kind = "semantic" AND tags = "tea"\'.')
+@click.option(
+    "--order-by",
+    type=click.Choice(["create_time", "update_time", "event_time"]),
+    default="create_time",
+    show_default=True,
+    help="The time that orders them.",
+)
+@click.option("--desc", "descending", is_flag=True, help="Latest first.")
+@click.option("--deleted", "show_deleted", is_flag=True, help="Deleted ones too.")
+@click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(0), help="How many; 0 for all.")
+@json_option
+@space_option
+def list_memories(address: str, space: str, limit: int, as_json: bool, **query: Any) -> None:
+    """List the memories of a space."""
+    with connected(address, space) as client:
+        memories = islice(client.list(**query), limit or None)
+        if as_json:
+            for memory in memories:
+                click.echo(dump(as_document(memory)))
+        else:
+            show_entries(entry(memory) for memory in memories)
+
+
+@click.command()
+@click.argument("memory")
+@click.argument("text", required=False)
+@field_options
+@click.option(
+    "--clear", multiple=True, type=click.Choice(CLEARABLE), help="Empties a field; may be given several times."
+)
+@click.option("--unset", multiple=True, metavar="KEY", help="Removes a key of metadata; repeatable.")
+@click.option("--etag", default="", help="Fails if the memory has another etag by now.")
+@json_option
+@space_option
+def update(
+    address: str,
+    space: str,
+    memory: str,
+    text: str | None,
+    clear: tuple[str, ...],
+    unset: tuple[str, ...],
+    etag: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Change MEMORY: the fields that are given, and its content if TEXT is given (- for standard input).
+
+    Of the metadata only the given keys change.
+    """
+    changes: dict[str, Any] = dict.fromkeys(clear) | given_fields(options)
+    if unset:
+        changes["metadata"] = dict.fromkeys(unset) | (changes.get("metadata") or {})
+    if text is not None:
+        changes["content"] = read_content(text)
+    if not changes:
+        raise click.UsageError("nothing to change: give a text, a field, --clear or --unset")
+    with connected(address, space) as client:
+        merge = "metadata" not in clear
+        show_memory(client.update(memory, etag=etag, merge_metadata=merge, **changes), as_json)
+
+
+@click.command("rm")
+@click.argument("memories", nargs=-1, required=True)
+@click.option("--missing-ok", is_flag=True, help="Succeeds for a memory that does not exist.")
+@space_option
+def delete(address: str, space: str, memories: tuple[str, ...], missing_ok: bool) -> None:
+    """Delete MEMORIES. Their history is kept; `quipu undelete` brings them back."""
+    with connected(address, space) as client:
+        for memory in memories:
+            client.delete(memory, allow_missing=missing_ok)
+
+
+@click.command()
+@click.argument("memories", nargs=-1, required=True)
+@space_option
+def undelete(address: str, space: str, memories: tuple[str, ...]) -> None:
+    """Bring deleted MEMORIES back."""
+    with connected(address, space) as client:
+        for memory in memories:
+            client.undelete(memory)
+
+
+@click.command()
+@click.argument("memory")
+@json_option
+@space_option
+def history(address: str, space: str, memory: str, as_json: bool) -> None:
+    """Show what was done to MEMORY, newest first."""
+    from quipu.v1.memory_pb2 import MemoryChange
+
+    with connected(address, space) as client:
+        entries = [
+            (MemoryChange.Name(entry.change).removeprefix("MEMORY_CHANGE_").lower(), entry)
+            for entry in client.history(memory)
+        ]
+    if as_json:
+        for change, entry in entries:
+            click.echo(dump({"revision": entry.revision, "change": change, "memory": as_document(entry.memory)}))
+        return
+    show_table(
+        {
+            "revision": f"{entry.revision}",
+            "change": change,
+            "when": show_time(entry.memory.delete_time) or show_time(entry.memory.update_time),
+            "memory": entry.memory.content,
+        }
+        for change, entry in entries
+    )
+
+
+def show_memory(memory: "Memory", as_json: bool) -> None:
+    document = as_document(memory)
+    if as_json:
+        click.echo(dump(document))
+    else:
+        show_fields({key: value if isinstance(value, str) else dump(value) for key, value in document.items()})
+
+
+def entry(memory: "Memory") -> Entry:
+    """A memory in a list: the minute it happened, what it says, and what tells it from others."""
+    when = show_time(memory.event_time) or show_time(memory.create_time)
+    return Entry(when, memory.content, [origin(memory)])
+
+
+def origin(memory: "Memory") -> list[str]:
+    """Whose memory it is, where it belongs, and its id."""
+    deleted = f"deleted {show_time(memory.delete_time)}" if memory.HasField("delete_time") else ""
+    return [memory.speaker, memory.session, *(f"#{tag}" for tag in memory.tags), deleted, memory_id_of(memory)]
+
+
+def memory_id_of(memory: "Memory") -> str:
+    return memory.name.rpartition("/")[2]

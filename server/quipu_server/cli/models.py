@@ -1,0 +1,8 @@
+"""`quipu models`."""
+
+import click
+
+
+@click.group()
+def models() -> None:
+    """List, check and fetch embedding models."""

@@ -1,0 +1,109 @@
+"""`quipu search`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quipu_server.cli.connection import address_option, connected
+from quipu_server.cli.display import Entry, show_entries, show_time
+from quipu_server.cli.lines import as_document, dump
+from quipu_server.cli.memories import json_option, origin
+
+if TYPE_CHECKING:
+    from quipu import Hit, SearchSummary
+    from quipu.v1.search_service_pb2 import ScoreExplanation
+
+TERMS = ("dense", "lexical", "importance", "recency")
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option(
+    "-s",
+    "--space",
+    "spaces",
+    envvar="QUIPU_SPACE",
+    default=("default",),
+    show_default=True,
+    show_envvar=True,
+    multiple=True,
+    help="Where to look; may be given up to 16 times.",
+)
+@click.option("--like", "example", metavar="MEMORY", help="Finds memories like this one, instead of TEXT.")
+@click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1_000), help="Most hits.")
+@click.option("--filter", help='Which ones, such as \'session = "s1" AND NOT tags = "draft"\'.')
+@click.option("--mode", type=click.Choice(["hybrid", "dense", "lexical"]), help="By meaning and words, or one of both.")
+@click.option("--min-relevance", default=0.0, type=click.FloatRange(0, 1), help="Least relevance of a hit, 0 to 1.")
+@click.option("--explain", is_flag=True, help="Shows the terms of each score, and how long each stage took.")
+@json_option
+@address_option
+def search(address: str, spaces: tuple[str, ...], text: str | None, as_json: bool, **query: Any) -> None:
+    """Find memories by TEXT, best first."""
+    with connected(address, spaces[0]) as client:
+        hits = client.search(text, space=spaces, **query)
+        found = hits.all()
+    if as_json:
+        for hit in found:
+            click.echo(dump(document(hit)))
+    else:
+        show_entries(entry(hit) for hit in found)
+    if query["explain"]:
+        click.echo(told(hits.summary), err=as_json)
+    if not hits.summary.complete:
+        click.echo(f"These may not be the best hits: {hits.summary.incomplete_reason}", err=True)
+
+
+def entry(hit: "Hit") -> Entry:
+    """A hit in a list: its score, what it says best, and where it comes from."""
+    when = show_time(hit.memory.event_time) or show_time(hit.memory.create_time)
+    return Entry(f"{hit.score:.3f}", excerpt(hit), [[when, *origin(hit.memory)], terms(hit)])
+
+
+def excerpt(hit: "Hit") -> str:
+    """The part of the content that was found; all of it when it is short."""
+    if not hit.HasField("best_chunk"):
+        return hit.memory.content
+    before = "…" if hit.best_chunk.start else ""
+    return f"{before}{hit.memory.content[hit.best_chunk.start : hit.best_chunk.end]}"
+
+
+def terms(hit: "Hit") -> list[str]:
+    """The terms of the score, if they were asked for."""
+    if not hit.HasField("explanation"):
+        return []
+    parts = " + ".join(f"{name} {getattr(hit.explanation, f'{name}_term'):.3f}" for name in TERMS)
+    measured = [f"{name} {value:.3f}" for name, value in measures(hit.explanation).items()]
+    return [parts, *measured, " ".join(hit.explanation.matched_terms)]
+
+
+def told(summary: "SearchSummary") -> str:
+    """What answered, and how long its stages took."""
+    answers = [f"{a.space} at revision {a.revision}" for a in summary.answers]
+    return f"{', '.join(answers)}: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in stages(summary).items())
+
+
+def document(hit: "Hit") -> dict[str, Any]:
+    """A hit for JSON."""
+    shown: dict[str, Any] = {"score": hit.score, "relevance": hit.relevance, "memory": as_document(hit.memory)}
+    if hit.HasField("best_chunk"):
+        shown["best_chunk"] = {"start": hit.best_chunk.start, "end": hit.best_chunk.end}
+    if hit.HasField("explanation"):
+        shown["explanation"] = explanation(hit.explanation)
+    return shown
+
+
+def explanation(message: "ScoreExplanation") -> dict[str, Any]:
+    """The terms of a score for JSON."""
+    shares = {f"{name}_term": getattr(message, f"{name}_term") for name in TERMS}
+    age_s = message.age.ToTimedelta().total_seconds()
+    return {**measures(message), **shares, "age_s": age_s, "matched_terms": [*message.matched_terms]}
+
+
+def measures(message: "ScoreExplanation") -> dict[str, float]:
+    """Cosine and BM25, if the mode of the search has them."""
+    return {name: getattr(message, name) for name in ("cosine", "bm25") if message.HasField(name)}
+
+
+def stages(summary: "SearchSummary") -> dict[str, float]:
+    """Milliseconds by stage."""
+    return {timing.stage: timing.duration.ToTimedelta().total_seconds() * 1e3 for timing in summary.stages}

@@ -1,0 +1,113 @@
+"""`quipu spaces`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quipu_server.cli.connection import address_option, connected
+from quipu_server.cli.display import show_fields, show_table, show_time
+from quipu_server.cli.lines import dump, write_time
+from quipu_server.cli.memories import json_option
+
+if TYPE_CHECKING:
+    from quipu import Space
+
+
+@click.group()
+def spaces() -> None:
+    """List, show, create and delete spaces."""
+
+
+@spaces.command("list")
+@json_option
+@address_option
+def list_spaces(address: str, as_json: bool) -> None:
+    """List the spaces."""
+    with connected(address) as client:
+        found = client.spaces().all()
+    if as_json:
+        for space in found:
+            click.echo(dump(document(space)))
+    else:
+        show_table((row(space) for space in found), numbers=["memories", "revision"])
+
+
+@spaces.command("show")
+@click.argument("space")
+@json_option
+@address_option
+def show_space(address: str, space: str, as_json: bool) -> None:
+    """Show SPACE with its settings."""
+    with connected(address) as client:
+        shown = document(client.get_space(space))
+    if as_json:
+        click.echo(dump(shown))
+    else:
+        show_fields({key: value if isinstance(value, str) else dump(value) for key, value in shown.items()})
+
+
+@spaces.command("create")
+@click.argument("space")
+@click.option("--display-name", help="A name for people.")
+@click.option("--model", default="", help="Embedding model, for good; the default one of the server if not given.")
+@click.option("--language", default="", help="Language of the texts, for good: en (default), de, …; und for none.")
+@address_option
+def create_space(address: str, space: str, **settings: Any) -> None:
+    """Create SPACE, which is only needed for settings: a space appears by itself on its first write."""
+    with connected(address) as client:
+        client.create_space(space, **settings)
+
+
+@spaces.command("delete")
+@click.argument("space")
+@click.option("--force", is_flag=True, help="Also when it has memories.")
+@click.option("--yes", is_flag=True, help="Does not ask.")
+@address_option
+def delete_space(address: str, space: str, force: bool, yes: bool) -> None:
+    """Destroy SPACE with its memories and their history. It cannot be undone."""
+    if not yes:
+        click.confirm(f"Destroy the space {space} for good?", abort=True, err=True)
+    with connected(address) as client:
+        count = client.delete_space(space, force=force)
+    click.echo(f"{count} memories went with it", err=True)
+
+
+def row(space: "Space") -> dict[str, str]:
+    return {
+        "space": space_id(space),
+        "memories": f"{space.memory_count:,}",
+        "revision": f"{space.revision:,}",
+        "model": space.model.removeprefix("models/"),
+        "created": show_time(space.create_time),
+        "name": space.display_name,
+    }
+
+
+def document(space: "Space") -> dict[str, Any]:
+    """A space for JSON."""
+    from quipu import to_datetime
+
+    return {
+        "id": space_id(space),
+        "display_name": space.display_name,
+        "model": space.model,
+        "language": space.language,
+        "ranking": weights(space),
+        "memory_count": space.memory_count,
+        "revision": space.revision,
+        "create_time": write_time(to_datetime(space.create_time)),
+        "update_time": write_time(to_datetime(space.update_time)),
+        "etag": space.etag,
+    }
+
+
+def weights(space: "Space") -> dict[str, float]:
+    """The weights that are set."""
+    given = {field.name: value for field, value in space.ranking.ListFields()}
+    if half_life := given.pop("recency_half_life", None):
+        given["recency_half_life_s"] = half_life.ToTimedelta().total_seconds()
+    return given
+
+
+def space_id(space: "Space") -> str:
+    return space.name.removeprefix("spaces/")

@@ -1,0 +1,43 @@
+"""Arrays that grow."""
+
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+ScalarT = TypeVar("ScalarT", bound=np.generic)
+
+FIRST_CAPACITY = 16
+
+
+class Growing(Generic[ScalarT]):
+    """An array that grows at its end. What `view` returned never changes: it is only written behind it."""
+
+    def __init__(self, dtype: type[ScalarT], *width: int) -> None:
+        self._buffer: NDArray[ScalarT] = np.empty((FIRST_CAPACITY, *width), dtype)
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def nbytes(self) -> int:
+        return self._buffer.nbytes
+
+    def view(self) -> NDArray[ScalarT]:
+        """What is there now."""
+        return self._buffer[: self._length]
+
+    def extend(self, values: ArrayLike) -> None:
+        """Add values, or rows, at the end."""
+        added: NDArray[Any] = np.asarray(values, self._buffer.dtype)
+        end = self._length + len(added)
+        if end > len(self._buffer):
+            self._reserve(end)
+        self._buffer[self._length : end] = added
+        self._length = end
+
+    def _reserve(self, length: int) -> None:
+        larger = np.empty((max(length, 2 * len(self._buffer)), *self._buffer.shape[1:]), self._buffer.dtype)
+        larger[: self._length] = self._buffer[: self._length]
+        self._buffer = larger

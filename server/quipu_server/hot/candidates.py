@@ -1,0 +1,62 @@
+"""What ranking needs to know of the memories that were found."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quipu_server.domain import Evidence, Revisions, TermStatistics, Vector
+from quipu_server.hot import words
+from quipu_server.hot.columns import NEVER
+from quipu_server.hot.contents import Contents, Slots
+from quipu_server.scoring import cosines
+
+NO_SPAN = -1
+
+
+def evidence(
+    contents: Contents,
+    revisions: Revisions,
+    query: Vector | None,
+    terms: Sequence[str],
+    totals: TermStatistics | None,
+) -> Evidence:
+    """Evidence for memories of these contents."""
+    columns = contents.columns
+    slots = np.searchsorted(columns.revisions, revisions)
+    best_cosines, spans = _compare(contents, slots, query)
+    table = words.frequencies(contents, terms, slots)
+    return Evidence(
+        revisions=revisions,
+        memory_ids=columns.texts["id"].decode(slots),
+        cosines=best_cosines,
+        bm25=words.scores_of(table, columns.lengths[slots], totals) if totals else np.zeros(len(slots)),
+        importances=columns.importances[slots],
+        recency_times=_recency_times(contents, slots),
+        spans=spans,
+        matched=(table > 0.0).T,
+    )
+
+
+def _compare(contents: Contents, slots: Slots, query: Vector | None) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """The cosine of the best chunk of each slot, and its span if the slot has several chunks."""
+    spans = np.full((len(slots), 2), NO_SPAN, np.int32)
+    if query is None or not len(slots):
+        return np.full(len(slots), np.nan), spans
+    rows, begins = contents.rows_of(slots)
+    scores = cosines(contents.codes(rows), query)
+    if len(rows) == len(slots):
+        return scores, spans
+    highest = np.maximum.reduceat(scores, begins)
+    counts = np.diff(begins, append=len(rows))
+    places = np.flatnonzero(scores == np.repeat(highest, counts))
+    firsts = places[np.searchsorted(places, begins)]
+    several = counts > 1
+    spans[several] = contents.columns.spans[rows[firsts[several]]]
+    return highest, spans
+
+
+def _recency_times(contents: Contents, slots: Slots) -> NDArray[np.float64]:
+    """Seconds since 1970: event time, else creation."""
+    happened, created = (contents.columns.times[name][slots] for name in ("event_time", "create_time"))
+    return np.where(happened == NEVER, created, happened) / 1e6

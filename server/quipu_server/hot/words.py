@@ -1,0 +1,67 @@
+"""BM25 over the words of an index."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quipu_server.domain import TermStatistics
+from quipu_server.hot.contents import Contents, Slots
+from quipu_server.hot.ordering import best_slots
+from quipu_server.hot.postings import Occurrences
+from quipu_server.hot.segment import Mask
+from quipu_server.scoring import bm25_term, inverse_document_frequencies, mean_length
+
+Floats = NDArray[np.float64]
+
+
+def statistics(contents: Contents, terms: Sequence[str]) -> TermStatistics:
+    """Counts over the live memories."""
+    counts = [sum(_live_count(contents, part) for part in parts) for parts in contents.occurrences(terms)]
+    return TermStatistics(contents.live_count, contents.total_length, np.array(counts, np.int64))
+
+
+def best_matches(
+    contents: Contents, terms: Sequence[str], totals: TermStatistics, depth: int, mask: Mask | None
+) -> Slots:
+    """The `depth` slots, of those that the mask lets through, with the highest score above 0."""
+    scores = _scores(contents, terms, totals)
+    slots = np.flatnonzero(scores if mask is None else (scores > 0.0) & mask)
+    return best_slots(contents, slots, scores[slots], depth)
+
+
+def frequencies(contents: Contents, terms: Sequence[str], slots: Slots) -> Floats:
+    """How often each term occurs in each slot, shape (terms, slots)."""
+    table = np.empty((len(terms), len(slots)))
+    whole = np.zeros(len(contents.live))
+    for row, parts in zip(table, contents.occurrences(terms), strict=True):
+        for part in parts:
+            whole[part.slots] = part.frequencies
+        row[:] = whole[slots]
+        for part in parts:
+            whole[part.slots] = 0.0
+    return table
+
+
+def scores_of(table: Floats, lengths: Floats, totals: TermStatistics) -> Floats:
+    """Scores of memories with these frequencies, shape (terms, memories), and lengths."""
+    scores = np.zeros(len(lengths))
+    mean = mean_length(totals)
+    for row, idf in zip(table, inverse_document_frequencies(totals).tolist(), strict=True):
+        scores += bm25_term(row, lengths, mean, idf)
+    return scores
+
+
+def _scores(contents: Contents, terms: Sequence[str], totals: TermStatistics) -> Floats:
+    """Scores of all slots."""
+    scores = np.zeros(len(contents.live))
+    lengths, mean = contents.columns.lengths, mean_length(totals)
+    idfs = inverse_document_frequencies(totals).tolist()
+    for idf, parts in zip(idfs, contents.occurrences(terms), strict=True):
+        for part in parts:
+            scores[part.slots] += bm25_term(part.frequencies.astype(np.float64), lengths[part.slots], mean, idf)
+    return scores
+
+
+def _live_count(contents: Contents, part: Occurrences) -> int:
+    return len(part.slots) if contents.all_live else int(np.count_nonzero(contents.live[part.slots]))

@@ -1,0 +1,1 @@
+"""The service over gRPC: converts, validates, maps errors, and nothing else."""

@@ -1,0 +1,187 @@
+"""The transaction that appends to the log of a space.
+
+What is heavy, the indexed text, is written first. Then the row in `heads` is locked until the commit, so that the order
+of revisions is the order of commits; the checks that follow see whatever was written before. A writer holds one head
+and nothing else that others wait for, so writers cannot wait for each other in a circle.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
+from quipu_server.errors import Conflict, NotFound
+from quipu_server.store import copy_format as binary
+from quipu_server.store.database import Connection
+from quipu_server.store.metadata import encode_metadata
+from quipu_server.store.requests import find_revisions, record_revisions
+
+_COPY_PASSAGES = """
+COPY passages (space_id, passage_id, length, content, terms, frequencies) FROM STDIN (FORMAT BINARY)
+"""
+_COPY_VECTORS = """
+COPY vectors (space_id, passage_id, chunk, dimension, span_start, span_end, fingerprint, embedding)
+FROM STDIN (FORMAT BINARY)
+"""
+_COPY_REVISIONS = """
+COPY memory_revisions (
+    space_id, revision, nonce, passage_id, importance, event_time, expire_time, create_time, update_time, change, kind,
+    role, memory_id, speaker, session, tags, metadata
+) FROM STDIN (FORMAT BINARY)
+"""
+_LOCK = """
+UPDATE heads SET revision = revision + %s, memory_count = memory_count + %s WHERE space_id = %s
+RETURNING revision, clock_timestamp()
+"""
+_CURRENT = """
+SELECT r.memory_id, r.revision, r.change, r.create_time FROM unnest(%s::text[]) AS written (memory_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM memory_revisions r
+    WHERE r.space_id = %s AND r.memory_id = written.memory_id ORDER BY r.revision DESC LIMIT 1
+) r
+"""
+_END = """
+UPDATE memory_revisions SET ended = (%(by)s::bigint[])[array_position(%(ended)s::bigint[], revision)]
+WHERE space_id = %(space_id)s AND revision = ANY (%(ended)s::bigint[])
+"""
+
+
+class AnsweredBefore(Exception):
+    """The request made its revisions earlier: `first` and `count` of them."""
+
+    def __init__(self, first: int, count: int) -> None:
+        super().__init__(first, count)
+        self.first = first
+        self.count = count
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The current version of a memory, which may be a deletion."""
+
+    revision: int
+    change: Change
+    create_time: datetime
+
+    @property
+    def expected(self) -> int:
+        """What a write that saw this version expects."""
+        return 0 if self.change == Change.DELETED else self.revision
+
+
+async def append(
+    connection: Connection, space: Space, writes: Sequence[Write], request: RequestKey | None
+) -> Sequence[Memory]:
+    """Append in the transaction of the connection; return the versions made, in order.
+
+    Raises Conflict, NotFound, RequestIdReused, AnsweredBefore; the transaction must then be rolled back.
+    """
+    await _store_passages(connection, space, [write.passage for write in writes if write.passage is not None])
+    first, now = await _lock(connection, space, writes)
+    if request and (answered := await find_revisions(connection, space.id, request)) is not None:
+        raise AnsweredBefore(*answered)
+    current = await _current_versions(connection, space, writes)
+    _check_expected(writes, current)
+    memories = [_version(write, first + place, now, current) for place, write in enumerate(writes)]
+    await _end(
+        connection, space, {current[m.memory_id].revision: m.revision for m in memories if m.memory_id in current}
+    )
+    await _copy(connection, _COPY_REVISIONS, binary.rows(_revision_rows(space, memories)))
+    if request:
+        await record_revisions(connection, space.id, request, first, len(writes))
+    return memories
+
+
+async def _store_passages(connection: Connection, space: Space, passages: Sequence[Passage]) -> None:
+    if passages:
+        await _copy(connection, _COPY_PASSAGES, binary.rows(_passage_row(space, passage) for passage in passages))
+        await _copy(connection, _COPY_VECTORS, binary.rows(_vector_rows(space, passages)))
+
+
+async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
+    """Take the revisions and keep other writers out; return the first revision, and the time."""
+    added = sum((write.change is not Change.DELETED) - (write.expected > 0) for write in writes)
+    row = await (await connection.execute(_LOCK, (len(writes), added, space.id))).fetchone()
+    if row is None:
+        raise NotFound("space", space.resource_name)
+    last, now = row
+    return last - len(writes) + 1, now
+
+
+async def _current_versions(connection: Connection, space: Space, writes: Sequence[Write]) -> Mapping[str, Current]:
+    # Not prepared: a plan made while the table was small would go through the whole space later.
+    rows = await connection.execute(_CURRENT, ([write.memory_id for write in writes], space.id), prepare=False)
+    return {memory_id: Current(*version) for memory_id, *version in await rows.fetchall()}
+
+
+def _check_expected(writes: Sequence[Write], current: Mapping[str, Current]) -> None:
+    written = set()
+    for index, write in enumerate(writes):
+        version = current.get(write.memory_id)
+        if write.memory_id in written or (version.expected if version else 0) != write.expected:
+            metadata = {"index": str(index), "revision": str(version.revision if version else 0)}
+            raise Conflict(f"the memory {write.memory_id!r} has another version", metadata=metadata)
+        written.add(write.memory_id)
+
+
+def _version(write: Write, revision: int, now: datetime, current: Mapping[str, Current]) -> Memory:
+    is_new = write.change is Change.CREATED or write.memory_id not in current
+    create_time = now if is_new else current[write.memory_id].create_time
+    return Memory(write.memory_id, write.fields, revision, write.passage_id, create_time, now, write.change)
+
+
+async def _end(connection: Connection, space: Space, ends: Mapping[int, int]) -> None:
+    """End versions; from each one's revision to that of its successor."""
+    if ends:
+        await connection.execute(_END, {"space_id": space.id, "ended": list(ends), "by": list(ends.values())})
+
+
+async def _copy(connection: Connection, statement: str, data: bytes) -> None:
+    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        await copy.write(data)
+
+
+def _passage_row(space: Space, passage: Passage) -> Sequence[binary.Field]:
+    return (
+        space.id.bytes,
+        passage.id.bytes,
+        binary.int4(passage.length),
+        binary.text(passage.content),
+        binary.text_array(passage.terms),
+        binary.int4_array(passage.frequencies),
+    )
+
+
+def _vector_rows(space: Space, passages: Sequence[Passage]) -> Iterator[Sequence[binary.Field]]:
+    fingerprint = binary.text(space.fingerprint)
+    for passage in passages:
+        dimension = binary.int2(passage.vectors.shape[1])
+        for chunk, (span, vector) in enumerate(zip(passage.spans, binary.halfvecs(passage.vectors), strict=True)):
+            start, end = map(binary.int4, span.tolist())
+            yield space.id.bytes, passage.id.bytes, binary.int2(chunk), dimension, start, end, fingerprint, vector
+
+
+def _revision_rows(space: Space, memories: Sequence[Memory]) -> Iterator[Sequence[binary.Field]]:
+    nonce = binary.int8(secrets.randbits(63))
+    for memory in memories:
+        fields = memory.fields
+        yield (
+            space.id.bytes,
+            binary.int8(memory.revision),
+            nonce,
+            memory.passage_id.bytes,
+            binary.float8(fields.importance),
+            binary.timestamptz(fields.event_time),
+            binary.timestamptz(fields.expire_time),
+            binary.timestamptz(memory.create_time),
+            binary.timestamptz(memory.update_time),
+            binary.int2(memory.change),
+            binary.int2(fields.kind),
+            binary.int2(fields.role),
+            binary.text(memory.memory_id),
+            binary.text(fields.speaker),
+            binary.text(fields.session),
+            binary.text_array(fields.tags),
+            binary.jsonb(encode_metadata(fields.metadata)),
+        )

@@ -1,0 +1,218 @@
+"""Connections to PostgreSQL: a pool for as long as the database answers, and whether it does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from quipu_server.errors import StartupError, StoreUnavailable
+from quipu_server.store.schema import prepare
+
+Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+
+CONNECT_TIMEOUT_S = 5
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 5.0
+HEARTBEAT_S = 5.0
+"""How long a database that nobody asks may be away before it is noticed."""
+POOL_TIMEOUT_S = 5.0
+"""How long a request waits for a connection while others use them all."""
+SESSION_SETTINGS = {
+    "TimeZone": "UTC",
+    "search_path": "quipu,public",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+    "jit": "off",
+    # Every query goes by a key that begins with the space. While tables are small the planner prefers to scan them, and
+    # keeps such a plan for a prepared statement long after they have grown.
+    "enable_seqscan": "off",
+}
+
+
+class Postgres(Protocol):
+    """A PostgreSQL server, ours or somebody else's."""
+
+    async def ensure_running(self) -> str:
+        """How to connect to it, after starting it if that is ours to do. Raises StartupError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalPostgres:
+    """A server that others run."""
+
+    url: str = field(repr=False)
+
+    async def ensure_running(self) -> str:
+        """The URL. Raises StartupError, which does not repeat it: it may hold a password."""
+        try:
+            conninfo_to_dict(self.url)
+        except psycopg.ProgrammingError:
+            example = "postgresql://user:password@host/database"
+            raise StartupError(f"the database URL cannot be read; it has the form {example}") from None
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether the database answers; `reason` says why it does not."""
+
+    ready: bool
+    reason: str = ""
+
+
+class Database:
+    """Connects when PostgreSQL is there, waits while it is not, and connects again when it is back."""
+
+    def __init__(self, postgres: Postgres, pool_size: int = 8) -> None:
+        self._postgres = postgres
+        self._pool_size = pool_size
+        self._pool: AsyncConnectionPool[Connection] | None = None
+        self._availability = Availability(False, "the database has not answered yet")
+        self._changed = asyncio.Condition()
+        self._lost = asyncio.Event()
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin to connect, in the background."""
+        self._keeper = asyncio.create_task(self._keep_connected(), name="database")
+
+    async def close(self) -> None:
+        """Give up the connections."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError, StartupError):
+                await self._keeper
+        await self._close_pool()
+
+    @property
+    def availability(self) -> Availability:
+        return self._availability
+
+    async def changes(self) -> AsyncIterator[Availability]:
+        """The availability now, and whenever it has changed."""
+        seen = self._availability
+        yield seen
+        while True:
+            async with self._changed:
+                while self._availability is seen:
+                    await self._changed.wait()
+                seen = self._availability
+            yield seen
+
+    async def wait_ready(self) -> None:
+        """Wait until the database answers. Raises StartupError when this server cannot work with it."""
+        assert self._keeper is not None, "open() comes first"
+        waiting = asyncio.create_task(self._wait_available())
+        try:
+            await asyncio.wait({waiting, self._keeper}, return_when=asyncio.FIRST_COMPLETED)
+            if self._keeper.done():
+                await self._keeper
+        finally:
+            waiting.cancel()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode. Raises StoreUnavailable, also for what the driver raises meanwhile."""
+        if (pool := self._pool) is None:
+            raise StoreUnavailable(f"the database cannot be reached: {self._availability.reason}")
+        connection: Connection | None = None
+        try:
+            async with pool.connection() as connection:
+                yield connection
+        except PoolTimeout as error:
+            raise StoreUnavailable("all connections to the database are busy") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if pool is self._pool and (connection is None or connection.closed):
+                self._lost.set()
+            raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection in a transaction, which ends with the block: committed, or rolled back by an exception."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def _keep_connected(self) -> None:
+        was_ready = False
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                await self._connect()
+            except StartupError as error:
+                if not was_ready:
+                    raise
+                await self._set(Availability(False, str(error)))
+            except (psycopg.Error, OSError) as error:
+                await self._set(Availability(False, first_line(error)))
+            else:
+                was_ready, retry_s = True, FIRST_RETRY_S
+                await self._set(Availability(True))
+                await self._wait_lost()
+                await self._set(Availability(False, "the connection was lost"))
+                await self._close_pool()
+                continue
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+
+    async def _connect(self) -> None:
+        conninfo = with_settings(await self._postgres.ensure_running())
+        await prepare(conninfo)
+        async with AsyncExitStack() as stack:
+            pool = AsyncConnectionPool(
+                conninfo,
+                kwargs={"autocommit": True},
+                min_size=min(2, self._pool_size),
+                max_size=self._pool_size,
+                timeout=POOL_TIMEOUT_S,
+                open=False,
+                name="quipu",
+            )
+            stack.push_async_callback(pool.close)
+            await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
+            stack.pop_all()
+        self._lost.clear()
+        self._pool = pool
+
+    async def _close_pool(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close(timeout=1.0)
+
+    async def _wait_lost(self) -> None:
+        """Return when a connection broke, or the database does not answer a question put to it now and then."""
+        while not self._lost.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), HEARTBEAT_S)
+                return
+            with suppress(StoreUnavailable):
+                async with self.connection() as connection:
+                    await connection.execute("SELECT 1")
+
+    async def _wait_available(self) -> None:
+        async for availability in self.changes():
+            if availability.ready:
+                return
+
+    async def _set(self, availability: Availability) -> None:
+        async with self._changed:
+            self._availability = availability
+            self._changed.notify_all()
+
+
+def with_settings(conninfo: str) -> str:
+    """The connection string with the settings of a session, for which those it brings are overruled."""
+    defaults: dict[str, Any] = {"application_name": "quipu", "connect_timeout": CONNECT_TIMEOUT_S, "options": ""}
+    parameters = defaults | conninfo_to_dict(conninfo)
+    settings = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
+    parameters["options"] = f"{parameters['options']} {settings}"
+    return make_conninfo("", **parameters)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first; libpq adds hints, and the driver never puts a password in."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

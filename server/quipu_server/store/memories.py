@@ -1,0 +1,93 @@
+"""Memories in PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+
+from quipu_server.domain import Memory, RequestKey, Revisions, Space, Vectors, Write
+from quipu_server.ports import ListQuery
+from quipu_server.store.appending import AnsweredBefore, append
+from quipu_server.store.database import Connection, Database
+from quipu_server.store.listing import compile_listing
+from quipu_server.store.requests import find_revisions
+from quipu_server.store.rows import MEMORY_COLUMNS, decode_vectors, to_memory
+
+_MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
+_RANGE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision BETWEEN %s AND %s ORDER BY r.revision"
+_HYDRATE = f"""
+{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s) AND r.ended IS NULL AND r.change <> 3
+AND (r.expire_time IS NULL OR r.expire_time > %s)
+"""
+_HISTORY = f"""
+{_MEMORIES} WHERE r.space_id = %s AND r.memory_id = %s AND r.revision < %s ORDER BY r.revision DESC LIMIT %s
+"""
+_LATEST = f"""
+SELECT {MEMORY_COLUMNS} FROM unnest(%s::text[]) AS wanted (memory_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM memory_revisions r
+    WHERE r.space_id = %s AND r.memory_id = wanted.memory_id ORDER BY r.revision DESC LIMIT 1
+) r
+"""
+_VECTORS = """
+SELECT count(*), string_agg(halfvec_send(embedding), '' ORDER BY chunk) FROM vectors
+WHERE space_id = %s AND fingerprint = %s AND passage_id = %s
+"""
+
+
+class PostgresMemoryStore:
+    """A `MemoryStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, space: Space, writes: Sequence[Write], request: RequestKey | None) -> Sequence[Memory]:
+        try:
+            async with self._database.transaction() as connection:
+                return await append(connection, space, writes, request)
+        except AnsweredBefore as answered:
+            async with self._database.connection() as connection:
+                return await _versions(connection, space, answered.first, answered.count)
+
+    async def replay(self, space: Space, request: RequestKey) -> Sequence[Memory] | None:
+        async with self._database.connection() as connection:
+            if (answered := await find_revisions(connection, space.id, request)) is None:
+                return None
+            return await _versions(connection, space, *answered)
+
+    async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
+        found = await self._fetch(_LATEST, list(memory_ids), space.id, prepare=False)
+        return {memory.memory_id: memory for memory in found}
+
+    async def hydrate(self, space: Space, revisions: Revisions, now: datetime) -> Mapping[int, Memory]:
+        found = await self._fetch(_HYDRATE, space.id, revisions.tolist(), now, prepare=True)
+        return {memory.revision: memory for memory in found}
+
+    async def vectors(self, space: Space, passage_id: UUID) -> Vectors:
+        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+            await cursor.execute(_VECTORS, (space.id, space.fingerprint, passage_id), prepare=True)
+            row = await cursor.fetchone()
+        assert row is not None  # an aggregate always gives a row
+        count, data = row
+        return decode_vectors(data, count).astype(np.float32) if count else np.empty((0, 0), dtype=np.float32)
+
+    async def list_memories(self, query: ListQuery) -> Sequence[Memory]:
+        statement, parameters = compile_listing(query)
+        async with self._database.connection() as connection:
+            rows = await connection.execute(statement, parameters, prepare=False)
+            return [to_memory(row) for row in await rows.fetchall()]
+
+    async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
+        return await self._fetch(_HISTORY, space.id, memory_id, before, limit, prepare=False)
+
+    async def _fetch(self, statement: str, *parameters: object, prepare: bool) -> Sequence[Memory]:
+        """prepare: off where several indexes serve: a plan made while the table was small may have the wrong one."""
+        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+            await cursor.execute(statement, parameters, prepare=prepare)
+            return [to_memory(row) for row in await cursor.fetchall()]
+
+
+async def _versions(connection: Connection, space: Space, first: int, count: int) -> Sequence[Memory]:
+    rows = await connection.execute(_RANGE, (space.id, first, first + count - 1))
+    return [to_memory(row) for row in await rows.fetchall()]

@@ -1,0 +1,69 @@
+"""What makes mutations idempotent: which requests were answered, and how."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from quipu_server.domain import RequestKey
+from quipu_server.errors import RequestIdReused
+from quipu_server.store.database import Connection, Database
+
+_CLAIM = "INSERT INTO space_requests (tenant, request_id, digest) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+_ANSWER = "SELECT digest, answer FROM space_requests WHERE tenant = %s AND request_id = %s"
+_SET_ANSWER = "UPDATE space_requests SET answer = %s WHERE tenant = %s AND request_id = %s"
+_FIND = "SELECT digest, first_revision, revision_count FROM requests WHERE space_id = %s AND request_id = %s"
+_RECORD = """
+INSERT INTO requests (space_id, request_id, digest, first_revision, revision_count) VALUES (%s, %s, %s, %s, %s)
+"""
+
+
+async def claim_space_request(connection: Connection, tenant: str, request: RequestKey) -> Mapping[str, Any] | None:
+    """Take a request on a space, waiting for one that runs with the same id; its answer if it was answered before.
+
+    Raises RequestIdReused.
+    """
+    claimed = await connection.execute(_CLAIM, (tenant, request.id, request.digest))
+    if claimed.rowcount:
+        return None
+    row = await (await connection.execute(_ANSWER, (tenant, request.id))).fetchone()
+    if row is None or row[0] != request.digest:
+        raise RequestIdReused(str(request.id))
+    answer: Mapping[str, Any] = row[1]
+    return answer
+
+
+async def answer_space_request(
+    connection: Connection, tenant: str, request: RequestKey, answer: Mapping[str, object]
+) -> None:
+    """Keep the answer of a request that was claimed in the same transaction."""
+    await connection.execute(_SET_ANSWER, (Jsonb(answer), tenant, request.id))
+
+
+async def find_revisions(connection: Connection, space_id: UUID, request: RequestKey) -> tuple[int, int] | None:
+    """First revision a request made, and how many; None if it was not answered before. Raises RequestIdReused."""
+    row = await (await connection.execute(_FIND, (space_id, request.id))).fetchone()
+    if row is None:
+        return None
+    digest, first, count = row
+    if digest != request.digest:
+        raise RequestIdReused(str(request.id))
+    return first, count
+
+
+async def record_revisions(connection: Connection, space_id: UUID, request: RequestKey, first: int, count: int) -> None:
+    """Keep which revisions a request made."""
+    await connection.execute(_RECORD, (space_id, request.id, request.digest, first, count))
+
+
+async def trim_requests(database: Database, older_than_days: int = 7) -> int:
+    """Forget requests that were answered long ago; return how many."""
+    count = 0
+    async with database.connection() as connection:
+        for table in ("requests", "space_requests"):
+            cursor = await connection.execute(
+                f"DELETE FROM {table} WHERE create_time < now() - make_interval(days => %s)", (older_than_days,)
+            )
+            count += cursor.rowcount
+    return count

@@ -1,0 +1,146 @@
+"""Spaces in PostgreSQL."""
+
+from collections.abc import Sequence
+
+from psycopg import Rollback
+from psycopg.types.json import Jsonb
+
+from quipu_server.domain import RequestKey, Space, SpaceStatus
+from quipu_server.errors import AlreadyExists, FailedPrecondition, NotFound
+from quipu_server.store.database import Connection, Database
+from quipu_server.store.requests import answer_space_request, claim_space_request
+from quipu_server.store.rows import (
+    SPACE_COLUMNS,
+    decode_space,
+    encode_ranking,
+    encode_space,
+    to_space,
+    to_space_status,
+)
+
+_FIND = f"SELECT {SPACE_COLUMNS} FROM spaces s WHERE tenant = %s AND name = %s"
+_INSERT = f"""
+WITH s AS (
+    INSERT INTO spaces VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, now(), now())
+    ON CONFLICT (tenant, name) DO NOTHING RETURNING *
+), head AS (
+    INSERT INTO heads SELECT space_id, 0, 0 FROM s
+)
+SELECT {SPACE_COLUMNS} FROM s
+"""
+_UPDATE = f"""
+UPDATE spaces s SET display_name = %s, ranking = %s, version = version + 1, update_time = clock_timestamp()
+WHERE space_id = %s AND version = %s RETURNING {SPACE_COLUMNS}
+"""
+_STATUS = f"""
+SELECT {SPACE_COLUMNS}, h.revision, h.memory_count FROM spaces s
+CROSS JOIN LATERAL (SELECT revision, memory_count FROM heads h WHERE h.space_id = s.space_id LIMIT 1) h
+"""
+_LOCK = "SELECT memory_count FROM heads WHERE space_id = %s FOR UPDATE"
+_TABLES = ("vectors", "passages", "memory_revisions", "requests", "heads", "spaces")
+
+
+class PostgresSpaceStore:
+    """A `SpaceStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_space(self, tenant: str, name: str) -> Space | None:
+        async with self._database.connection() as connection:
+            return await _find(connection, tenant, name)
+
+    async def create_space(self, space: Space, request: RequestKey | None) -> Space:
+        async with self._database.transaction() as connection:
+            if request and (answer := await claim_space_request(connection, space.tenant, request)) is not None:
+                return decode_space(answer)
+            if (made := await _insert(connection, space)) is None:
+                raise AlreadyExists("space", space.resource_name)
+            if request:
+                await answer_space_request(connection, space.tenant, request, encode_space(made))
+            return made
+
+    async def ensure_space(self, space: Space) -> Space:
+        async with self._database.connection() as connection:
+            while True:
+                found = await _insert(connection, space) or await _find(connection, space.tenant, space.name)
+                if found is not None:  # None: it was deleted between the two
+                    return found
+
+    async def update_space(self, space: Space, expected_version: int, request: RequestKey | None) -> Space | None:
+        made = None
+        async with self._database.transaction() as connection:
+            if request and (answer := await claim_space_request(connection, space.tenant, request)) is not None:
+                return decode_space(answer)
+            values = (space.display_name, Jsonb(encode_ranking(space.ranking)), space.id, expected_version)
+            row = await (await connection.execute(_UPDATE, values)).fetchone()
+            if row is None:
+                raise Rollback  # a claim without an answer must not stay
+            made = to_space(row)
+            if request:
+                await answer_space_request(connection, space.tenant, request, encode_space(made))
+        return made
+
+    async def delete_space(self, space: Space, *, force: bool, request: RequestKey | None) -> int:
+        async with self._database.transaction() as connection:
+            if request and (answer := await claim_space_request(connection, space.tenant, request)) is not None:
+                return int(answer["memory_count"])
+            count = await _lock(connection, space)
+            if count and not force:
+                message = f"the space {space.name!r} has {count} memories; force deletes them as well"
+                metadata = {"memory_count": str(count)}
+                raise FailedPrecondition(space.resource_name, message, reason="SPACE_NOT_EMPTY", metadata=metadata)
+            await _erase(connection, space)
+            if request:
+                await answer_space_request(connection, space.tenant, request, {"memory_count": count})
+            return count
+
+    async def space_status(self, space: Space) -> SpaceStatus:
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(f"{_STATUS} WHERE space_id = %s", (space.id,))).fetchone()
+        if row is None:
+            raise NotFound("space", space.resource_name)
+        return to_space_status(row)
+
+    async def list_spaces(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
+        query = f"{_STATUS} WHERE tenant = %s AND name > %s ORDER BY name LIMIT %s"
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(query, (tenant, after, limit))).fetchall()
+        return [to_space_status(row) for row in rows]
+
+
+async def _find(connection: Connection, tenant: str, name: str) -> Space | None:
+    row = await (await connection.execute(_FIND, (tenant, name), prepare=True)).fetchone()
+    return None if row is None else to_space(row)
+
+
+async def _insert(connection: Connection, space: Space) -> Space | None:
+    """Store a space and its head; None if there is one with its name."""
+    values = (
+        space.id,
+        space.tenant,
+        space.name,
+        space.model,
+        space.fingerprint,
+        space.language,
+        space.display_name,
+        Jsonb(encode_ranking(space.ranking)),
+        space.version,
+    )
+    row = await (await connection.execute(_INSERT, values)).fetchone()
+    return None if row is None else to_space(row)
+
+
+async def _lock(connection: Connection, space: Space) -> int:
+    """Keep writers out until the transaction ends; return the number of memories. Raises NotFound."""
+    row = await (await connection.execute(_LOCK, (space.id,))).fetchone()
+    if row is None:
+        raise NotFound("space", space.resource_name)
+    return int(row[0])
+
+
+async def _erase(connection: Connection, space: Space) -> None:
+    """Delete every row of a space. A writer that waits for its head finds the space gone and stores nothing."""
+    await connection.execute("SET LOCAL statement_timeout = 0")
+    for table in _TABLES:
+        await connection.execute(f"DELETE FROM {table} WHERE space_id = %s", (space.id,))
