@@ -29,9 +29,7 @@ class Reference:
 
     def __init__(self, file: FileDescriptorProto) -> None:
         self._file = file
-        self._comments = {
-            tuple(place.path): place.leading_comments.strip() for place in file.source_code_info.location
-        }
+        self._comments = {tuple(place.path): place.leading_comments.strip() for place in file.source_code_info.location}
 
     def lines(self) -> Iterator[str]:
         for number, service in enumerate(self._file.service):

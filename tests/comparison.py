@@ -1,0 +1,42 @@
+"""Compares a view with the oracle."""
+
+from dataclasses import fields
+from random import Random
+
+import numpy as np
+
+from quipu_server.domain import Evidence, TermStatistics
+from quipu_server.filters import Condition
+from quipu_server.ports import SearchView
+from tests.logs import NOW, WORDS, unit_vector
+from tests.oracle import Oracle
+
+
+async def compare(view: SearchView, oracle: Oracle, rng: Random, condition: Condition | None) -> None:
+    """Ask one random query both ways: filter, both lists, statistics and evidence must be the same to the last bit."""
+    query, depth = unit_vector(rng.randrange(12)), rng.choice([1, 3, 10, 100])
+    terms = rng.sample([*WORDS, "unknown"], rng.randint(0, 6))
+    selection, selected = await view.select(condition, NOW), oracle.select(condition, NOW)
+    assert selection.count in (None, len(selected))
+    statistics, expected = await view.statistics(terms), oracle.statistics(terms)
+    assert_same_statistics(statistics, expected)
+    near = await view.dense(query, depth, selection)
+    assert near.tolist() == oracle.dense(query, depth, selected)
+    said = await view.lexical(terms, statistics, depth, selection)
+    assert said.tolist() == oracle.lexical(terms, expected, depth, selected)
+    found = np.union1d(near, said)
+    for probe, totals in ((query, statistics), (None, statistics), (query, None)):
+        asked = terms if totals else []
+        evidence = await view.evidence(found, probe, asked, totals)
+        assert_same_evidence(evidence, oracle.evidence(found.tolist(), probe, asked, totals))
+
+
+def assert_same_statistics(got: TermStatistics, expected: TermStatistics) -> None:
+    assert (got.document_count, got.total_length) == (expected.document_count, expected.total_length)
+    assert got.document_frequencies.tolist() == expected.document_frequencies.tolist()
+
+
+def assert_same_evidence(got: Evidence, expected: Evidence) -> None:
+    for field in fields(Evidence):
+        ours, theirs = (np.asarray(getattr(evidence, field.name)) for evidence in (got, expected))
+        np.testing.assert_array_equal(ours, theirs, err_msg=field.name, strict=True)

@@ -1,0 +1,146 @@
+"""Every SearchView finds what the oracle finds, in the same order, with the same scores."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from random import Random
+
+import numpy as np
+import pytest
+
+from quipu_server.domain import IndexRow
+from quipu_server.filters import Comparison, Condition, Operator
+from quipu_server.hot.index import HotIndex
+from quipu_server.hot.search_view import HotView
+from quipu_server.ports import SearchView
+from tests.comparison import compare
+from tests.logs import NOW, KeptLog, a_deletion, a_row, a_space, random_condition, random_log, unit_vector
+from tests.oracle import Oracle
+
+ViewMaker = Callable[[Sequence[IndexRow]], Awaitable[SearchView]]
+"""Makes a view of a new space with this log, at its last revision."""
+
+
+@asynccontextmanager
+async def hot_views() -> AsyncIterator[ViewMaker]:
+    log = KeptLog()
+    with ThreadPoolExecutor(1) as threads:
+
+        async def make(rows: Sequence[IndexRow]) -> SearchView:
+            space, index = a_space(), HotIndex()
+            log.rows[space.id] = list(rows)
+            index.follow(rows[: len(rows) // 2])
+            if index.is_scattered:
+                index.merge()
+            index.follow(rows[len(rows) // 2 :])
+            return HotView(space, index.contents, log, threads)
+
+        yield make
+
+
+VIEWS: Mapping[str, Callable[[], AbstractAsyncContextManager[ViewMaker]]] = {"hot": hot_views}
+
+
+@pytest.fixture(params=VIEWS)
+async def make_view(request: pytest.FixtureRequest) -> AsyncIterator[ViewMaker]:
+    async with VIEWS[request.param]() as make:
+        yield make
+
+
+async def dense(view: SearchView, seed: int, depth: int, condition: Condition | None = None) -> list[int]:
+    return list(await view.dense(unit_vector(seed), depth, await view.select(condition, NOW)))
+
+
+async def lexical(view: SearchView, terms: Sequence[str], depth: int, condition: Condition | None = None) -> list[int]:
+    selection = await view.select(condition, NOW)
+    return list(await view.lexical(terms, await view.statistics(terms), depth, selection))
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_random_queries_find_what_the_oracle_finds(make_view: ViewMaker, seed: int) -> None:
+    rng = Random(seed)
+    rows = random_log(rng, rng.choice([40, 400, 900]))
+    view, oracle = await make_view(rows), Oracle(rows)
+    for _ in range(30):
+        await compare(view, oracle, rng, rng.choice([None, random_condition(rng, rows)]))
+
+
+async def test_a_view_says_which_revision_it_shows(make_view: ViewMaker) -> None:
+    view = await make_view([a_row(1), a_row(2), a_deletion(3, "m00001")])
+    assert view.revision == 3
+
+
+async def test_equal_vectors_are_ordered_by_id(make_view: ViewMaker) -> None:
+    same = [a_row(i + 1, f"m{(i * 77) % 200:03d}", vectors=[unit_vector(7)]) for i in range(200)]
+    view = await make_view(same)
+    ids = {row.revision: row.memory_id for row in same}
+    assert [ids[r] for r in await dense(view, 7, 100)] == [f"m{i:03d}" for i in range(100)]
+
+
+async def test_nearly_equal_vectors_are_in_exact_order(make_view: ViewMaker) -> None:
+    near = unit_vector(7, 384) + np.random.default_rng(1).normal(0.0, 2e-5, (1_500, 384))
+    rows = [a_row(i + 1, vectors=[v / np.linalg.norm(v)]) for i, v in enumerate(near)]
+    view, query = await make_view(rows), unit_vector(7, 384)
+    selection, expected = await view.select(None, NOW), Oracle(rows).dense(query, 200, rows)
+    for depth in range(1, 200, 3):
+        assert list(await view.dense(query, depth, selection)) == expected[:depth]
+
+
+async def test_equal_texts_are_ordered_by_id(make_view: ViewMaker) -> None:
+    same = [a_row(i + 1, f"m{(i * 77) % 200:03d}", terms={"tea": 2, "cup": 1}) for i in range(200)]
+    view = await make_view(same)
+    ids = {row.revision: row.memory_id for row in same}
+    assert [ids[r] for r in await lexical(view, ["tea"], 100)] == [f"m{i:03d}" for i in range(100)]
+
+
+async def test_ids_are_ordered_by_code_point(make_view: ViewMaker) -> None:
+    ids = ["a", "B", "_", "Z", "~", "10", "9"]
+    view = await make_view([a_row(i + 1, name, vectors=[unit_vector(1)]) for i, name in enumerate(ids)])
+    assert [ids[r - 1] for r in await dense(view, 1, 10)] == sorted(ids)
+
+
+async def test_a_memory_is_as_near_as_its_best_chunk(make_view: ViewMaker) -> None:
+    long = a_row(1, vectors=[unit_vector(20 + i) for i in range(50)])
+    view = await make_view([long, a_row(2, vectors=[unit_vector(3)]), a_row(3, vectors=[unit_vector(4)])])
+    found = await dense(view, 45, 3)
+    assert found[0] == 1
+    assert sorted(found) == [1, 2, 3]
+    evidence = await view.evidence(np.array(found), unit_vector(45), [], None)
+    assert evidence.spans[0].tolist() == long.spans[25].tolist()
+    assert evidence.spans[1].tolist() == [-1, -1]
+
+
+async def test_an_update_replaces_what_was_there(make_view: ViewMaker) -> None:
+    view = await make_view([a_row(1, "a", terms={"tea": 1}), a_row(2, "a", terms={"milk": 1})])
+    assert await lexical(view, ["tea"], 10) == []
+    assert await lexical(view, ["milk"], 10) == [2]
+    assert await dense(view, 1, 10) == [2]
+
+
+async def test_what_is_deleted_is_gone_until_it_comes_back(make_view: ViewMaker) -> None:
+    rows = [a_row(1, "a"), a_row(2, "b"), a_deletion(3, "a"), a_deletion(4, "b"), a_row(5, "b")]
+    view = await make_view(rows)
+    assert await dense(view, 1, 10) == [5]
+    assert (await view.statistics(["word"])).document_count == 1
+
+
+async def test_what_has_expired_is_not_found(make_view: ViewMaker) -> None:
+    view = await make_view([a_row(1, expire_time=NOW), a_row(2)])
+    assert await dense(view, 1, 10) == [2]
+    assert await lexical(view, ["word"], 10) == [2]
+
+
+async def test_k_come_back_under_a_narrow_filter(make_view: ViewMaker) -> None:
+    rows = [a_row(i + 1, session="rare" if i % 100 == 0 else "usual") for i in range(1_000)]
+    view = await make_view(rows)
+    rare = Comparison("session", Operator.EQUAL, "rare")
+    assert len(await dense(view, 1, 10, rare)) == 10
+    assert len(await lexical(view, ["word"], 10, rare)) == 10
+
+
+async def test_an_empty_space_answers_nothing(make_view: ViewMaker) -> None:
+    view = await make_view([a_row(1), a_deletion(2, "m00001")])
+    assert await dense(view, 1, 10) == []
+    assert await lexical(view, ["word"], 10) == []
+    evidence = await view.evidence(np.empty(0, np.int64), unit_vector(1), ["word"], await view.statistics(["word"]))
+    assert len(evidence.memory_ids) == 0

@@ -1,0 +1,142 @@
+"""What an exact search must find: every memory of a space in plain Python and NumPy, scored one by one.
+
+It shares no code with the server: filters mean what `filter.proto` says, the arithmetic is that of `SearchView`.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quipu_server.domain import Memory, Passage, Role, Scalar
+from quipu_server.filters import AllOf, AnyOf, Comparison, Condition, In, IsSet, Not, Operator
+
+ORDERINGS: dict[Operator, Callable[[Scalar, Scalar], bool]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.LESS_OR_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_OR_EQUAL: operator.ge,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A current memory and its indexed text: vectors in half precision, how often each word occurs, number of words."""
+
+    memory: Memory
+    chunks: NDArray[np.float64]
+    frequencies: Mapping[str, int]
+    length: int
+
+    def cosine(self, query: NDArray[np.float32]) -> float:
+        """The highest inner product of the query and a chunk, rounded to single precision."""
+        return max(float(np.float32(np.dot(chunk, query.astype(np.float64)))) for chunk in self.chunks)
+
+
+class Oracle:
+    """The current memories of one space, by id."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def apply(self, memory: Memory, passage: Passage) -> None:
+        """Take over a version that was written."""
+        if memory.is_deleted:
+            del self._entries[memory.memory_id]
+            return
+        chunks = passage.vectors.astype(np.float16).astype(np.float64)
+        frequencies = dict(zip(passage.terms, passage.frequencies, strict=True))
+        self._entries[memory.memory_id] = Entry(memory, chunks, frequencies, passage.length)
+
+    def selected(self, condition: Condition | None, now: datetime) -> list[Entry]:
+        """The memories a search may return."""
+        live = [entry for entry in self._entries.values() if not entry.memory.is_expired(now)]
+        return [entry for entry in live if condition is None or meets(entry.memory, condition)]
+
+    def dense(self, entries: Sequence[Entry], query: NDArray[np.float32], depth: int) -> list[tuple[str, float]]:
+        """Ids and cosines of the nearest of some memories, nearest first."""
+        scored = [(entry.memory.memory_id, entry.cosine(query)) for entry in entries]
+        return sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:depth]
+
+    def lexical(self, entries: Sequence[Entry], terms: Sequence[str], depth: int) -> list[tuple[str, float]]:
+        """Ids and BM25 scores of the best of some memories, best first; statistics count every memory of the space."""
+        everything = self._entries.values()
+        mean_length = sum(entry.length for entry in everything) / len(everything)
+        weights = {term: self._inverse_document_frequency(term) for term in terms}
+        found = [(e.memory.memory_id, bm25(e, weights, mean_length)) for e in entries if weights.keys() & e.frequencies]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:depth]
+
+    def _inverse_document_frequency(self, term: str) -> float:
+        containing = sum(term in entry.frequencies for entry in self._entries.values())
+        return float(np.log1p((len(self._entries) - containing + 0.5) / (containing + 0.5)))
+
+
+def bm25(entry: Entry, weights: Mapping[str, float], mean_length: float) -> float:
+    norm = 1.2 * (1.0 - 0.75 + 0.75 * entry.length / mean_length)
+    score = 0.0
+    for term, weight in weights.items():
+        frequency = entry.frequencies.get(term, 0)
+        score += weight * 2.2 * frequency / (frequency + norm)
+    return score
+
+
+def meets(memory: Memory, condition: Condition) -> bool:
+    """Tell whether a memory meets a condition."""
+    match condition:
+        case AllOf(conditions):
+            return all(meets(memory, c) for c in conditions)
+        case AnyOf(conditions):
+            return any(meets(memory, c) for c in conditions)
+        case Not(inner):
+            return not meets(memory, inner)
+        case IsSet(field):
+            return is_set(memory, field)
+        case In(field, values):
+            return any(meets(memory, Comparison(field, Operator.EQUAL, value)) for value in values)
+        case Comparison(field, Operator.NOT_EQUAL, value):
+            return not meets(memory, Comparison(field, Operator.EQUAL, value))
+        case Comparison(field, kind_of_comparison, value):
+            held = values_of(memory, field)
+            items = held if isinstance(held, tuple) else (held,)
+            return any(compares(item, kind_of_comparison, value, in_list=isinstance(held, tuple)) for item in items)
+
+
+def compares(item: Scalar | None, comparison: Operator, value: Scalar, *, in_list: bool) -> bool:
+    if item is None or type(item) is not type(value):
+        return False
+    if comparison in ORDERINGS:
+        return ORDERINGS[comparison](item, value)
+    if comparison is Operator.CONTAINS_IGNORE_CASE:
+        item, value = str(item).lower(), str(value).lower()
+    return item == value if in_list else str(value) in str(item)
+
+
+def is_set(memory: Memory, field: str) -> bool:
+    if field.startswith("metadata."):
+        return field.removeprefix("metadata.") in memory.fields.metadata
+    return values_of(memory, field) not in (None, ())
+
+
+def values_of(memory: Memory, field: str) -> Scalar | tuple[Scalar, ...] | None:
+    """What a memory holds in a field: a value, a tuple for a list, None when it is not set."""
+    fields = memory.fields
+    if field.startswith("metadata."):
+        return fields.metadata.get(field.removeprefix("metadata."))
+    if field == "kind":
+        return fields.kind.name.lower()
+    if field == "role":
+        return None if fields.role is Role.NONE else fields.role.name.lower()
+    special: dict[str, Scalar] = {
+        "id": memory.memory_id,
+        "revision": float(memory.revision),
+        "create_time": memory.create_time,
+        "update_time": memory.update_time,
+    }
+    if field in special:
+        return special[field]
+    found: Scalar | tuple[Scalar, ...] | None = getattr(fields, field)
+    return found if found != "" else None
