@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from quipu_server.announcement import announced
 from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError
@@ -56,7 +57,10 @@ async def run(settings: Settings) -> None:
         await asyncio.wait({stop, server.serving}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.done():
             server.serving.result()
-        await stop
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            # Only now: another server may hold the data directory until this one serves.
+            with announced(settings.data_dir, f"{settings.host}:{server.port}"):
+                await stop
         log.info("stopping")
 
 
