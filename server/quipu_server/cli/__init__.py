@@ -1,6 +1,5 @@
 """The command line: `quipu`. Modules import heavy libraries where they use them, so that it starts at once."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -19,8 +18,6 @@ from quipu_server.cli.spaces import spaces
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, by the custom of shells."""
-BROKEN_PIPE = 141
-"""Exit code when the reader of the output left, by the custom of shells."""
 
 COMMANDS = (
     serve,
@@ -75,10 +72,6 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads any more: Python would complain when it flushes the rest at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except OSError as error:
         click.echo(f"Error: {error}", err=True)
         return 1

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from google.protobuf.timestamp_pb2 import Timestamp
     from rich.table import Table
 
 LONGEST_TEXT = 400
@@ -65,9 +64,9 @@ def show_fields(fields: Mapping[str, str]) -> None:
     _print(table)
 
 
-def show_time(timestamp: "Timestamp") -> str:
-    """Local time to the minute; nothing for a time that is not set."""
-    return f"{timestamp.ToDatetime(UTC).astimezone():%Y-%m-%d %H:%M}" if timestamp.ByteSize() else ""
+def show_time(time: datetime | None) -> str:
+    """Local time to the minute; nothing for None."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else ""
 
 
 def clip(text: str) -> str:

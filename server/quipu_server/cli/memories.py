@@ -1,14 +1,15 @@
 """Commands for single memories: `put`, `get`, `ls`, `update`, `rm`, `undelete`, `history`."""
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from quipu_server.cli.connection import connected, space_option
-from quipu_server.cli.display import Entry, show_entries, show_fields, show_table, show_time
+from quipu_server.cli.display import Entry, clip, show_entries, show_fields, show_table, show_time
 from quipu_server.cli.fields import field_options, given_fields, read_content
-from quipu_server.cli.lines import as_document, dump
+from quipu_server.cli.lines import as_document, dump, read_time
 
 if TYPE_CHECKING:
     from quipu import Memory
@@ -28,7 +29,8 @@ def put(address: str, space: str, text: str | None, memory_id: str | None, as_js
     content = read_content(text)
     with connected(address, space) as client:
         memory = client.add(content, id=memory_id, **given_fields(options))
-    click.echo(dump(as_document(memory)) if as_json else memory_id_of(memory))
+    document = as_document(memory)
+    click.echo(dump(document) if as_json else document["id"])
 
 
 @click.command()
@@ -57,13 +59,15 @@ def get(address: str, space: str, memory: str, as_json: bool) -> None:
 @space_option
 def list_memories(address: str, space: str, limit: int, as_json: bool, **query: Any) -> None:
     """List the memories of a space."""
+    from quipu import from_memory
+
     with connected(address, space) as client:
         memories = islice(client.list(**query), limit or None)
         if as_json:
             for memory in memories:
                 click.echo(dump(as_document(memory)))
         else:
-            show_entries(entry(memory) for memory in memories)
+            show_entries(entry(from_memory(memory)) for memory in memories)
 
 
 @click.command()
@@ -134,23 +138,31 @@ def history(address: str, space: str, memory: str, as_json: bool) -> None:
     from quipu.v1.memory_pb2 import MemoryChange
 
     with connected(address, space) as client:
-        entries = [
-            (MemoryChange.Name(entry.change).removeprefix("MEMORY_CHANGE_").lower(), entry)
+        documents = [
+            {
+                "revision": entry.revision,
+                "change": MemoryChange.Name(entry.change).removeprefix("MEMORY_CHANGE_").lower(),
+                "memory": as_document(entry.memory),
+            }
             for entry in client.history(memory)
         ]
     if as_json:
-        for change, entry in entries:
-            click.echo(dump({"revision": entry.revision, "change": change, "memory": as_document(entry.memory)}))
-        return
-    show_table(
-        {
-            "revision": f"{entry.revision}",
-            "change": change,
-            "when": show_time(entry.memory.delete_time) or show_time(entry.memory.update_time),
-            "memory": entry.memory.content,
-        }
-        for change, entry in entries
-    )
+        for document in documents:
+            click.echo(dump(document))
+    else:
+        show_table(map(change_row, documents), numbers=["revision"])
+
+
+def change_row(document: Mapping[str, Any]) -> dict[str, str]:
+    """An entry of a history in a table."""
+    memory = document["memory"]
+    when = memory.get("delete_time") or memory["update_time"]
+    return {
+        "revision": f"{document['revision']}",
+        "change": document["change"],
+        "when": show_time(read_time(when)),
+        "memory": clip(memory["content"]),
+    }
 
 
 def show_memory(memory: "Memory", as_json: bool) -> None:
@@ -161,17 +173,18 @@ def show_memory(memory: "Memory", as_json: bool) -> None:
         show_fields({key: value if isinstance(value, str) else dump(value) for key, value in document.items()})
 
 
-def entry(memory: "Memory") -> Entry:
-    """A memory in a list: the minute it happened, what it says, and what tells it from others."""
-    when = show_time(memory.event_time) or show_time(memory.create_time)
-    return Entry(when, memory.content, [origin(memory)])
+def entry(memory: Mapping[str, Any]) -> Entry:
+    """A memory, as plain values, in a list."""
+    return Entry(when(memory), memory["content"], [origin(memory)])
 
 
-def origin(memory: "Memory") -> list[str]:
+def when(memory: Mapping[str, Any]) -> str:
+    """When it happened, or else was stored."""
+    return show_time(memory.get("event_time") or memory.get("create_time"))
+
+
+def origin(memory: Mapping[str, Any]) -> list[str]:
     """Whose memory it is, where it belongs, and its id."""
-    deleted = f"deleted {show_time(memory.delete_time)}" if memory.HasField("delete_time") else ""
-    return [memory.speaker, memory.session, *(f"#{tag}" for tag in memory.tags), deleted, memory_id_of(memory)]
-
-
-def memory_id_of(memory: "Memory") -> str:
-    return memory.name.rpartition("/")[2]
+    deleted = f"deleted {show_time(memory['delete_time'])}" if "delete_time" in memory else ""
+    tags = [f"#{tag}" for tag in memory.get("tags", ())]
+    return [memory.get("speaker", ""), memory.get("session", ""), *tags, deleted, memory["id"]]

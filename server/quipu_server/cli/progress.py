@@ -16,8 +16,8 @@ class RateColumn(ProgressColumn):
     """How many are done a second."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+        elapsed = task.finished_time or task.elapsed
+        return Text(f"{task.completed / elapsed:,.0f}/s" if elapsed else "", style="progress.data.speed")
 
 
 @contextmanager

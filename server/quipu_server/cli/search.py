@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quipu_server.cli.connection import address_option, connected
-from quipu_server.cli.display import Entry, show_entries, show_time
+from quipu_server.cli.display import Entry, show_entries
 from quipu_server.cli.lines import as_document, dump
-from quipu_server.cli.memories import json_option, origin
+from quipu_server.cli.memories import json_option, origin, when
 
 if TYPE_CHECKING:
     from quipu import Hit, SearchSummary
@@ -55,8 +55,10 @@ def search(address: str, spaces: tuple[str, ...], text: str | None, as_json: boo
 
 def entry(hit: "Hit") -> Entry:
     """A hit in a list: its score, what it says best, and where it comes from."""
-    when = show_time(hit.memory.event_time) or show_time(hit.memory.create_time)
-    return Entry(f"{hit.score:.3f}", excerpt(hit), [[when, *origin(hit.memory)], terms(hit)])
+    from quipu import from_memory
+
+    memory = from_memory(hit.memory)
+    return Entry(f"{hit.score:.3f}", excerpt(hit), [[when(memory), *origin(memory)], terms(hit)])
 
 
 def excerpt(hit: "Hit") -> str:

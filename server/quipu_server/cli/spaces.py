@@ -73,12 +73,15 @@ def delete_space(address: str, space: str, force: bool, yes: bool) -> None:
 
 
 def row(space: "Space") -> dict[str, str]:
+    """A space in a table."""
+    from quipu import to_datetime
+
     return {
         "space": space_id(space),
         "memories": f"{space.memory_count:,}",
         "revision": f"{space.revision:,}",
         "model": space.model.removeprefix("models/"),
-        "created": show_time(space.create_time),
+        "created": show_time(to_datetime(space.create_time)),
         "name": space.display_name,
     }
 

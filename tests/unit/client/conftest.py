@@ -1,59 +1,13 @@
-"""A server that gives the answers a test wrote and remembers what it was asked."""
+"""The server of the tests of the client."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterator
 
-import grpc
 import pytest
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message_factory import GetMessageClass
 
-from quipu.v1 import embedding_service_pb2, memory_service_pb2, search_service_pb2, space_service_pb2
-
-Answer = Callable[[Any], Any]
-
-SERVICES: Iterable[ServiceDescriptor] = [
-    embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"],
-    memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"],
-    search_service_pb2.DESCRIPTOR.services_by_name["SearchService"],
-    space_service_pb2.DESCRIPTOR.services_by_name["SpaceService"],
-]
-
-
-class FakeServer:
-    """Answers a method with what was put into `answers` under its name; `context` is that of the last call."""
-
-    def __init__(self) -> None:
-        self.address = ""
-        self.answers: dict[str, Answer] = {}
-        self.requests: list[Any] = []
-        self.contexts: list[grpc.ServicerContext] = []
-
-    def handler(self, method: MethodDescriptor) -> Any:
-        def handle(request: Any, context: grpc.ServicerContext) -> Any:
-            self.requests.append(request)
-            self.contexts.append(context)
-            return self.answers[method.name](request)
-
-        make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
-        parse = GetMessageClass(method.input_type).FromString
-        return make(handle, parse, GetMessageClass(method.output_type).SerializeToString)
-
-    @property
-    def context(self) -> grpc.ServicerContext:
-        return self.contexts[-1]
+from tests.unit.fake_server import FakeServer, fake_server
 
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    fake = FakeServer()
-    running = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 16 << 20)])
-    for service in SERVICES:
-        handlers = {method.name: fake.handler(method) for method in service.methods}
-        running.add_registered_method_handlers(service.full_name, handlers)
-        running.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, handlers)])
-    fake.address = f"127.0.0.1:{running.add_insecure_port('127.0.0.1:0')}"
-    running.start()
-    yield fake
-    running.stop(None).wait()
+    with fake_server() as fake:
+        yield fake

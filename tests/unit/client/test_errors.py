@@ -5,35 +5,18 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
-from grpc_status import rpc_status
 
 import quipu
 from quipu.v1.memory_service_pb2 import CreateMemoryResponse, GetMemoryResponse
-from tests.unit.client.conftest import FakeServer
-
-
-def failure(server: FakeServer, code: grpc.StatusCode, message: str, *details: Message) -> Any:
-    packed = []
-    for detail in details:
-        packed.append(AnyMessage())
-        packed[-1].Pack(detail)
-    status = Status(code=code.value[0], message=message, details=packed)
-
-    def answer(request: Any) -> None:
-        server.context.abort_with_status(rpc_status.to_status(status))
-
-    return answer
+from tests.unit.fake_server import FakeServer, abort
 
 
 async def test_an_error_brings_its_reason_and_details(server: FakeServer) -> None:
-    server.answers["GetMemory"] = failure(
+    server.answers["GetMemory"] = lambda _: abort(
         server,
-        grpc.StatusCode.INVALID_ARGUMENT,
+        "INVALID_ARGUMENT",
         "name: is bad",
         ErrorInfo(reason="INVALID_FIELD", domain="quipu", metadata={"field": "name"}),
         BadRequest(field_violations=[BadRequest.FieldViolation(field="name", description="is bad")]),
@@ -48,9 +31,9 @@ async def test_an_error_brings_its_reason_and_details(server: FakeServer) -> Non
 
 
 def test_a_retry_hint_is_in_seconds(server: FakeServer) -> None:
-    server.answers["GetMemory"] = failure(
+    server.answers["GetMemory"] = lambda _: abort(
         server,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "RESOURCE_EXHAUSTED",
         "slowly",
         RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000)),
     )
@@ -61,7 +44,7 @@ def test_a_retry_hint_is_in_seconds(server: FakeServer) -> None:
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
 def test_every_status_has_its_class(server: FakeServer, code: grpc.StatusCode) -> None:
-    server.answers["GetMemory"] = failure(server, code, "no")
+    server.answers["GetMemory"] = lambda _: abort(server, code.name, "no")
     with quipu.connect_sync(server.address) as client, pytest.raises(quipu.QuipuError) as raised:
         client.get("m1")
     assert raised.value.code is code
@@ -74,7 +57,7 @@ def flaky(server: FakeServer) -> FakeServer:
 
     def answer(request: Any) -> CreateMemoryResponse:
         if len(server.requests) < 3:
-            server.context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+            abort(server, "UNAVAILABLE", "not yet")
         return CreateMemoryResponse(memory=request.memory)
 
     server.answers["CreateMemory"] = answer

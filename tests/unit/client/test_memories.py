@@ -17,7 +17,7 @@ from quipu.v1.memory_service_pb2 import (
     ListMemoryRevisionsResponse,
     UpdateMemoryResponse,
 )
-from tests.unit.client.conftest import FakeServer
+from tests.unit.fake_server import FakeServer
 
 NOON = datetime(2024, 5, 8, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import quipu
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import DeleteMemoryResponse
 from quipu.v1.search_service_pb2 import SearchMode, SearchResponse
-from tests.unit.client.conftest import FakeServer
+from tests.unit.fake_server import FakeServer
 
 
 def hit(content: str) -> quipu.Hit:

@@ -21,7 +21,7 @@ from quipu.v1.space_service_pb2 import (
     ListSpacesResponse,
     UpdateSpaceResponse,
 )
-from tests.unit.client.conftest import FakeServer
+from tests.unit.fake_server import FakeServer
 
 
 async def test_a_space_is_created_with_its_settings(server: FakeServer) -> None:
