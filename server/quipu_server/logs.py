@@ -9,17 +9,17 @@ import structlog
 
 
 class Unbreakable:
-    """A stream whose reader may leave: what cannot be written is lost, and the caller goes on."""
+    """A stream whose reader may leave, or that may be closed: what cannot be written is lost, and the caller goes on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
 
 
