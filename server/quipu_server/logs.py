@@ -9,7 +9,7 @@ import structlog
 
 
 class Unbreakable:
-    """A stream whose reader may leave, or that may be closed: what cannot be written is lost, and the caller goes on."""
+    """A stream whose reader may leave, or that may be closed: what cannot be written is lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
