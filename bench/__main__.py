@@ -37,7 +37,7 @@ def main(data: Path | None, json_file: Path | None) -> None:
     try:
         corpus = make_corpus(data, MEMORIES, QUESTIONS)
     except MissingData as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(str(error)) from None
     started = time.monotonic()
     with ExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="quipu-bench-")))

@@ -66,7 +66,7 @@ def main(data: Path, modes: bool, json_file: Path | None) -> None:
     try:
         loaded = Data(load_locomo(data), load_scifact(data), load_pairs(data))
     except MissingData as error:
-        raise click.ClickException(f"{error}; --data names the folder of the data sets, see --help") from error
+        raise click.ClickException(f"{error}; --data names the folder of the data sets, see --help") from None
     started = time.monotonic()
     with TemporaryDirectory(prefix="quipu-bench-") as home, Server.ensure_running(home) as server:
         report = asyncio.run(_measure(server.address, loaded, (None, *get_args(Mode)) if modes else (None,), console))

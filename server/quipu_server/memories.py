@@ -150,7 +150,7 @@ class Memories:
 
         def decide(latest: Memory | None) -> _Edit:
             if latest is None or latest.is_deleted:
-                if not allow_missing:
+                if etag or not allow_missing:
                     raise NotFound("memory", target.name)
                 return _Edit(Change.CREATED, _filled(patch.fields), None, patch.vector)
             check_etag(target, latest, etag)
@@ -173,7 +173,10 @@ class Memories:
         except NotFound:
             if not allow_missing:
                 raise
-            return (await self._log.heads([home.id]))[home.id].revision
+        # Nothing to end is an answer as well: repeated later, the request must not end what was made meanwhile.
+        if request:
+            await self._store.append(home, [], request)
+        return (await self._log.heads([home.id]))[home.id].revision
 
     async def undelete(self, target: Target, *, request: RequestKey | None) -> Memory:
         """Bring a deleted memory back. Raises NotFound, FailedPrecondition (MEMORY_NOT_DELETED)."""
@@ -194,9 +197,8 @@ class Memories:
         head = (await self._log.heads([home.id]))[home.id]
         revision = head.revision if listing.revision is None else listing.revision
         if revision > head.revision:
-            raise OutOfRange(
-                f"the space has revision {head.revision}", metadata={"name": space, "head": f"{head.revision}"}
-            )
+            metadata = {"name": home.resource_name, "head": f"{head.revision}"}
+            raise OutOfRange(f"the space has revision {head.revision}", metadata=metadata)
         query = ListQuery(
             home,
             revision,
@@ -236,6 +238,8 @@ class Memories:
         """Decide from the newest version and append; decide anew when somebody else was faster."""
         for attempt in range(WRITE_ATTEMPTS):
             if request and (answered := await self._store.replay(home, request)) is not None:
+                if not answered:
+                    raise NotFound("memory", target.name)
                 return answered[0]
             latest = (await self._store.latest(home, [target.memory_id])).get(target.memory_id)
             write = await self._prepare(home, target.memory_id, decide(latest))

@@ -1,8 +1,7 @@
 """Every SearchView finds what the oracle finds, in the same order, with the same scores."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
 
 import numpy as np
@@ -13,7 +12,10 @@ from quipu_server.filters import Comparison, Condition, Operator
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.search_view import HotView
 from quipu_server.ports import SearchView
+from quipu_server.store import Database, StoreView
 from tests.comparison import compare
+from tests.contract.stored_rows import store_rows
+from tests.contract.stores import Stores
 from tests.logs import NOW, KeptLog, a_deletion, a_row, a_space, random_condition, random_log, unit_vector
 from tests.oracle import Oracle
 
@@ -21,8 +23,8 @@ ViewMaker = Callable[[Sequence[IndexRow]], Awaitable[SearchView]]
 """Makes a view of a new space with this log, at its last revision."""
 
 
-@asynccontextmanager
-async def hot_views() -> AsyncIterator[ViewMaker]:
+@pytest.fixture
+def hot_views() -> Iterator[ViewMaker]:
     log = KeptLog()
     with ThreadPoolExecutor(1) as threads:
 
@@ -38,13 +40,20 @@ async def hot_views() -> AsyncIterator[ViewMaker]:
         yield make
 
 
-VIEWS: Mapping[str, Callable[[], AbstractAsyncContextManager[ViewMaker]]] = {"hot": hot_views}
+@pytest.fixture
+def store_views(database: Database, postgres_stores: Stores) -> ViewMaker:
+    async def make(rows: Sequence[IndexRow]) -> SearchView:
+        space = await postgres_stores.new_space()
+        await store_rows(database, postgres_stores.memories, space, rows)
+        return StoreView(database, space, len(rows))
+
+    return make
 
 
-@pytest.fixture(params=VIEWS)
-async def make_view(request: pytest.FixtureRequest) -> AsyncIterator[ViewMaker]:
-    async with VIEWS[request.param]() as make:
-        yield make
+@pytest.fixture(params=["hot_views", "store_views"])
+def make_view(request: pytest.FixtureRequest) -> ViewMaker:
+    found: ViewMaker = request.getfixturevalue(request.param)
+    return found
 
 
 async def dense(view: SearchView, seed: int, depth: int, condition: Condition | None = None) -> list[int]:

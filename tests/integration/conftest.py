@@ -14,15 +14,13 @@ from quipu_server.logs import configure_logs
 from quipu_server.store import EmbeddedPostgres
 from tests.integration.api import Api
 
-configure_logs("error", "json")
-
 on_the_session_loop = pytest_asyncio.fixture(scope="session", loop_scope="session")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def logs() -> None:
     """Keep standard output for what is tested."""
-    configure_logs("warning", "json")
+    configure_logs("error", "json")
 
 
 @on_the_session_loop
@@ -48,9 +46,7 @@ async def server(database_url: str) -> AsyncIterator[Running]:
 
 @on_the_session_loop
 async def api(server: Running) -> AsyncIterator[Api]:
-    async with aio.insecure_channel(
-        f"127.0.0.1:{server.port}", options=[("grpc.max_send_message_length", -1)]
-    ) as channel:
+    async with aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield Api.over(channel)
 
 

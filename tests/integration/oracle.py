@@ -112,7 +112,9 @@ def compares(item: Scalar | None, comparison: Operator, value: Scalar, *, in_lis
         return ORDERINGS[comparison](item, value)
     if comparison is Operator.CONTAINS_IGNORE_CASE:
         item, value = str(item).lower(), str(value).lower()
-    return item == value if in_list else str(value) in str(item)
+    if in_list:
+        return item == value
+    return isinstance(item, str) and isinstance(value, str) and value in item
 
 
 def is_set(memory: Memory, field: str) -> bool:

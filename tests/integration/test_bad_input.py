@@ -179,7 +179,7 @@ async def test_a_bad_id_is_refused(api: Api, space: str, memory_id: str) -> None
 
 
 BAD_SEARCHES: list[tuple[str, dict[str, Any], str]] = [
-    ("no query", {}, "text"),
+    ("no query", {}, "query"),
     ("empty text", {"text": ""}, "text"),
     ("text too long", {"text": "x" * 32_769}, "text"),
     ("text with NUL", {"text": "\0"}, "text"),
@@ -210,7 +210,7 @@ async def test_a_bad_search_is_refused(api: Api, space: str, fields: dict[str, A
 async def test_spaces_of_a_search_are_given_once_and_not_too_many(api: Api) -> None:
     for spaces, field in (
         ([], "spaces"),
-        (["spaces/a"] * 2, "spaces"),
+        (["spaces/a"] * 2, "spaces[1]"),
         ([f"spaces/{i}" for i in range(17)], "spaces"),
     ):
         assert (await refusal(api.search(*spaces, text="x"))).fields == (field,)

@@ -17,7 +17,7 @@ from quipu.v1.memory_service_pb2 import (
     UpdateMemoryRequest,
 )
 from quipu.v1.space_pb2 import Space
-from quipu.v1.space_service_pb2 import CreateSpaceRequest, DeleteSpaceRequest, GetSpaceRequest
+from quipu.v1.space_service_pb2 import CreateSpaceRequest, DeleteSpaceRequest, GetSpaceRequest, UpdateSpaceRequest
 from tests.integration.api import Api, refusal, same
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -113,6 +113,28 @@ async def test_a_space_is_created_and_deleted_once(api: Api, space: str) -> None
     deletion = DeleteSpaceRequest(name=space, force=True, request_id=str(uuid4()))
     assert [(await api.spaces.DeleteSpace(deletion)).deleted_memory_count for _ in range(2)] == [1, 1]
     assert (await refusal(api.spaces.GetSpace(GetSpaceRequest(name=space)))).reason == "SPACE_NOT_FOUND"
+
+
+async def test_a_repeated_change_of_settings_is_made_once(api: Api, space: str) -> None:
+    await api.create(space, "x")
+    old = (await api.spaces.GetSpace(GetSpaceRequest(name=space))).space
+    request = UpdateSpaceRequest(
+        space=Space(name=space, display_name="new", etag=old.etag),
+        update_mask=FieldMask(paths=["display_name"]),
+        request_id=str(uuid4()),
+    )
+    first, second = [await api.spaces.UpdateSpace(request) for _ in range(2)]
+    assert same(first, second)
+    assert first.space.display_name == "new"
+
+
+async def test_a_repeated_delete_of_nothing_stays_without_effect(api: Api, space: str) -> None:
+    await api.create(space, "some other")
+    request = DeleteMemoryRequest(name=f"{space}/memories/m", allow_missing=True, request_id=str(uuid4()))
+    await api.memories.DeleteMemory(request)
+    await api.create(space, "made later", "m")
+    await api.memories.DeleteMemory(request)
+    assert await contents(api, space) == ["some other", "made later"]
 
 
 @pytest.mark.parametrize("request_id", ["x", "12345", "{00000000-0000-0000-0000-000000000001}"])

@@ -146,7 +146,7 @@ def ask(population: Population, random: Random) -> Question:
         population.query_vector(),
         population.query_terms(),
         population.condition(),
-        random.choice([1, 2, 10, 50, 100, 2_000]),
+        random.choice([1, 2, 10, 50, 100] * 4 + [2_000]),
     )
 
 

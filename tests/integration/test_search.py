@@ -233,9 +233,7 @@ async def test_what_was_changed_is_found_as_it_is_now(either: Api, space: str) -
 async def test_long_content_is_found_by_its_best_chunk(either: Api, space: str) -> None:
     filler = [f"Paragraph {i} describes ordinary weather over the quiet northern valley." for i in range(120)]
     needle = "Grandmother hid her emerald ring inside the hollow clock."
-    story = (
-        "Nobody but the jeweller knew of the ring. The emerald was worth more than the house, and she feared thieves."
-    )
+    story = "Only the jeweller knew of the ring. The emerald was worth more than the house, and she feared thieves."
     content = "\n".join([*filler[:90], needle, story, story, story, *filler[90:]])
     await either.create(space, content, "long")
     await remember(either, space)

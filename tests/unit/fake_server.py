@@ -13,6 +13,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from quipu import wire
 from quipu.v1 import embedding_service_pb2, memory_service_pb2, search_service_pb2, space_service_pb2
 
 Answer = Callable[[Any], Any]
@@ -23,6 +24,13 @@ SERVICES: Iterable[ServiceDescriptor] = [
     search_service_pb2.DESCRIPTOR.services_by_name["SearchService"],
     space_service_pb2.DESCRIPTOR.services_by_name["SpaceService"],
 ]
+
+
+QUICK_RETRIES = [
+    (name, value.replace('"0.2s"', '"0.01s"').replace('"2s"', '"0.02s"') if isinstance(value, str) else value)
+    for name, value in wire.OPTIONS
+]
+"""The options of a channel with as many retries as always, but hardly a wait before them."""
 
 
 class FakeServer:

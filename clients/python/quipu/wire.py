@@ -29,10 +29,10 @@ RETRIES = {
         {
             "name": [{}],
             "retryPolicy": {
-                "maxAttempts": 5,  # the most gRPC allows: some 3 s, enough for a restart
+                "maxAttempts": 5,  # the most gRPC allows; with these waits some 4 s, enough for a restart
                 "initialBackoff": "0.2s",  # gRPC varies every wait at random by a fifth
                 "maxBackoff": "2s",
-                "backoffMultiplier": 2,
+                "backoffMultiplier": 2.5,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }

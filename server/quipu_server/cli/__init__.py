@@ -15,6 +15,7 @@ from quipu_server.cli.models import models
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
 from quipu_server.cli.spaces import spaces
+from quipu_server.errors import StartupError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, by the custom of shells."""
@@ -72,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except OSError as error:
+    except (StartupError, OSError) as error:
         click.echo(f"Error: {error}", err=True)
         return 1
     return code if isinstance(code, int) else 0

@@ -19,11 +19,7 @@ def serve(**given: Any) -> None:
     import uvloop
 
     from quipu_server.app import run
-    from quipu_server.errors import StartupError
     from quipu_server.logs import configure_logs
 
     configure_logs(settings.log_level, settings.log_format)
-    try:
-        uvloop.run(run(settings))
-    except StartupError as error:
-        raise click.ClickException(str(error)) from error
+    uvloop.run(run(settings))

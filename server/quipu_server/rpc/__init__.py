@@ -1,1 +1,1 @@
-"""The service over gRPC: converts, validates, maps errors, and nothing else."""
+"""The service over gRPC: reads requests, calls the use cases, writes answers, maps errors."""

@@ -1,66 +1,35 @@
-"""EmbeddingService over gRPC."""
-
-from collections.abc import Sequence
-from typing import Any
+"""EmbeddingService."""
 
 from quipu.v1 import embedding_service_pb2 as messages
-from quipu.v1 import embedding_service_pb2_grpc, value_pb2
-from quipu_server.domain import EmbeddedText, ModelInfo, Purpose, TextToEmbed
-from quipu_server.errors import InvalidArgument
+from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceServicer
+from quipu_server.domain import Purpose, TextToEmbed
 from quipu_server.ports import Embedder, Lane
-from quipu_server.rpc.fields import check_text, parse_model
+from quipu_server.rpc import names
+from quipu_server.rpc.caller import Context
+from quipu_server.rpc.convert.embeddings import read_purpose, read_texts, write_embedding, write_model
 
-MOST_TEXTS, LONGEST_TEXT = 256, 32_768
-PURPOSES = {0: Purpose.PASSAGE, 1: Purpose.PASSAGE, 2: Purpose.QUERY}
+_LANES = {Purpose.QUERY: Lane.QUERY, Purpose.PASSAGE: Lane.INGEST}
 
 
-class EmbeddingService(embedding_service_pb2_grpc.EmbeddingServiceServicer):
-    """Converts and validates; the work is done by the embedder."""
+class EmbeddingService(EmbeddingServiceServicer):
+    """Gives access to the embedding models of the server."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 
-    async def Embed(self, request: Any, context: Any) -> messages.EmbedResponse:
-        model = self._embedder.model(parse_model(request.model, "model"))
-        if request.purpose not in PURPOSES:
-            raise InvalidArgument("purpose", f"{request.purpose} is not a value of this enum")
-        texts = [TextToEmbed(text) for text in parse_texts(request.texts, required=True)]
-        purpose = PURPOSES[request.purpose]
-        lane = Lane.QUERY if purpose is Purpose.QUERY else Lane.INGEST
-        embedded = await self._embedder.embed(model.name, texts, purpose, lane)
-        return messages.EmbedResponse(model=model.resource_name, embeddings=[build_embedding(e) for e in embedded])
+    async def Embed(self, request: messages.EmbedRequest, context: Context) -> messages.EmbedResponse:
+        texts = [TextToEmbed(text) for text in read_texts(request.texts, required=True)]
+        purpose = read_purpose(request)
+        model = self._embedder.model(names.read_model(request.model, "model"))
+        embedded = await self._embedder.embed(model.name, texts, purpose, _LANES[purpose])
+        embeddings = [write_embedding(text) for text in embedded]
+        return messages.EmbedResponse(model=model.resource_name, embeddings=embeddings)
 
-    async def ListModels(self, request: Any, context: Any) -> messages.ListModelsResponse:
-        return messages.ListModelsResponse(models=[build_model(model) for model in self._embedder.models()])
+    async def ListModels(self, request: messages.ListModelsRequest, context: Context) -> messages.ListModelsResponse:
+        return messages.ListModelsResponse(models=[write_model(model) for model in self._embedder.models()])
 
-    async def CountTokens(self, request: Any, context: Any) -> messages.CountTokensResponse:
-        model = self._embedder.model(parse_model(request.model, "model"))
-        counts = await self._embedder.count_tokens(model.name, parse_texts(request.texts, required=False))
+    async def CountTokens(self, request: messages.CountTokensRequest, context: Context) -> messages.CountTokensResponse:
+        texts = read_texts(request.texts, required=False)
+        model = self._embedder.model(names.read_model(request.model, "model"))
+        counts = await self._embedder.count_tokens(model.name, texts)
         return messages.CountTokensResponse(model=model.resource_name, token_counts=counts)
-
-
-def parse_texts(texts: Sequence[str], *, required: bool) -> Sequence[str]:
-    if not 1 <= len(texts) <= MOST_TEXTS:
-        raise InvalidArgument("texts", f"has 1 to {MOST_TEXTS} entries, not {len(texts)}")
-    return [check_text(text, f"texts[{i}]", LONGEST_TEXT, required=required) for i, text in enumerate(texts)]
-
-
-def build_embedding(embedded: EmbeddedText) -> messages.TextEmbedding:
-    chunks = [
-        messages.ChunkEmbedding(vector=value_pb2.Vector(values=vector.tolist()), start=start, end=end)
-        for vector, (start, end) in zip(embedded.vectors, embedded.spans.tolist(), strict=True)
-    ]
-    return messages.TextEmbedding(chunks=chunks, token_count=embedded.token_count)
-
-
-def build_model(model: ModelInfo) -> messages.EmbeddingModel:
-    return messages.EmbeddingModel(
-        name=model.resource_name,
-        dimension=model.dimension,
-        max_tokens=model.max_tokens,
-        pooling=model.pooling,
-        query_prefix=model.query_prefix,
-        passage_prefix=model.passage_prefix,
-        fingerprint=model.fingerprint,
-        is_default=model.is_default,
-    )

@@ -1,25 +1,72 @@
-"""Health over gRPC: NOT_SERVING until everything is ready."""
+"""Health: NOT_SERVING until the server is ready, and again when it is not."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 
-from grpc_health.v1 import health, health_pb2
+import grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthServicer
+
+from quipu_server.rpc.caller import Context
+
+SERVING = HealthCheckResponse.SERVING
+NOT_SERVING = HealthCheckResponse.NOT_SERVING
+SERVICE_UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
 
 
-class Health:
-    """The state of the server as a whole and of each of its services."""
+class Health(HealthServicer):
+    """The health service; all services share one state.
+
+    Unlike grpcio's own servicer, it ends what watches when the server stops, which would wait for it otherwise, and is
+    not held up by a watcher that does not read.
+    """
 
     def __init__(self, services: Sequence[str]) -> None:
-        self.servicer = health.aio.HealthServicer()
-        self._services = ("", *services)
-        self.is_serving = False
+        self._services = frozenset(["", *services])
+        self._changed = asyncio.Condition()
+        self._is_serving = False
+        self._is_stopped = False
+
+    @property
+    def is_serving(self) -> bool:
+        """What callers are told."""
+        return self._is_serving and not self._is_stopped
+
+    @property
+    def is_able(self) -> bool:
+        """Whether calls can be answered: also those that came before the end of a server that stops."""
+        return self._is_serving
 
     async def set(self, *, serving: bool) -> None:
-        """Tell everybody who asks or watches."""
-        self.is_serving = serving
-        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for service in self._services:
-            await self.servicer.set(service, state)
+        """Tell whether calls can be answered; callers are not told any more once it is stopped."""
+        async with self._changed:
+            self._is_serving = serving
+            self._changed.notify_all()
 
-    async def drain(self) -> None:
-        """Tell that the server stops; calls that run may end. Nothing is told after that."""
-        await self.servicer.enter_graceful_shutdown()
+    async def stop(self) -> None:
+        """Stop serving for good, and end what watches after telling it."""
+        async with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+
+    async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
+        if request.service not in self._services:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such service")
+        return HealthCheckResponse(status=self._status(request.service))
+
+    async def Watch(self, request: HealthCheckRequest, context: Context) -> AsyncGenerator[HealthCheckResponse, None]:
+        told = None
+        while not (self._is_stopped and told == self._status(request.service)):
+            told = self._status(request.service)
+            yield HealthCheckResponse(status=told)
+            async with self._changed:
+                await self._changed.wait_for(partial(self._is_news, request.service, told))
+
+    def _is_news(self, service: str, told: int) -> bool:
+        return self._is_stopped or told != self._status(service)
+
+    def _status(self, service: str) -> int:
+        if service not in self._services:
+            return SERVICE_UNKNOWN
+        return SERVING if self.is_serving else NOT_SERVING

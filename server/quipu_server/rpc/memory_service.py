@@ -1,161 +1,194 @@
-"""MemoryService over gRPC."""
+"""MemoryService."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from quipu.v1 import memory_pb2, memory_service_pb2_grpc
 from quipu.v1 import memory_service_pb2 as messages
+from quipu.v1.memory_service_pb2_grpc import MemoryServiceServicer
 from quipu_server.errors import InvalidArgument
-from quipu_server.memories import Draft, Listing, Memories, Page, Patch, Target
-from quipu_server.rpc.fields import check_id, check_page_size, parse_memory, parse_space, parse_vector
-from quipu_server.rpc.memory_messages import build_memory, build_revision, parse_fields, parse_mask
-from quipu_server.rpc.requests import caller_tenant, make_page_token, read_page_token, request_key
-from quipu_server.rpc.values import parse_filtering
+from quipu_server.memories import Draft, Listing, Memories, Target
+from quipu_server.rpc import names
+from quipu_server.rpc.caller import Context, caller_tenant
+from quipu_server.rpc.convert.filters import read_filtering
+from quipu_server.rpc.convert.memories import read_draft, read_patch, write_memory, write_revision
+from quipu_server.rpc.convert.times import from_microseconds, to_microseconds
+from quipu_server.rpc.digest import request_key
+from quipu_server.rpc.pages import Place, invalid_token, read_token, write_token
+from quipu_server.rpc.validate import check_count, check_page_size
 
-MOST_IN_BATCH, MOST_NAMES = 500, 1_000
-ORDERS = frozenset({"create_time", "update_time", "event_time"})
+MOST_DRAFTS = 500
+MOST_NAMES = 1_000
+ORDERS = ("create_time", "update_time", "event_time")
+DESCENDING = " desc"
 
 
-class MemoryService(memory_service_pb2_grpc.MemoryServiceServicer):
-    """Converts and validates; the work is done by Memories."""
+class MemoryService(MemoryServiceServicer):
+    """Keeps memories."""
 
-    def __init__(self, memories: Memories, content_bytes: int) -> None:
+    def __init__(self, memories: Memories, most_content_bytes: int) -> None:
         self._memories = memories
-        self._content_bytes = content_bytes
+        self._most_content_bytes = most_content_bytes
 
-    async def CreateMemory(self, request: Any, context: Any) -> messages.CreateMemoryResponse:
-        space = parse_space(request.parent, "parent")
-        draft = self._draft(request, "")
-        created = await self._memories.create(caller_tenant(), space, [draft], request_key(request))
-        return messages.CreateMemoryResponse(memory=build_memory(created[0], space))
+    async def CreateMemory(
+        self, request: messages.CreateMemoryRequest, context: Context
+    ) -> messages.CreateMemoryResponse:
+        space = names.read_space(request.parent, "parent")
+        draft = read_draft(request, "", self._most_content_bytes)
+        key = request_key(request, request.request_id)
+        created = await self._memories.create(caller_tenant(context), space, [draft], key)
+        return messages.CreateMemoryResponse(memory=write_memory(created[0], space))
 
-    async def BatchCreateMemories(self, request: Any, context: Any) -> messages.BatchCreateMemoriesResponse:
-        space = parse_space(request.parent, "parent")
-        if not 1 <= len(request.requests) <= MOST_IN_BATCH:
-            raise InvalidArgument("requests", f"has 1 to {MOST_IN_BATCH} entries, not {len(request.requests)}")
-        check_distinct([part.memory_id for part in request.requests])
-        drafts = [self._batch_draft(request, i) for i in range(len(request.requests))]
-        created = await self._memories.create(caller_tenant(), space, drafts, request_key(request))
-        return messages.BatchCreateMemoriesResponse(
-            memories=[build_memory(memory, space) for memory in created], revision=created[-1].revision
-        )
+    async def BatchCreateMemories(
+        self, request: messages.BatchCreateMemoriesRequest, context: Context
+    ) -> messages.BatchCreateMemoriesResponse:
+        space = names.read_space(request.parent, "parent")
+        drafts = self._read_drafts(request)
+        key = request_key(request, request.request_id)
+        created = await self._memories.create(caller_tenant(context), space, drafts, key)
+        memories = [write_memory(memory, space) for memory in created]
+        return messages.BatchCreateMemoriesResponse(memories=memories, revision=created[-1].revision)
 
-    async def GetMemory(self, request: Any, context: Any) -> messages.GetMemoryResponse:
-        target = parse_target(request.name, "name")
-        return messages.GetMemoryResponse(memory=build_memory(await self._memories.get(target), target.space))
+    async def GetMemory(self, request: messages.GetMemoryRequest, context: Context) -> messages.GetMemoryResponse:
+        target = _target(request.name, "name", context)
+        memory = await self._memories.get(target)
+        return messages.GetMemoryResponse(memory=write_memory(memory, target.space))
 
-    async def BatchGetMemories(self, request: Any, context: Any) -> messages.BatchGetMemoriesResponse:
-        space = parse_space(request.parent, "parent")
-        if not 1 <= len(request.names) <= MOST_NAMES:
-            raise InvalidArgument("names", f"has 1 to {MOST_NAMES} entries, not {len(request.names)}")
-        targets = [parse_target(name, f"names[{i}]") for i, name in enumerate(request.names)]
-        for place, target in enumerate(targets):
-            if target.space != space:
-                raise InvalidArgument(f"names[{place}]", f"is not below the parent {request.parent}")
-        found = await self._memories.batch_get(caller_tenant(), space, [target.memory_id for target in targets])
+    async def BatchGetMemories(
+        self, request: messages.BatchGetMemoriesRequest, context: Context
+    ) -> messages.BatchGetMemoriesResponse:
+        space = names.read_space(request.parent, "parent")
+        ids = _read_ids(request.names, space)
+        found = await self._memories.batch_get(caller_tenant(context), space, ids)
         return messages.BatchGetMemoriesResponse(
-            memories=[build_memory(found[t.memory_id], space) for t in targets if t.memory_id in found],
-            missing=[t.name for t in targets if t.memory_id not in found],
+            memories=[write_memory(found[memory_id], space) for memory_id in ids if memory_id in found],
+            missing=[names.write_memory(space, memory_id) for memory_id in ids if memory_id not in found],
         )
 
-    async def ListMemories(self, request: Any, context: Any) -> messages.ListMemoriesResponse:
-        space = parse_space(request.parent, "parent")
-        page = await self._memories.list(caller_tenant(), space, parse_listing(request))
-        return messages.ListMemoriesResponse(
-            memories=[build_memory(memory, space) for memory in page.memories],
-            next_page_token=list_token(request, page),
-            revision=page.revision,
-        )
+    async def ListMemories(
+        self, request: messages.ListMemoriesRequest, context: Context
+    ) -> messages.ListMemoriesResponse:
+        space = names.read_space(request.parent, "parent")
+        page = await self._memories.list(caller_tenant(context), space, _read_listing(request))
+        token = "" if page.after is None else write_token(request, _place(page.revision, *page.after))
+        memories = [write_memory(memory, space) for memory in page.memories]
+        return messages.ListMemoriesResponse(memories=memories, next_page_token=token, revision=page.revision)
 
-    async def UpdateMemory(self, request: Any, context: Any) -> messages.UpdateMemoryResponse:
-        target = parse_target(request.memory.name, "memory.name")
+    async def UpdateMemory(
+        self, request: messages.UpdateMemoryRequest, context: Context
+    ) -> messages.UpdateMemoryResponse:
+        target = _target(request.memory.name, "memory.name", context)
         memory = await self._memories.update(
             target,
-            self._patch(request),
+            read_patch(request, self._most_content_bytes),
             etag=request.memory.etag,
             allow_missing=request.allow_missing,
-            request=request_key(request),
+            request=request_key(request, request.request_id),
         )
-        return messages.UpdateMemoryResponse(memory=build_memory(memory, target.space))
+        return messages.UpdateMemoryResponse(memory=write_memory(memory, target.space))
 
-    async def DeleteMemory(self, request: Any, context: Any) -> messages.DeleteMemoryResponse:
+    async def DeleteMemory(
+        self, request: messages.DeleteMemoryRequest, context: Context
+    ) -> messages.DeleteMemoryResponse:
         revision = await self._memories.delete(
-            parse_target(request.name, "name"),
+            _target(request.name, "name", context),
             etag=request.etag,
             allow_missing=request.allow_missing,
-            request=request_key(request),
+            request=request_key(request, request.request_id),
         )
         return messages.DeleteMemoryResponse(revision=revision)
 
-    async def UndeleteMemory(self, request: Any, context: Any) -> messages.UndeleteMemoryResponse:
-        target = parse_target(request.name, "name")
-        memory = await self._memories.undelete(target, request=request_key(request))
-        return messages.UndeleteMemoryResponse(memory=build_memory(memory, target.space))
+    async def UndeleteMemory(
+        self, request: messages.UndeleteMemoryRequest, context: Context
+    ) -> messages.UndeleteMemoryResponse:
+        target = _target(request.name, "name", context)
+        memory = await self._memories.undelete(target, request=request_key(request, request.request_id))
+        return messages.UndeleteMemoryResponse(memory=write_memory(memory, target.space))
 
-    async def ListMemoryRevisions(self, request: Any, context: Any) -> messages.ListMemoryRevisionsResponse:
-        target = parse_target(request.name, "name")
+    async def ListMemoryRevisions(
+        self, request: messages.ListMemoryRevisionsRequest, context: Context
+    ) -> messages.ListMemoryRevisionsResponse:
+        target = _target(request.name, "name", context)
         size = check_page_size(request.page_size)
-        versions = await self._memories.history(target, read_page_token(request), size + 1)
-        token = make_page_token(request, versions[size - 1].revision) if len(versions) > size else ""
-        return messages.ListMemoryRevisionsResponse(
-            revisions=[build_revision(version, target.space) for version in versions[:size]], next_page_token=token
-        )
+        found = await self._memories.history(target, _read_before(request), size + 1)
+        page = found[:size]
+        token = write_token(request, (page[-1].revision,)) if len(found) > size else ""
+        revisions = [write_revision(memory, target.space) for memory in page]
+        return messages.ListMemoryRevisionsResponse(revisions=revisions, next_page_token=token)
 
-    def _draft(self, request: Any, path: str) -> Draft:
-        memory: memory_pb2.Memory = request.memory
-        vector = parse_vector(memory.vector, f"{path}memory.vector") if memory.HasField("vector") else None
-        memory_id = check_id(request.memory_id, f"{path}memory_id") if request.memory_id else None
-        return Draft(parse_fields(memory, f"{path}memory", self._content_bytes), memory_id, vector)
-
-    def _batch_draft(self, batch: Any, place: int) -> Draft:
-        request, path = batch.requests[place], f"requests[{place}]."
-        if request.parent not in ("", batch.parent):
-            raise InvalidArgument(f"{path}parent", f"must be empty or {batch.parent}")
-        if request.request_id:
-            raise InvalidArgument(f"{path}request_id", "must be empty: the batch has one as a whole")
-        return self._draft(request, path)
-
-    def _patch(self, request: Any) -> Patch:
-        memory: memory_pb2.Memory = request.memory
-        paths = parse_mask(list(request.update_mask.paths), memory)
-        vector = parse_vector(memory.vector, "memory.vector") if memory.HasField("vector") else None
-        values = parse_fields(memory, "memory", self._content_bytes, required="content" in paths)
-        return Patch(values, paths, vector if "vector" in paths else None)
+    def _read_drafts(self, request: messages.BatchCreateMemoriesRequest) -> Sequence[Draft]:
+        check_count(request.requests, "requests", MOST_DRAFTS, least=1)
+        drafts = []
+        ids: set[str] = set()
+        for i, each in enumerate(request.requests):
+            path = f"requests[{i}]."
+            _check_member(each, request.parent, path)
+            if each.memory_id in ids:
+                raise InvalidArgument(f"{path}memory_id", "is given twice")
+            drafts.append(read_draft(each, path, self._most_content_bytes))
+            ids.update(filter(None, [each.memory_id]))
+        return drafts
 
 
-def check_distinct(memory_ids: Sequence[str]) -> None:
-    """Raise InvalidArgument for an id that is given twice."""
-    seen: set[str] = set()
-    for place, memory_id in enumerate(memory_ids):
-        if memory_id and memory_id in seen:
-            raise InvalidArgument(f"requests[{place}].memory_id", f"{memory_id!r} is given twice")
-        seen.add(memory_id)
+def _target(name: str, path: str, context: Context) -> Target:
+    return Target(caller_tenant(context), *names.read_memory(name, path))
 
 
-def parse_target(name: str, path: str) -> Target:
-    return Target(caller_tenant(), *parse_memory(name, path))
+def _check_member(request: messages.CreateMemoryRequest, parent: str, path: str) -> None:
+    """Raise InvalidArgument when a request of a batch says what only the batch may say."""
+    if request.parent not in ("", parent):
+        raise InvalidArgument(f"{path}parent", f"must be empty or {parent}")
+    if request.request_id:
+        raise InvalidArgument(f"{path}request_id", "must be empty; a batch has one id for all")
 
 
-def parse_listing(request: Any) -> Listing:
-    """What a request asks to list, from where its page begins."""
-    order_by, _, direction = (request.order_by or "create_time").partition(" ")
-    if order_by not in ORDERS or direction not in ("", "asc", "desc"):
-        raise InvalidArgument("order_by", f"is one of {', '.join(sorted(ORDERS))}, optionally followed by desc")
-    tree = request.filter_tree if request.HasField("filter_tree") else None
-    condition = parse_filtering(request.filter, tree)
-    size = check_page_size(request.page_size)
-    state = read_page_token(request)
-    after, revision = None, None
-    if state is not None:
-        revision, time, memory_id = state
-        after = (None if time is None else datetime.fromisoformat(time), memory_id)
-    return Listing(condition, order_by, direction == "desc", request.show_deleted, revision, after, size)
+def _read_ids(memory_names: Sequence[str], space: str) -> Sequence[str]:
+    check_count(memory_names, "names", MOST_NAMES, least=1)
+    ids = []
+    for i, name in enumerate(memory_names):
+        home, memory_id = names.read_memory(name, f"names[{i}]")
+        if home != space:
+            raise InvalidArgument(f"names[{i}]", f"is not below {names.write_space(space)}")
+        ids.append(memory_id)
+    return ids
 
 
-def list_token(request: Any, page: Page) -> str:
-    """The token of the next page; empty after the last."""
-    if page.after is None:
-        return ""
-    time, memory_id = page.after
-    return make_page_token(request, [page.revision, None if time is None else time.isoformat(), memory_id])
+def _read_listing(request: messages.ListMemoriesRequest) -> Listing:
+    order_by = request.order_by.removesuffix(DESCENDING) or ORDERS[0]
+    if order_by not in ORDERS:
+        raise InvalidArgument("order_by", f"must be one of {', '.join(ORDERS)}, alone or followed by ' desc'")
+    revision, after = _read_place(read_token(request, request.page_token))
+    return Listing(
+        condition=read_filtering(request),
+        order_by=order_by,
+        descending=request.order_by.endswith(DESCENDING),
+        show_deleted=request.show_deleted,
+        revision=revision,
+        after=after,
+        limit=check_page_size(request.page_size),
+    )
+
+
+def _place(revision: int, time: datetime | None, memory_id: str) -> Place:
+    return revision, None if time is None else to_microseconds(time), memory_id
+
+
+def _read_place(place: Place) -> tuple[int | None, tuple[datetime | None, str] | None]:
+    """The revision that is listed, and the last row of the page before."""
+    match place:
+        case ():
+            return None, None
+        case (int(revision), None, str(memory_id)):
+            return revision, (None, memory_id)
+        case (int(revision), int(microseconds), str(memory_id)):
+            return revision, (from_microseconds(microseconds), memory_id)
+    raise invalid_token()
+
+
+def _read_before(request: messages.ListMemoryRevisionsRequest) -> int | None:
+    """The last revision of the page before."""
+    match read_token(request, request.page_token):
+        case ():
+            return None
+        case (int(revision),):
+            return revision
+    raise invalid_token()

@@ -1,29 +1,26 @@
-"""The gRPC server with all its services."""
+"""The gRPC server: all services, health and reflection."""
 
-from collections.abc import Callable
+import asyncio
 from dataclasses import dataclass
 
-import grpc
-from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc import aio
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_NAME
+from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
-from quipu.v1 import (
-    embedding_service_pb2,
-    embedding_service_pb2_grpc,
-    memory_service_pb2,
-    memory_service_pb2_grpc,
-    search_service_pb2,
-    search_service_pb2_grpc,
-    space_service_pb2,
-    space_service_pb2_grpc,
-)
+from quipu.v1 import embedding_service_pb2, memory_service_pb2, search_service_pb2, space_service_pb2
+from quipu.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
+from quipu.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
+from quipu.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
+from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
 from quipu_server.config import Settings
 from quipu_server.errors import StartupError
 from quipu_server.memories import Memories
 from quipu_server.ports import Embedder
 from quipu_server.rpc.embedding_service import EmbeddingService
 from quipu_server.rpc.health import Health
-from quipu_server.rpc.interceptor import Interceptor, Limits
+from quipu_server.rpc.interceptors import CallInterceptor, Deadlines
 from quipu_server.rpc.memory_service import MemoryService
 from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.space_service import SpaceService
@@ -31,19 +28,18 @@ from quipu_server.search import Search
 from quipu_server.spaces import Spaces
 
 SERVICES = [
-    module.DESCRIPTOR.services_by_name[name].full_name
-    for module, name in (
-        (memory_service_pb2, "MemoryService"),
-        (space_service_pb2, "SpaceService"),
-        (search_service_pb2, "SearchService"),
-        (embedding_service_pb2, "EmbeddingService"),
-    )
+    service.full_name
+    for module in (memory_service_pb2, space_service_pb2, search_service_pb2, embedding_service_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
 ]
+
+NOTICE_S = 0.2
+"""Between telling the end and refusing calls: gRPC cuts off calls that were sent, but not taken up yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class UseCases:
-    """What the services are made of."""
+    """What the services do."""
 
     memories: Memories
     spaces: Spaces
@@ -52,47 +48,54 @@ class UseCases:
 
 
 class RpcServer:
-    """Listens from `start` on; answers from the moment it is said to be ready."""
+    """Listens from `start` on, and answers from the moment `health` says that it serves."""
 
-    def __init__(self, settings: Settings, cases: UseCases) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, use_cases: UseCases) -> None:
+        """Needs a running event loop."""
         self.health = Health(SERVICES)
-        self._server = build(settings, cases, self.health, lambda: self.health.is_serving)
+        self._settings = settings
+        self._server = self._build(use_cases)
 
     async def start(self) -> int:
-        """Listen, not ready yet; return the port. Raises StartupError when the address is taken."""
-        await self.health.set(serving=False)
+        """Listen; return the port. Raises StartupError when the address cannot be had."""
         address = f"{self._settings.host}:{self._settings.port}"
         try:
             port = self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise StartupError(f"cannot listen on {address}: is another server running there? ({error})") from error
+            message = f"cannot listen on {address}: {error}; is another server there? Give it another --port"
+            raise StartupError(message) from error
         await self._server.start()
         return port
 
     async def stop(self) -> None:
-        """Take no more calls, wait for the running ones, stop."""
-        await self.health.drain()
+        """Tell that it ends, refuse new calls, let those that run end as long as the settings allow, then cut them."""
+        await self.health.stop()
+        await asyncio.sleep(NOTICE_S)
         await self._server.stop(self._settings.drain_s)
 
+    def _build(self, use_cases: UseCases) -> aio.Server:
+        settings = self._settings
+        deadlines = Deadlines(settings.default_deadline_s, settings.longest_deadline_s)
+        interceptor = CallInterceptor(deadlines, lambda: self.health.is_able)
+        server = aio.server(interceptors=[interceptor], options=_options(settings))
+        add_MemoryServiceServicer_to_server(MemoryService(use_cases.memories, settings.content_bytes), server)
+        add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)
+        add_SearchServiceServicer_to_server(SearchService(use_cases.search), server)
+        add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
+        add_HealthServicer_to_server(self.health, server)
+        enable_server_reflection([*SERVICES, HEALTH_NAME, REFLECTION_NAME], server)
+        return server
 
-def build(settings: Settings, cases: UseCases, state: Health, is_ready: Callable[[], bool]) -> grpc.aio.Server:
-    """A server with every service; it does not listen yet."""
-    limits = Limits(settings.default_deadline_s, settings.longest_deadline_s)
-    server = grpc.aio.server(
-        interceptors=[Interceptor(limits, is_ready)],
-        options=[
-            ("grpc.max_receive_message_length", settings.message_bytes),
-            ("grpc.max_send_message_length", settings.message_bytes),
-            ("grpc.so_reuseport", 0),
-        ],
-    )
-    memory_service = MemoryService(cases.memories, settings.content_bytes)
-    memory_service_pb2_grpc.add_MemoryServiceServicer_to_server(memory_service, server)
-    space_service_pb2_grpc.add_SpaceServiceServicer_to_server(SpaceService(cases.spaces), server)
-    search_service_pb2_grpc.add_SearchServiceServicer_to_server(SearchService(cases.search), server)
-    embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server(EmbeddingService(cases.embedder), server)
-    health_pb2_grpc.add_HealthServicer_to_server(state.servicer, server)
-    reflected = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(reflected, server)
-    return server
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.message_bytes),
+        ("grpc.max_send_message_length", settings.message_bytes),
+        # Two servers on one port would share its connections unnoticed.
+        ("grpc.so_reuseport", 0),
+        # Find connections whose other end is gone, and allow clients to do the same while they wait.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]

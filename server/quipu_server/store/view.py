@@ -27,11 +27,13 @@ WHERE r.space_id = %(space_id)s AND {AS_OF} AND {LIVE} AND {UNEXPIRED} AND {{con
 """
 # pgvector rounds a query to half precision when it is compared with half vectors.
 _NEAREST = """
-SELECT r.revision, max(-(v.embedding::vector <#> %(query)s::vector)) AS cosine
-FROM memory_revisions r
-JOIN vectors v ON v.space_id = r.space_id AND v.fingerprint = %(fingerprint)s AND v.passage_id = r.passage_id
-WHERE r.space_id = %(space_id)s AND r.revision = ANY (%(revisions)s::bigint[])
-GROUP BY r.revision ORDER BY cosine DESC LIMIT %(limit)s
+SELECT r.revision, v.cosine
+FROM memory_revisions r CROSS JOIN LATERAL (
+    SELECT max(-(v.embedding::vector <#> %(query)s::vector)) AS cosine FROM vectors v
+    WHERE v.space_id = r.space_id AND v.fingerprint = %(fingerprint)s AND v.passage_id = r.passage_id
+) v
+WHERE r.space_id = %(space_id)s AND r.revision = ANY (%(revisions)s::bigint[]) AND v.cosine >= %(least)s
+ORDER BY v.cosine DESC LIMIT %(limit)s
 """
 _LENGTHS = f"""
 SELECT count(*), coalesce(sum(p.length), 0)::bigint
@@ -69,6 +71,16 @@ class StoreSelection:
         return len(self.revisions)
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Memories near a query: their cosines as PostgreSQL sums them, descending, and as they are."""
+
+    revisions: Revisions
+    approximate: Sequence[float]
+    exact: NDArray[np.float64]
+    memory_ids: Sequence[str]
+
+
 class StoreView:
     """A `SearchView`."""
 
@@ -87,18 +99,13 @@ class StoreView:
         return StoreSelection(decode_revisions(rows[0][0]))
 
     async def dense(self, query: Vector, depth: int, selection: Selection) -> Revisions:
-        limit = depth + MARGIN
-        parameters = {"query": str(query.tolist()), "revisions": _revisions(selection).tolist()}
-        while True:
-            rows = await self._read(_NEAREST, parameters | {"limit": limit})
-            found = np.array([revision for revision, _ in rows], dtype=np.int64)
-            evidence = await self.evidence(found, query, (), None)
-            if (
-                len(rows) < limit
-                or rows[-1][1] + rounding_error(query) < np.partition(evidence.cosines, -depth)[-depth]
-            ):
-                return best(found, evidence.cosines, evidence.memory_ids, depth)
-            limit *= 2
+        near = await self._nearest(query, selection, -np.inf, depth + MARGIN)
+        if len(near.revisions) == depth + MARGIN:
+            # Whatever belongs to the best has at least this cosine, and PostgreSQL may find it that much lower.
+            least = np.partition(near.exact, -depth)[-depth] - rounding_error(query)
+            if near.approximate[-1] >= least:
+                near = await self._nearest(query, selection, least, None)
+        return best(near.revisions, near.exact, near.memory_ids, depth)
 
     async def statistics(self, terms: Sequence[str]) -> TermStatistics:
         postings = await self._find(terms)
@@ -129,6 +136,14 @@ class StoreView:
             spans=np.array([span for _, span in nearest], dtype=np.int32).reshape(-1, 2),
             matched=postings.matched(),
         )
+
+    async def _nearest(self, query: Vector, selection: Selection, least: float, limit: int | None) -> Near:
+        """Those found with a cosine of at least `least`; the first `limit` of them."""
+        parameters = {"query": str(query.tolist()), "revisions": _revisions(selection).tolist()}
+        rows = await self._read(_NEAREST, parameters | {"least": float(least), "limit": limit})
+        revisions = np.array([revision for revision, _ in rows], dtype=np.int64)
+        evidence = await self.evidence(revisions, query, (), None)
+        return Near(revisions, [cosine for _, cosine in rows], evidence.cosines, evidence.memory_ids)
 
     async def _find(self, terms: Sequence[str]) -> Postings:
         """The postings of all live memories, read once for statistics and scores."""

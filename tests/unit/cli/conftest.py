@@ -19,7 +19,7 @@ from quipu.v1.memory_service_pb2 import (
 from quipu.v1.space_pb2 import Space
 from quipu.v1.space_service_pb2 import GetSpaceResponse
 from quipu_server.cli import run
-from tests.unit.fake_server import FakeServer, fake_server
+from tests.unit.fake_server import QUICK_RETRIES, FakeServer, fake_server
 
 Run = Callable[..., int]
 
@@ -67,6 +67,11 @@ class Notebook:
 
     def find(self, name: str) -> Memory:
         return next(memory for memory in self.memories if memory.name == name)
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quipu.wire.OPTIONS", QUICK_RETRIES)
 
 
 @pytest.fixture

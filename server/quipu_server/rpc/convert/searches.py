@@ -1,0 +1,158 @@
+"""Searches: what is asked, and what is found."""
+
+from collections.abc import Mapping, Sequence
+
+from quipu.v1.consistency_pb2 import AtLeastRead
+from quipu.v1.search_service_pb2 import (
+    SEARCH_PATH_HOT,
+    SEARCH_PATH_STORE,
+    ContentSpan,
+    Hit,
+    ScoreExplanation,
+    SearchMode,
+    SearchRequest,
+    SearchResponse,
+    SearchSummary,
+    SpaceAnswer,
+    StageTiming,
+)
+from quipu_server.domain import Mode, Path
+from quipu_server.errors import InvalidArgument
+from quipu_server.rpc import names
+from quipu_server.rpc.convert.filters import read_filtering
+from quipu_server.rpc.convert.memories import write_memory
+from quipu_server.rpc.convert.spaces import read_weights, write_weights
+from quipu_server.rpc.convert.times import read_duration, write_duration, write_time
+from quipu_server.rpc.convert.values import read_vector
+from quipu_server.rpc.validate import check_count, check_known, check_number, check_text
+from quipu_server.search import Answer, Explanation, ScoredHit, SearchQuery, SearchSlice, Summary
+
+MOST_SPACES = 16
+MOST_TEXT_BYTES = 32_768
+DEFAULT_K = 10
+MOST_HITS = 1_000
+LONGEST_STALENESS_S = 3_600.0
+
+_MODES: dict[int, Mode | None] = {
+    SearchMode.SEARCH_MODE_UNSPECIFIED: None,
+    SearchMode.SEARCH_MODE_HYBRID: Mode.HYBRID,
+    SearchMode.SEARCH_MODE_DENSE: Mode.DENSE,
+    SearchMode.SEARCH_MODE_LEXICAL: Mode.LEXICAL,
+}
+_PATHS = {Path.HOT: SEARCH_PATH_HOT, Path.STORE: SEARCH_PATH_STORE}
+
+
+def read_search(request: SearchRequest, tenant: str) -> SearchQuery:
+    """What is asked. Raises InvalidArgument."""
+    asked = request.WhichOneof("query")
+    if asked is None:
+        raise InvalidArgument("query", "one of text, vector and example must be set")
+    text = check_text(request.text, "text", MOST_TEXT_BYTES, required=True) if asked == "text" else None
+    return SearchQuery(
+        tenant,
+        _read_spaces(request.spaces),
+        text=text,
+        vector=read_vector(request.vector, "vector") if asked == "vector" else None,
+        example=names.read_memory(request.example, "example") if asked == "example" else None,
+        mode=_read_mode(request, by_vector=asked == "vector"),
+        k=_read_k(request),
+        condition=read_filtering(request),
+        min_relevance=check_number(request.min_relevance, "min_relevance", 0, 1),
+        ranking=read_weights(request.ranking, "ranking"),
+        explain=request.explain,
+        at_least=_read_at_least(request.consistency.at_least),
+        max_staleness_s=_read_staleness(request),
+    )
+
+
+def write_slice(found: SearchSlice) -> SearchResponse:
+    """One message of the stream."""
+    summary = None if found.summary is None else _write_summary(found.summary)
+    return SearchResponse(hits=[_write_hit(hit) for hit in found.hits], summary=summary)
+
+
+def _read_spaces(messages: Sequence[str]) -> tuple[str, ...]:
+    check_count(messages, "spaces", MOST_SPACES, least=1)
+    spaces: dict[str, None] = {}
+    for i, name in enumerate(messages):
+        space = names.read_space(name, f"spaces[{i}]")
+        if space in spaces:
+            raise InvalidArgument(f"spaces[{i}]", "is given twice")
+        spaces[space] = None
+    return tuple(spaces)
+
+
+def _read_mode(request: SearchRequest, *, by_vector: bool) -> Mode | None:
+    mode = check_known(request.mode, "mode", _MODES)
+    if by_vector and mode not in (None, Mode.DENSE):
+        raise InvalidArgument("mode", "must be dense, or not set, for a search by vector")
+    return mode
+
+
+def _read_k(request: SearchRequest) -> int:
+    if not request.HasField("k"):
+        return DEFAULT_K
+    if not 1 <= request.k <= MOST_HITS:
+        raise InvalidArgument("k", f"is {request.k}; it must be from 1 to {MOST_HITS:,}")
+    return request.k
+
+
+def _read_at_least(message: AtLeastRead) -> Mapping[str, int]:
+    """Revisions by id of space; empty for other levels."""
+    revisions: dict[str, int] = {}
+    for name, revision in message.revisions.items():
+        path = f'consistency.at_least.revisions["{name}"]'
+        revisions[names.read_space(name, path)] = revision
+        if revision < 0:
+            raise InvalidArgument(path, "must not be negative")
+    return revisions
+
+
+def _read_staleness(request: SearchRequest) -> float | None:
+    if request.consistency.WhichOneof("level") != "max_staleness":
+        return None
+    return read_duration(request.consistency.max_staleness, "consistency.max_staleness", 0, LONGEST_STALENESS_S)
+
+
+def _write_hit(hit: ScoredHit) -> Hit:
+    return Hit(
+        memory=write_memory(hit.memory, hit.space.name),
+        score=hit.score,
+        relevance=hit.relevance,
+        best_chunk=None if hit.span is None else ContentSpan(start=hit.span[0], end=hit.span[1]),
+        explanation=None if hit.explanation is None else _write_explanation(hit.explanation),
+    )
+
+
+def _write_explanation(explanation: Explanation) -> ScoreExplanation:
+    return ScoreExplanation(
+        cosine=explanation.cosine,
+        bm25=explanation.bm25,
+        dense_term=explanation.dense_term,
+        lexical_term=explanation.lexical_term,
+        importance_term=explanation.importance_term,
+        recency_term=explanation.recency_term,
+        age=write_duration(explanation.age_s),
+        matched_terms=explanation.matched_terms,
+    )
+
+
+def _write_summary(summary: Summary) -> SearchSummary:
+    return SearchSummary(
+        hit_count=summary.hit_count,
+        answers=[_write_answer(answer) for answer in summary.answers],
+        complete=not summary.incomplete_reason,
+        incomplete_reason=summary.incomplete_reason,
+        reference_time=write_time(summary.reference_time),
+        ranking=write_weights(summary.ranking),
+        stages=[StageTiming(stage=stage, duration=write_duration(length_s)) for stage, length_s in summary.stages],
+    )
+
+
+def _write_answer(answer: Answer) -> SpaceAnswer:
+    return SpaceAnswer(
+        space=names.write_space(answer.space),
+        revision=answer.revision,
+        path=_PATHS[answer.path],
+        matched_count=answer.matched_count,
+    )

@@ -1,0 +1,168 @@
+"""What happens around every call: its id, readiness, its deadline, its errors, and one line in the log."""
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode, aio
+from grpc_status import rpc_status
+
+from quipu_server.errors import DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
+from quipu_server.rpc.caller import Context, caller_tenant
+from quipu_server.rpc.status import make_status
+
+REQUEST_ID = "x-request-id"
+PACKAGE = "/quipu."
+
+MOST_CALLS = 1_024
+"""Calls at once; with more, each would wait longer for its turn than callers do."""
+
+_REQUEST_ID = re.compile(r"[!-~]{1,128}")
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Parse: TypeAlias = Callable[[bytes], Message]
+Unary: TypeAlias = Callable[[Any, Context], Awaitable[Message]]
+Stream: TypeAlias = Callable[[Any, Context], AsyncGenerator[Message, None]]
+
+log = structlog.get_logger("quipu.rpc")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds a call may take: without a deadline of its own, and at most."""
+
+    default_s: float
+    longest_s: float
+
+    def limit(self, remaining_s: float | None) -> float:
+        """Seconds left for a call. Raises DeadlineExceeded when there are none."""
+        if remaining_s is None:
+            return self.default_s
+        if remaining_s <= 0:
+            raise DeadlineExceeded("the deadline of the request has passed")
+        return min(remaining_s, self.longest_s)
+
+
+class CallInterceptor(aio.ServerInterceptor):
+    """Wraps the handlers of the services of this project, and no others: health and reflection answer at any time."""
+
+    def __init__(self, deadlines: Deadlines, is_ready: Callable[[], bool]) -> None:
+        self._deadlines = deadlines
+        self._is_ready = is_ready
+        self._handlers: dict[str, Handler] = {}
+        self._running = 0
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "Handler | None":
+        method = handler_call_details.method
+        if (wrapped := self._handlers.get(method)) is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        if handler is None or not method.startswith(PACKAGE):
+            return handler
+        return self._handlers.setdefault(method, self._wrap(method, handler))
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        """A handler that takes bytes, as requests that cannot be read are errors to be mapped like others."""
+        parse: Parse = cast(Parse, handler.request_deserializer)
+        if handler.response_streaming:
+            stream = self._wrap_stream(method, parse, cast(Stream, handler.unary_stream))
+            return grpc.unary_stream_rpc_method_handler(stream, None, handler.response_serializer)
+        unary = self._wrap_unary(method, parse, cast(Unary, handler.unary_unary))
+        return grpc.unary_unary_rpc_method_handler(unary, None, handler.response_serializer)
+
+    def _wrap_unary(self, method: str, parse: Parse, answer: Unary) -> Callable[[bytes, Context], Awaitable[Message]]:
+        async def call(content: bytes, context: Context) -> Message:
+            async with self._call(method, context):
+                return await answer(_parse(parse, content), context)
+
+        return call
+
+    def _wrap_stream(self, method: str, parse: Parse, answer: Stream) -> Callable[[bytes, Context], Awaitable[None]]:
+        async def call(content: bytes, context: Context) -> None:
+            async with self._call(method, context), aclosing(answer(_parse(parse, content), context)) as messages:
+                async for message in messages:
+                    await context.write(message)
+
+        return call
+
+    @asynccontextmanager
+    async def _call(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Everything around the work of one call."""
+        started = time.perf_counter()
+        request_id = _request_id(context)
+        context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        code, defect, status = StatusCode.OK, None, None
+        self._running += 1
+        try:
+            self._admit()
+            async with _limited(self._deadlines.limit(context.time_remaining())):
+                yield
+        except asyncio.CancelledError:
+            code = StatusCode.CANCELLED
+            raise
+        except Exception as error:
+            status = rpc_status.to_status(make_status(error, request_id))
+            code = status.code
+            defect = error if code is StatusCode.INTERNAL else None
+        finally:
+            self._running -= 1
+            log.log(
+                logging.ERROR if defect else logging.INFO,
+                "call",
+                method=method,
+                code=code.name,
+                ms=round((time.perf_counter() - started) * 1e3, 3),
+                request=request_id,
+                tenant=caller_tenant(context),
+                exc_info=defect,
+            )
+        if status is not None:  # only now, so that the log has whatever a caller was told
+            await context.abort(code, status.details, (*status.trailing_metadata, (REQUEST_ID, request_id)))
+
+    def _admit(self) -> None:
+        if not self._is_ready():
+            raise Unavailable("the server is starting or stopping; try again in a moment")
+        if self._running > MOST_CALLS:
+            raise Overloaded(f"{MOST_CALLS:,} calls are running; try again in a moment")
+
+
+@asynccontextmanager
+async def _limited(limit_s: float) -> AsyncIterator[None]:
+    """Cancel what runs longer. Raises DeadlineExceeded."""
+    timeout = asyncio.timeout(limit_s)
+    try:
+        async with timeout:
+            yield
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise
+        raise DeadlineExceeded(f"the call took more than {limit_s:.3f} s") from error
+
+
+def _parse(parse: Parse, content: bytes) -> Message:
+    """The request in some bytes. Raises InvalidArgument when they are none, as when text is not UTF-8."""
+    try:
+        return parse(content)
+    except DecodeError as error:
+        raise InvalidArgument("request", f"cannot be read; is all text valid UTF-8? {error}") from None
+
+
+def _request_id(context: Context) -> str:
+    """The id the caller gave the call, if it is one to put into a log, or a new one."""
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID and _REQUEST_ID.fullmatch(text := str(value)):
+            return text
+    return os.urandom(16).hex()

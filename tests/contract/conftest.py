@@ -1,0 +1,40 @@
+"""Every implementation of the store, in turn."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from quipu_server.store import Database, PostgresLog, PostgresMemoryStore, PostgresSpaceStore
+from tests.contract.memory_store import memory_stores
+from tests.contract.stores import Stores
+from tests.postgres import Cluster, connected
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path_factory.mktemp("postgres"))
+    asyncio.run(cluster.start())
+    yield cluster
+    asyncio.run(cluster.stop())
+
+
+@pytest.fixture
+async def database(cluster: Cluster) -> AsyncIterator[Database]:
+    """A new database, migrated and empty."""
+    async with cluster.empty_database() as url, connected(url) as database:
+        yield database
+
+
+@pytest.fixture
+def postgres_stores(database: Database) -> Stores:
+    return Stores(PostgresSpaceStore(database), PostgresMemoryStore(database), PostgresLog(database))
+
+
+@pytest.fixture(params=["postgres", "memory"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """The stores of each kind."""
+    if request.param == "memory":
+        return memory_stores()
+    found: Stores = request.getfixturevalue("postgres_stores")
+    return found

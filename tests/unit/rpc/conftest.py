@@ -1,0 +1,50 @@
+"""A server over fakes, and channels to it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from grpc import aio
+
+from quipu_server.config import Settings
+from quipu_server.memories import Memories
+from quipu_server.rpc.server import RpcServer, UseCases
+from quipu_server.search import Search
+from quipu_server.spaces import Spaces
+from tests.unit.rpc.fakes import FakeEmbedder, FakeMemories, FakeSearch, FakeSpaces
+
+
+@dataclass(frozen=True, slots=True)
+class Fakes:
+    """What the server under test is made of."""
+
+    memories: FakeMemories = field(default_factory=FakeMemories)
+    spaces: FakeSpaces = field(default_factory=FakeSpaces)
+    search: FakeSearch = field(default_factory=FakeSearch)
+    embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+
+    def server(self, **settings: object) -> RpcServer:
+        memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
+        made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
+        return RpcServer(made, UseCases(memories, spaces, search, self.embedder))
+
+
+@pytest.fixture
+def fakes() -> Fakes:
+    return Fakes()
+
+
+@pytest.fixture
+async def server(fakes: Fakes) -> AsyncIterator[RpcServer]:
+    """A server that serves."""
+    running = fakes.server()
+    await running.health.set(serving=True)
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def channel(server: RpcServer) -> AsyncIterator[aio.Channel]:
+    async with aio.insecure_channel(f"127.0.0.1:{await server.start()}") as opened:
+        yield opened
