@@ -14,7 +14,7 @@ import structlog
 from quipu_server.announcement import announced
 from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
-from quipu_server.errors import StartupError
+from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue
 from quipu_server.memories import Memories
 from quipu_server.passages import Passages
@@ -26,9 +26,12 @@ from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
 from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
+from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
+
+TIDY_EVERY_S = 3_600
 
 log = structlog.get_logger("quipu")
 
@@ -78,7 +81,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        stack.push_async_callback(cancel, [serving, asyncio.create_task(follow(database, server))])
+        others = [asyncio.create_task(follow(database, server)), asyncio.create_task(tidy(database))]
+        stack.push_async_callback(cancel, [serving, *others])
         yield Running(port, serving)
 
 
@@ -105,6 +109,16 @@ async def follow(database: Database, server: RpcServer) -> None:
     async for availability in database.changes():
         log.info("database", ready=availability.ready, reason=availability.reason)
         await server.health.set(serving=availability.ready)
+
+
+async def tidy(database: Database) -> None:
+    """Forget answered requests once nobody repeats them any more, now and then for as long as the server runs."""
+    while True:
+        await asyncio.sleep(TIDY_EVERY_S)
+        try:
+            log.info("requests_forgotten", count=await trim_requests(database))
+        except StoreUnavailable as error:
+            log.warning("requests_not_forgotten", reason=str(error))
 
 
 async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:

@@ -99,6 +99,8 @@ CREATE TABLE quipu.requests (
     create_time timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (space_id, request_id)
 );
+-- Small, as rows come in the order of time; for forgetting old ones.
+CREATE INDEX requests_create_time ON quipu.requests USING brin (create_time);
 CREATE TABLE quipu.space_requests (
     tenant text COLLATE "C" NOT NULL,
     request_id uuid NOT NULL,
