@@ -47,5 +47,5 @@ def highest_bm25(statistics: TermStatistics) -> float:
 
 def best(revisions: Revisions, scores: NDArray[np.float64], memory_ids: Sequence[str], depth: int) -> Revisions:
     """The `depth` best of some memories: highest score first, equal ones by memory id."""
-    order = sorted(range(len(revisions)), key=lambda i: (-scores[i], memory_ids[i]))
-    return revisions[np.array(order[:depth], dtype=np.intp)]
+    order = sorted(zip((-scores).tolist(), memory_ids, range(len(revisions)), strict=True))
+    return revisions[np.array([place for _, _, place in order[:depth]], dtype=np.intp)]

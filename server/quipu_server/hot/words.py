@@ -32,14 +32,13 @@ def best_matches(
 
 def frequencies(contents: Contents, terms: Sequence[str], slots: Slots) -> Floats:
     """How often each term occurs in each slot, shape (terms, slots)."""
-    table = np.empty((len(terms), len(slots)))
-    whole = np.zeros(len(contents.live))
+    table = np.zeros((len(terms), len(slots)))
+    wanted = slots.astype(np.int32)  # the type of what is searched: NumPy would convert all of that
     for row, parts in zip(table, contents.occurrences(terms), strict=True):
         for part in parts:
-            whole[part.slots] = part.frequencies
-        row[:] = whole[slots]
-        for part in parts:
-            whole[part.slots] = 0.0
+            if len(part.slots):
+                places = np.minimum(part.slots.searchsorted(wanted), len(part.slots) - 1)
+                row += np.where(part.slots[places] == wanted, part.frequencies[places], 0)
     return table
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quipu_server.domain import RankingWeights, TermStatistics, Vector
+from quipu_server.domain import RankingWeights, Revisions, TermStatistics, Vector
 from quipu_server.ports import SearchView, Selection
 from quipu_server.scoring import highest_bm25
 from quipu_server.search.ranking import Pool
@@ -52,7 +53,7 @@ async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None
         if statistics is not None:
             lexical = await view.lexical(quarry.terms, statistics, depth, selection)
     with watch.stage("rank"):
-        found = np.union1d(dense, lexical)
+        found = np.unique(np.concatenate([dense, lexical]))
         evidence = await view.evidence(found, probe.vector, quarry.terms, statistics)
         listed = np.ones(len(found), np.bool_)
         if probe.example is not None:
@@ -60,9 +61,16 @@ async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None
         return Pool(
             view.space,
             evidence,
-            np.isin(found, dense) & listed,
-            np.isin(found, lexical) & listed,
+            _among(found, dense) & listed,
+            _among(found, lexical) & listed,
             listed,
             quarry.weights,
             highest_bm25(statistics) if statistics is not None else 0.0,
         )
+
+
+def _among(found: Revisions, some: Revisions) -> NDArray[np.bool_]:
+    """Which of the ascending revisions found are some of them."""
+    among = np.zeros(len(found), np.bool_)
+    among[found.searchsorted(some)] = True
+    return among

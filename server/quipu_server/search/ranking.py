@@ -117,9 +117,11 @@ def _ordered(
 ) -> Ranked:
     scores = terms.sum(axis=1)
     places = np.concatenate([np.arange(len(p.in_dense)) for p in pools])
-    names = [(p.space.name, memory_id) for p in pools for memory_id in p.evidence.memory_ids]
     listed = np.concatenate([p.listed for p in pools])
-    admitted = np.flatnonzero(listed & (relevances >= min_relevance)).tolist()
-    keys = (-scores).tolist()
-    order = np.array(sorted(admitted, key=lambda i: (keys[i], names[i])), dtype=np.intp)
+    admitted = np.flatnonzero(listed & (relevances >= min_relevance))
+    order = admitted[np.argsort(-scores[admitted])]
+    if (scores[order[1:]] == scores[order[:-1]]).any():
+        names = [(p.space.name, memory_id) for p in pools for memory_id in p.evidence.memory_ids]
+        keys = (-scores).tolist()
+        order = np.array(sorted(admitted.tolist(), key=lambda i: (keys[i], names[i])), dtype=np.intp)
     return Ranked(pools, numbers[order], places[order], scores[order], relevances[order], terms[order], ages_s[order])
