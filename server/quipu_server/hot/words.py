@@ -34,11 +34,11 @@ def frequencies(contents: Contents, terms: Sequence[str], slots: Slots) -> Float
     """How often each term occurs in each slot, shape (terms, slots)."""
     table = np.zeros((len(terms), len(slots)))
     wanted = slots.astype(np.int32)  # the type of what is searched: NumPy would convert all of that
-    for row, parts in zip(table, contents.occurrences(terms), strict=True):
+    for number, parts in enumerate(contents.occurrences(terms)):
         for part in parts:
             if len(part.slots):
                 places = np.minimum(part.slots.searchsorted(wanted), len(part.slots) - 1)
-                row += np.where(part.slots[places] == wanted, part.frequencies[places], 0)
+                table[number] += np.where(part.slots[places] == wanted, part.frequencies[places], 0)
     return table
 
 
