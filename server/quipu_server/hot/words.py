@@ -44,22 +44,23 @@ def frequencies(contents: Contents, terms: Sequence[str], slots: Slots) -> Float
 
 def scores_of(table: Floats, lengths: Floats, totals: TermStatistics) -> Floats:
     """Scores of memories with these frequencies, shape (terms, memories), and lengths."""
-    scores = np.zeros(len(lengths))
-    mean = mean_length(totals)
-    for row, idf in zip(table, inverse_document_frequencies(totals).tolist(), strict=True):
-        scores += bm25_term(row, lengths, mean, idf)
+    idfs = inverse_document_frequencies(totals)[:, None]
+    scores: Floats = np.add.reduce(bm25_term(table, lengths, mean_length(totals), idfs), axis=0)
     return scores
 
 
 def _scores(contents: Contents, terms: Sequence[str], totals: TermStatistics) -> Floats:
-    """Scores of all slots."""
-    scores = np.zeros(len(contents.live))
-    lengths, mean = contents.columns.lengths, mean_length(totals)
-    idfs = inverse_document_frequencies(totals).tolist()
-    for idf, parts in zip(idfs, contents.occurrences(terms), strict=True):
-        for part in parts:
-            scores[part.slots] += bm25_term(part.frequencies.astype(np.float64), lengths[part.slots], mean, idf)
-    return scores
+    """Scores of all slots; those of a slot's terms are added in the order of the terms."""
+    found = contents.occurrences(terms)
+    if not (parts := [part for parts in found for part in parts]):
+        return np.zeros(len(contents.live))
+    slots = np.concatenate([part.slots for part in parts])
+    frequencies = np.concatenate([part.frequencies for part in parts], dtype=np.float64)
+    counts = [sum(len(part.slots) for part in parts) for parts in found]
+    idfs = inverse_document_frequencies(totals).repeat(counts)
+    scores = bm25_term(frequencies, contents.columns.lengths[slots], mean_length(totals), idfs)
+    summed: Floats = np.bincount(slots, weights=scores, minlength=len(contents.live)).astype(np.float64, copy=False)
+    return summed
 
 
 def _live_count(contents: Contents, part: Occurrences) -> int:
