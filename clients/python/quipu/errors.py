@@ -43,6 +43,11 @@ class QuipuError(Exception):
         self.field_violations = tuple(field_violations)
         self.retry_after = retry_after
 
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.code is grpc.StatusCode.UNAVAILABLE or self.reason == "WRITE_CONFLICT"
+
 
 class Cancelled(QuipuError):
     """The call was cancelled on its way or by the server."""
