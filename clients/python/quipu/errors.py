@@ -46,7 +46,8 @@ class QuipuError(Exception):
     @property
     def is_retryable(self) -> bool:
         """Whether the same request may succeed later."""
-        return self.code is grpc.StatusCode.UNAVAILABLE or self.reason == "WRITE_CONFLICT"
+        is_unavailable = self.code is grpc.StatusCode.UNAVAILABLE
+        return is_unavailable or self.retry_after is not None or self.reason == "WRITE_CONFLICT"
 
 
 class Cancelled(QuipuError):
