@@ -85,7 +85,7 @@ serve: $(RUNTIME) ## Start the server; ARGS='--port 50051' passes options on
 # Testing
 
 .PHONY: test
-test: test-python test-go test-node ## Run every test
+test: test-python test-go test-node test-scenarios ## Run every test
 
 .PHONY: test-python
 test-python: $(DEV) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
@@ -112,6 +112,12 @@ else
 test-node:
 	@echo 'clients/typescript does not exist yet'
 endif
+
+SCENARIO_CLIENTS := $(if $(wildcard clients/typescript/package.json),$(NODE_MODULES))
+
+.PHONY: test-scenarios
+test-scenarios: $(DEV) $(SCENARIO_CLIENTS) ## Play clients/scenarios through every client; ARGS='python go' chooses
+	$(BIN)/python -m tests.scenarios $(ARGS)
 
 # Checking
 

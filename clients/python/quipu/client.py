@@ -4,6 +4,7 @@ from typing import Self
 
 import grpc
 
+from quipu.bulk import BulkOperations
 from quipu.dual import Asynchronous, Blocking, call
 from quipu.embeddings import EmbeddingOperations
 from quipu.memories import MemoryOperations
@@ -17,7 +18,7 @@ DEFAULT_TIMEOUT = 30.0
 """Seconds."""
 
 
-class _Calls(MemoryOperations, SearchOperations, SpaceOperations, EmbeddingOperations):
+class _Calls(MemoryOperations, BulkOperations, SearchOperations, SpaceOperations, EmbeddingOperations):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 
     @call

@@ -43,6 +43,12 @@ class QuipuError(Exception):
         self.field_violations = tuple(field_violations)
         self.retry_after = retry_after
 
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        is_unavailable = self.code is grpc.StatusCode.UNAVAILABLE
+        return is_unavailable or self.retry_after is not None or self.reason == "WRITE_CONFLICT"
+
 
 class Cancelled(QuipuError):
     """The call was cancelled on its way or by the server."""

@@ -1,24 +1,20 @@
 """Calls that keep memories."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Unpack
-from uuid import UUID, uuid5
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from quipu.batches import batches
+from quipu.bulk import creation
 from quipu.dual import call, results
-from quipu.errors import QuipuError
-from quipu.fields import Changes, Draft, Fields, to_memory
+from quipu.fields import Changes, Fields, to_memory
 from quipu.filters import FilterLike, filtering
 from quipu.names import MemoryLike, space_of
 from quipu.operations import Operations, request_id_or_new
 from quipu.results import Results
 from quipu.v1.memory_pb2 import Memory, MemoryRevision
 from quipu.v1.memory_service_pb2 import (
-    BatchCreateMemoriesRequest,
     BatchGetMemoriesRequest,
-    CreateMemoryRequest,
     DeleteMemoryRequest,
     GetMemoryRequest,
     ListMemoriesRequest,
@@ -46,39 +42,11 @@ class MemoryOperations(Operations):
         **fields: Unpack[Fields],
     ) -> Memory:
         """Store a memory and return it as stored. The space is made if there is none. Raises AlreadyExists."""
-        request = _creation({"content": content, "id": id, **fields})
+        request = creation({"content": content, "id": id, **fields})
         request.parent = self._parent(space)
         request.request_id = request_id_or_new(request_id)
         response = await self._wire.unary(self._wire.memories.CreateMemory, request, timeout)
         return self._saw_memory(response.memory)
-
-    @call
-    async def add_many(
-        self,
-        memories: Iterable[str | Draft],
-        *,
-        space: str | None = None,
-        request_id: str | None = None,
-        timeout: float | None = None,
-    ) -> Sequence[Memory]:
-        """Store memories in batches, each all or none, one after the other, and return them as stored.
-
-        An error carries a note that says which memories were not stored. With the same request id and the same
-        memories, what was stored before is not stored again.
-        """
-        stored: list[Memory] = []
-        parent, whole = self._parent(space), UUID(request_id_or_new(request_id))
-        for number, batch in enumerate(batches(_creation(_draft(item)) for item in memories)):
-            part = str(uuid5(whole, str(number)) if number else whole)
-            request = BatchCreateMemoriesRequest(parent=parent, requests=batch, request_id=part)
-            try:
-                response = await self._wire.unary(self._wire.memories.BatchCreateMemories, request, timeout)
-            except QuipuError as error:
-                error.add_note(f"the first {len(stored)} memories were stored, those from there on were not")
-                raise
-            stored.extend(response.memories)
-            self._saw(parent, response.revision)
-        return stored
 
     @call
     async def get(self, memory: MemoryLike, *, space: str | None = None, timeout: float | None = None) -> Memory:
@@ -199,12 +167,3 @@ def _paths(changes: Changes, merge_metadata: bool) -> list[str]:
         return [*changes]
     keys = [f"metadata.{key}" for key in changes.get("metadata") or ()]
     return [path for path in changes if path != "metadata"] + keys
-
-
-def _draft(item: str | Draft) -> Draft:
-    return {"content": item} if isinstance(item, str) else item
-
-
-def _creation(draft: Draft) -> CreateMemoryRequest:
-    fields = {key: value for key, value in draft.items() if key != "id"}
-    return CreateMemoryRequest(memory_id=draft.get("id") or "", memory=to_memory(fields))

@@ -28,6 +28,7 @@ async def test_an_error_brings_its_reason_and_details(server: FakeServer) -> Non
     assert raised.value.metadata == {"field": "name"}
     assert raised.value.field_violations == (quipu.FieldViolation("name", "is bad"),)
     assert raised.value.retry_after is None
+    assert not raised.value.is_retryable
 
 
 def test_a_retry_hint_is_in_seconds(server: FakeServer) -> None:
@@ -40,6 +41,15 @@ def test_a_retry_hint_is_in_seconds(server: FakeServer) -> None:
     with quipu.connect_sync(server.address) as client, pytest.raises(quipu.ResourceExhausted) as raised:
         client.get("m1")
     assert raised.value.retry_after == 1.5
+    assert raised.value.is_retryable
+
+
+@pytest.mark.parametrize(("code", "reason"), [("UNAVAILABLE", "OVERLOADED"), ("ABORTED", "WRITE_CONFLICT")])
+def test_what_may_succeed_later_says_so(server: FakeServer, code: str, reason: str) -> None:
+    server.answers["GetMemory"] = lambda _: abort(server, code, "later", ErrorInfo(reason=reason, domain="quipu"))
+    with quipu.connect_sync(server.address) as client, pytest.raises(quipu.QuipuError) as raised:
+        client.get("m1")
+    assert raised.value.is_retryable
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])

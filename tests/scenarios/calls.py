@@ -1,0 +1,135 @@
+"""Steps as calls of the Python clients."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any, Protocol
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+import quipu
+from tests.scenarios.files import Step
+
+
+class Refused(Exception):
+    """A call ended with an error. `facts` has what `error` of a step may ask for; None when that cannot be known."""
+
+    def __init__(self, message: str, facts: Mapping[str, Any] | None) -> None:
+        super().__init__(message)
+        self.facts = facts
+
+
+class Calls(Protocol):
+    """A client in the terms of scenarios."""
+
+    def can(self, step: Step) -> bool:
+        """Whether there is such an operation, with such arguments and results."""
+
+    def call(self, do: str, arguments: dict[str, Any], take: int | None) -> Any:
+        """Do it; the result is as a scenario expects it. Raises Refused."""
+
+    def close(self) -> None: ...
+
+
+class AsyncCalls:
+    """The async client, on an event loop of its own."""
+
+    def __init__(self, address: str, space: str) -> None:
+        self._runner = asyncio.Runner()
+        self._client = quipu.connect(address, space=space)
+
+    def can(self, step: Step) -> bool:
+        return True
+
+    def call(self, do: str, arguments: dict[str, Any], take: int | None) -> Any:
+        return refusing(lambda: self._runner.run(self._call(do, arguments, take)))
+
+    def close(self) -> None:
+        self._runner.run(self._client.close())
+        self._runner.close()
+
+    async def _call(self, do: str, arguments: dict[str, Any], take: int | None) -> Any:
+        texts, named = python_arguments(arguments)
+        answer = getattr(self._client, do)(*texts, **named)
+        if not isinstance(answer, quipu.Results):
+            return plain(await answer)
+        items = await self._read(answer, take)
+        return read_answer(answer, items, take)
+
+    async def _read(self, answer: "quipu.Results[Any]", take: int | None) -> list[Any]:
+        if take is None:
+            return await answer.all()
+        items = [await anext(answer) for _ in range(take)]
+        await answer.close()
+        return items
+
+
+class SyncCalls:
+    """The blocking client."""
+
+    def __init__(self, address: str, space: str) -> None:
+        self._client = quipu.connect_sync(address, space=space)
+
+    def can(self, step: Step) -> bool:
+        return True
+
+    def call(self, do: str, arguments: dict[str, Any], take: int | None) -> Any:
+        return refusing(lambda: self._call(do, arguments, take))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _call(self, do: str, arguments: dict[str, Any], take: int | None) -> Any:
+        texts, named = python_arguments(arguments)
+        answer = getattr(self._client, do)(*texts, **named)
+        if not isinstance(answer, quipu.SyncResults):
+            return plain(answer)
+        items = list(islice(answer, take))
+        answer.close()
+        return read_answer(answer, items, take)
+
+
+def refusing(call: Callable[[], Any]) -> Any:
+    """Make a call; an error of the service becomes Refused."""
+    try:
+        return call()
+    except quipu.QuipuError as error:
+        facts = {
+            "code": error.code.name,
+            "reason": error.reason,
+            "fields": [violation.field for violation in error.field_violations],
+            "metadata": error.metadata,
+            "retryable": error.is_retryable,
+        }
+        raise Refused(f"{error.code.name} {error.reason}: {error}", facts) from error
+
+
+def python_arguments(arguments: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Arguments as the client takes them: texts by position, revisions as numbers."""
+    named = dict(arguments)
+    texts: list[str] = named.pop("texts", [])
+    if isinstance(revisions := named.get("consistency"), dict):
+        named["consistency"] = {space: int(revision) for space, revision in revisions.items()}
+    return texts, named
+
+
+def read_answer(answer: Any, items: list[Any], take: int | None) -> Any:
+    """An answer that came in parts; that of a search has a summary if it was read to its end."""
+    if not isinstance(answer, quipu.Hits | quipu.SyncHits):
+        return plain(items)
+    hits = {"hits": plain(items)}
+    return hits if take is not None else hits | {"summary": plain(answer.summary)}
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON has it."""
+    if isinstance(value, Message):
+        return MessageToDict(value, preserving_proto_field_name=True)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, str | int | float) or value is None:
+        return value
+    return [plain(item) for item in value]

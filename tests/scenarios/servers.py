@@ -1,0 +1,72 @@
+"""Two servers on one database, as processes: the first with hot indexes, the second answers from the store."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from quipu import is_serving
+from quipu_server.store import EmbeddedPostgres
+
+START_S = 60.0
+STOP_S = 30.0
+POLL_S = 0.05
+
+
+class ServerProcess:
+    """`quipu serve`; after a restart it has the same address."""
+
+    def __init__(self, home: Path, database_url: str, options: Sequence[str] = ()) -> None:
+        home.mkdir()
+        self._home = home
+        self._options = ["--data-dir", str(home), "--database-url", database_url, *options]
+        self._process = self._start(port=0)
+        self.address = self._wait()
+
+    def restart(self) -> None:
+        """Stop, and start again; it is not ready at the end."""
+        self.stop()
+        self._process = self._start(port=int(self.address.rpartition(":")[2]))
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def _start(self, port: int) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "quipu_server", "serve", "--port", str(port), *self._options]
+        with (self._home / "server.log").open("ab") as log:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _wait(self) -> str:
+        """Wait until it serves; return its address."""
+        deadline, state = time.monotonic() + START_S, self._home / "server.json"
+        while time.monotonic() < deadline and self._process.poll() is None:
+            if state.exists() and is_serving(address := str(json.loads(state.read_text("utf-8"))["address"])):
+                return address
+            time.sleep(POLL_S)
+        self._process.kill()
+        raise RuntimeError(f"the server did not start:\n{(self._home / 'server.log').read_text('utf-8')}")
+
+
+@asynccontextmanager
+async def two_servers(directory: Path) -> AsyncIterator[tuple[ServerProcess, ServerProcess]]:
+    """Start PostgreSQL and both servers below a directory."""
+    postgres = EmbeddedPostgres(directory / "postgres")
+    database_url = await postgres.ensure_running()
+    servers: list[ServerProcess] = []
+    try:
+        servers.append(ServerProcess(directory / "first", database_url))
+        servers.append(ServerProcess(directory / "second", database_url, ["--hot-bytes", "0"]))
+        yield servers[0], servers[1]
+    finally:
+        for server in servers:
+            server.stop()
+        await postgres.stop()
