@@ -4,10 +4,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/quipu-memory/quipu/clients/go"
 )
 
 // environment is what a runner is told.
@@ -20,7 +23,7 @@ type environment struct {
 }
 
 func main() {
-	allPassed, err := run(context.Background(), environment{
+	noneFailed, err := run(context.Background(), environment{
 		address:       os.Getenv("QUIPU_ADDRESS"),
 		secondAddress: os.Getenv("QUIPU_SECOND_ADDRESS"),
 		restart:       os.Getenv("QUIPU_RESTART"),
@@ -30,19 +33,33 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	if err != nil || !allPassed {
+	if err != nil || !noneFailed {
 		os.Exit(1)
 	}
 }
 
-// outcome is a line of the report.
+// outcome is a line of the report. Passed is nil when the client has no words for a step.
 type outcome struct {
 	Scenario string `json:"scenario"`
-	Passed   bool   `json:"passed"`
+	Passed   *bool  `json:"passed"`
 	Message  string `json:"message"`
 }
 
-func run(ctx context.Context, env environment) (allPassed bool, err error) {
+func outcomeOf(scenario string, err error) outcome {
+	if err == nil {
+		return outcome{scenario, quipu.Ptr(true), ""}
+	}
+	if errors.Is(err, errUnsayable) {
+		return outcome{scenario, nil, err.Error()}
+	}
+	return outcome{scenario, quipu.Ptr(false), err.Error()}
+}
+
+func (o outcome) hasFailed() bool {
+	return o.Passed != nil && !*o.Passed
+}
+
+func run(ctx context.Context, env environment) (noneFailed bool, err error) {
 	if env.address == "" || env.folder == "" {
 		return false, fmt.Errorf("needs QUIPU_ADDRESS and QUIPU_SCENARIOS")
 	}
@@ -55,15 +72,15 @@ func run(ctx context.Context, env environment) (allPassed bool, err error) {
 		return false, err
 	}
 	defer report.Close()
-	allPassed = true
+	noneFailed = true
 	for _, file := range files {
 		result := playFile(ctx, env, file)
-		allPassed = allPassed && result.Passed
+		noneFailed = noneFailed && !result.hasFailed()
 		if err := write(report, result); err != nil {
 			return false, err
 		}
 	}
-	return allPassed, nil
+	return noneFailed, nil
 }
 
 // openReport gives the file of the report, or standard output when there is none.
@@ -75,7 +92,7 @@ func openReport(path string) (io.WriteCloser, error) {
 }
 
 func write(report io.Writer, result outcome) error {
-	if !result.Passed {
+	if result.Message != "" {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", result.Scenario, result.Message)
 	}
 	return json.NewEncoder(report).Encode(result)
@@ -84,15 +101,12 @@ func write(report io.Writer, result outcome) error {
 func playFile(ctx context.Context, env environment, file string) outcome {
 	scenario, err := read(file)
 	if err != nil {
-		return outcome{filepath.Base(file), false, err.Error()}
+		return outcomeOf(filepath.Base(file), err)
 	}
 	player, err := newPlayer(env)
 	if err != nil {
-		return outcome{scenario.Name, false, err.Error()}
+		return outcomeOf(scenario.Name, err)
 	}
 	defer player.close()
-	if err := player.play(ctx, scenario); err != nil {
-		return outcome{scenario.Name, false, err.Error()}
-	}
-	return outcome{scenario.Name, true, ""}
+	return outcomeOf(scenario.Name, player.play(ctx, scenario))
 }

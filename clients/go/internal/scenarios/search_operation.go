@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/quipu-memory/quipu/clients/go"
 	"github.com/quipu-memory/quipu/clients/go/quipuv1"
@@ -19,6 +20,9 @@ func search(i *invocation) (any, error) {
 		Consistency:  i.with.consistency(),
 	}
 	options.Filter, options.FilterTree = i.with.filter()
+	if i.with.values["k"] == 0 { // in Go it stands for the default
+		return nil, fmt.Errorf("k: 0: %w", errUnsayable)
+	}
 	result, err := i.query(options)
 	if err != nil {
 		return nil, err
