@@ -1,0 +1,40 @@
+package quipu
+
+import "strings"
+
+// spaceName gives `spaces/{space}` for an id or a name, and for nothing that of the client's space.
+func (c *Client) spaceName(space string) string {
+	if space == "" {
+		space = c.space
+	}
+	return prefixed("spaces/", space)
+}
+
+// memoryName gives `spaces/{space}/memories/{memory}` for an id or a name.
+func (c *Client) memoryName(memory, space string) string {
+	if strings.HasPrefix(memory, "spaces/") {
+		return memory
+	}
+	return c.spaceName(space) + "/memories/" + memory
+}
+
+// modelName gives `models/{model}` for an id or a name, and nothing for the default model.
+func modelName(model string) string {
+	if model == "" {
+		return ""
+	}
+	return prefixed("models/", model)
+}
+
+// spaceOf gives the name of the space of a memory.
+func spaceOf(name string) string {
+	space, _, _ := strings.Cut(name, "/memories/")
+	return space
+}
+
+func prefixed(prefix, id string) string {
+	if strings.HasPrefix(id, prefix) {
+		return id
+	}
+	return prefix + id
+}

@@ -1,0 +1,61 @@
+package quipu
+
+import "github.com/quipu-memory/quipu/clients/go/quipuv1"
+
+// The messages that callers meet most, by shorter names.
+type (
+	// Memory is one thing remembered.
+	Memory = quipuv1.Memory
+	// MemoryRevision is one entry of the history of a memory.
+	MemoryRevision = quipuv1.MemoryRevision
+	// Hit is a memory that was found.
+	Hit = quipuv1.Hit
+	// SearchSummary says what answered a search.
+	SearchSummary = quipuv1.SearchSummary
+	// Filter is a condition on memories, as a tree.
+	Filter = quipuv1.Filter
+	// RankingWeights are the weights of the terms of a score; what is not set keeps its default.
+	RankingWeights = quipuv1.RankingWeights
+	// Space is a set of memories that are searched together.
+	Space = quipuv1.Space
+	// EmbeddingModel is a model of the server.
+	EmbeddingModel = quipuv1.EmbeddingModel
+	// TextEmbedding has the vectors of one text: one for each chunk.
+	TextEmbedding = quipuv1.TextEmbedding
+)
+
+// The sorts of memory. Without one a memory is episodic.
+const (
+	KindEpisodic   = quipuv1.MemoryKind_MEMORY_KIND_EPISODIC
+	KindSemantic   = quipuv1.MemoryKind_MEMORY_KIND_SEMANTIC
+	KindProcedural = quipuv1.MemoryKind_MEMORY_KIND_PROCEDURAL
+	KindProfile    = quipuv1.MemoryKind_MEMORY_KIND_PROFILE
+	KindWorking    = quipuv1.MemoryKind_MEMORY_KIND_WORKING
+	KindToolResult = quipuv1.MemoryKind_MEMORY_KIND_TOOL_RESULT
+)
+
+// Who spoke.
+const (
+	RoleUser      = quipuv1.Role_ROLE_USER
+	RoleAssistant = quipuv1.Role_ROLE_ASSISTANT
+	RoleSystem    = quipuv1.Role_ROLE_SYSTEM
+	RoleTool      = quipuv1.Role_ROLE_TOOL
+)
+
+// How to look for memories: by meaning and by words, by one of them.
+const (
+	ModeHybrid  = quipuv1.SearchMode_SEARCH_MODE_HYBRID
+	ModeDense   = quipuv1.SearchMode_SEARCH_MODE_DENSE
+	ModeLexical = quipuv1.SearchMode_SEARCH_MODE_LEXICAL
+)
+
+// What a vector is for: to be found, or to look for something.
+const (
+	PurposePassage = quipuv1.EmbeddingPurpose_EMBEDDING_PURPOSE_PASSAGE
+	PurposeQuery   = quipuv1.EmbeddingPurpose_EMBEDDING_PURPOSE_QUERY
+)
+
+// Ptr returns a pointer to a value, for optional fields: Importance: quipu.Ptr(0.9).
+func Ptr[T any](value T) *T {
+	return &value
+}
