@@ -96,6 +96,7 @@ func TestWhatMayBeSentAgain(t *testing.T) {
 }
 
 func TestTheErrorOfTheLastAttemptSaysHowLongToWait(t *testing.T) {
+	t.Parallel() // it waits
 	server, client := serve(t)
 	overloaded := refusal(codes.Unavailable, "OVERLOADED", "busy", &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
 	server.failures = slices.Repeat([]error{overloaded}, 9)
@@ -109,6 +110,7 @@ func TestTheErrorOfTheLastAttemptSaysHowLongToWait(t *testing.T) {
 }
 
 func TestAServerThatIsNotThereIsNamed(t *testing.T) {
+	t.Parallel() // it waits
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,9 @@ func start(server *fake, options ...quipu.Option) (client *quipu.Client, stop fu
 	if err != nil {
 		panic(err)
 	}
-	serving := grpc.NewServer(grpc.UnaryInterceptor(server.unary), grpc.StreamInterceptor(server.stream))
+	serving := grpc.NewServer(
+		grpc.UnaryInterceptor(server.unary), grpc.StreamInterceptor(server.stream), grpc.MaxRecvMsgSize(16<<20),
+	)
 	quipuv1.RegisterMemoryServiceServer(serving, server)
 	quipuv1.RegisterSearchServiceServer(serving, server)
 	quipuv1.RegisterSpaceServiceServer(serving, server)
