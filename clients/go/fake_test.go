@@ -44,6 +44,18 @@ func serve(t *testing.T, options ...quipu.Option) (*fake, *quipu.Client) {
 }
 
 func start(server *fake, options ...quipu.Option) (client *quipu.Client, stop func()) {
+	address, stopServing := listen(server)
+	client, err := quipu.Connect(address, options...)
+	if err != nil {
+		panic(err)
+	}
+	return client, func() {
+		client.Close()
+		stopServing()
+	}
+}
+
+func listen(server *fake) (address string, stop func()) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
@@ -56,14 +68,7 @@ func start(server *fake, options ...quipu.Option) (client *quipu.Client, stop fu
 	quipuv1.RegisterSpaceServiceServer(serving, server)
 	quipuv1.RegisterEmbeddingServiceServer(serving, server)
 	go serving.Serve(listener)
-	client, err = quipu.Connect(listener.Addr().String(), options...)
-	if err != nil {
-		panic(err)
-	}
-	return client, func() {
-		client.Close()
-		serving.Stop()
-	}
+	return listener.Addr().String(), serving.Stop
 }
 
 func (f *fake) unary(
