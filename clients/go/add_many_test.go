@@ -69,7 +69,8 @@ func TestNothingIsSentWhenADraftOrIDIsWrong(t *testing.T) {
 	server, client := serve(t)
 	ctx := context.Background()
 	wrong := quipu.Draft{Content: "x", Fields: quipu.Fields{Metadata: map[string]any{"a": struct{}{}}}}
-	if _, err := client.AddMany(ctx, []quipu.Draft{{Content: "x"}, wrong}, nil); !errors.Is(err, quipu.ErrInvalidArgument) {
+	drafts := []quipu.Draft{{Content: "x"}, wrong}
+	if _, err := client.AddMany(ctx, drafts, nil); !errors.Is(err, quipu.ErrInvalidArgument) {
 		t.Errorf("found %v", err)
 	}
 	options := &quipu.AddManyOptions{RequestID: "none"}

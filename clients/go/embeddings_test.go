@@ -35,7 +35,8 @@ func TestManyTextsGoInCallsOf256(t *testing.T) {
 	for i := range texts {
 		texts[i] = fmt.Sprintf("%*d", i+1, i)
 	}
-	embeddings, err := client.Embed(context.Background(), texts, &quipu.EmbedOptions{Model: "m", Purpose: quipu.PurposeQuery})
+	options := &quipu.EmbedOptions{Model: "m", Purpose: quipu.PurposeQuery}
+	embeddings, err := client.Embed(context.Background(), texts, options)
 	if err != nil || len(embeddings) != 600 || embeddings[599].GetChunks()[0].GetVector().GetValues()[0] != 600 {
 		t.Errorf("embedded %d, %v", len(embeddings), err)
 	}

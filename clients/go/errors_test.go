@@ -98,7 +98,8 @@ func TestWhatMayBeSentAgain(t *testing.T) {
 func TestTheErrorOfTheLastAttemptSaysHowLongToWait(t *testing.T) {
 	t.Parallel() // it waits
 	server, client := serve(t)
-	overloaded := refusal(codes.Unavailable, "OVERLOADED", "busy", &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
+	wait := &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)}
+	overloaded := refusal(codes.Unavailable, "OVERLOADED", "busy", wait)
 	server.failures = slices.Repeat([]error{overloaded}, 9)
 	_, err := client.Get(context.Background(), "m", nil)
 	if found := failed(t, err); found.RetryAfter != time.Second || !found.Retryable() || found.Message != "busy" {

@@ -87,7 +87,8 @@ func ExampleClient_List() {
 		log.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := client.AddMany(ctx, []quipu.Draft{{Content: "one"}, {Content: "two"}, {Content: "three"}}, nil); err != nil {
+	drafts := []quipu.Draft{{Content: "one"}, {Content: "two"}, {Content: "three"}}
+	if _, err := client.AddMany(ctx, drafts, nil); err != nil {
 		log.Fatal(err)
 	}
 

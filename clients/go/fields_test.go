@@ -40,7 +40,8 @@ func TestNumbersMustBeExact(t *testing.T) {
 			t.Errorf("%v: %v", exact, err)
 		}
 	}
-	for _, wrong := range []any{1<<53 + 1, int64(math.MaxInt64), uint64(math.MaxUint64), math.NaN(), nil, map[string]any{}} {
+	large := []any{1<<53 + 1, int64(math.MaxInt64), uint64(math.MaxUint64)}
+	for _, wrong := range append(large, math.NaN(), nil, map[string]any{}) {
 		if value, err := quipu.ToValue(wrong); err == nil {
 			t.Errorf("%v became %v", wrong, value)
 		}
@@ -64,7 +65,10 @@ func TestAnUpdateNamesWhatIsGiven(t *testing.T) {
 	}{
 		{quipu.UpdateOptions{}, nil},
 		{quipu.UpdateOptions{Content: "x", Clear: []string{"speaker"}}, []string{"content", "speaker"}},
-		{quipu.UpdateOptions{Fields: quipu.Fields{Tags: []string{}, Importance: quipu.Ptr(0.0)}}, []string{"tags", "importance"}},
+		{
+			quipu.UpdateOptions{Fields: quipu.Fields{Tags: []string{}, Importance: quipu.Ptr(0.0)}},
+			[]string{"tags", "importance"},
+		},
 		{quipu.UpdateOptions{Fields: quipu.Fields{Metadata: map[string]any{"b": 1, "a": nil}}}, []string{"metadata"}},
 		{
 			quipu.UpdateOptions{MergeMetadata: true, Fields: quipu.Fields{Metadata: map[string]any{"b": 1, "a": nil}}},
