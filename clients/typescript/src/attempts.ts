@@ -1,7 +1,7 @@
 /** Attempts at a call until it succeeds, its time is over, or trying again has no point. */
 
-import { Cancelled, DeadlineExceeded, Unavailable } from "./errors.js";
-import { errorFrom, type FailedCall } from "./failures.js";
+import { DeadlineExceeded, Unavailable } from "./errors.js";
+import { cancellation, errorFrom, type FailedCall } from "./failures.js";
 
 /** As many as gRPC allows; with the waits between them some 4 s, enough for a restart. */
 const MOST_ATTEMPTS = 5;
@@ -48,7 +48,8 @@ export class Attempts {
   }
 
   #left(): number | undefined {
-    if (this.#call.signals.some((signal) => signal.aborted)) throw new Cancelled("the call was cancelled");
+    const cancelled = cancellation(this.#call);
+    if (cancelled) throw cancelled;
     const leftMs = this.#endMs - performance.now();
     if (leftMs <= 0) throw new DeadlineExceeded("the time for the call is over", { requestId: this.#call.requestId });
     return leftMs > LONGEST_TIMER_MS ? undefined : Math.ceil(leftMs);

@@ -35,14 +35,22 @@ const CLASSES: Readonly<Record<Code, typeof QuipuError>> = {
 /** The error for what a call threw. */
 export function errorFrom(thrown: unknown, call: FailedCall): QuipuError {
   if (thrown instanceof errors.QuipuError) return thrown;
+  const cancelled = cancellation(call);
+  if (cancelled) return cancelled;
   const failed = ConnectError.from(thrown);
   const facts = { ...factsOf(failed), requestId: call.requestId, cause: thrown };
+  const said = failed.rawMessage || Code[failed.code];
+  if (isAnswer(failed)) return new CLASSES[failed.code](said, facts);
+  const server = `the server at ${call.address}`;
+  if (failed.code === Code.Unavailable) return new errors.Unavailable(`${server} cannot be reached: ${said}`, facts);
+  if (isBroken(failed)) return new errors.Unavailable(`the connection to ${server} broke: ${said}`, facts);
+  return new CLASSES[failed.code](said, facts);
+}
+
+/** The error for a call whose caller no longer wants it. */
+export function cancellation(call: FailedCall): QuipuError | undefined {
   const aborted = call.signals.find((signal) => signal.aborted);
-  if (aborted) return new errors.Cancelled("the call was cancelled", { ...facts, cause: aborted.reason });
-  if (!isAnswer(failed) && (failed.code === Code.Unavailable || isLost(failed))) {
-    return new errors.Unavailable(`the server at ${call.address} cannot be reached: ${failed.rawMessage}`, facts);
-  }
-  return new CLASSES[failed.code](failed.rawMessage || Code[failed.code], facts);
+  return aborted && new errors.Cancelled("the call was cancelled", { requestId: call.requestId, cause: aborted.reason });
 }
 
 /** Whether a server sent this status: it came in headers or trailers. */
@@ -51,11 +59,12 @@ function isAnswer(failed: ConnectError): boolean {
 }
 
 /**
- * Whether the connection broke. Connect gives such errors various codes, Aborted and Internal among them; what they have
- * in common is the error of Node.js that caused them, or the end of the answer before its status.
+ * Whether the connection broke. Connect gives such errors various codes: Canceled when a stream ends with its connection,
+ * Internal when an answer ends before its status, Aborted and others with the error of Node.js that caused them.
  */
-function isLost(failed: ConnectError): boolean {
-  return hasNodeCode(failed.cause) || failed.rawMessage === "protocol error: missing status";
+function isBroken(failed: ConnectError): boolean {
+  const isCut = failed.code === Code.Canceled || failed.rawMessage === "protocol error: missing status";
+  return isCut || hasNodeCode(failed.cause);
 }
 
 function hasNodeCode(cause: unknown): boolean {

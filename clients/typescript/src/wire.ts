@@ -67,6 +67,9 @@ export class Wire {
       for (let part = first; !part.done; part = await parts.next()) yield part.value;
     } catch (thrown) {
       throw errorFrom(thrown, call);
+    } finally {
+      // Connect clears its timer for the deadline, which keeps Node.js running, only when the end is read.
+      parts.next().catch(() => undefined);
     }
   }
 
