@@ -19,8 +19,8 @@ type AddManyOptions struct {
 
 // AddMany stores memories in batches of up to 100, each all or none, one after the other, and returns them as stored.
 //
-// With an error come the memories that were stored: the first len(stored) of the drafts. A context without a deadline gets
-// that of the client for each batch.
+// With an error come the memories that were stored: the first len(stored) of the drafts. A context without a deadline
+// gets that of the client for each batch.
 func (c *Client) AddMany(ctx context.Context, drafts []Draft, options *AddManyOptions) (stored []*Memory, err error) {
 	chosen := orDefault(options)
 	parent := c.spaceName(chosen.Space)
@@ -66,7 +66,8 @@ func partID(whole uuid.UUID, number int) string {
 	return uuid.NewSHA1(whole, []byte(strconv.Itoa(number))).String()
 }
 
-// ofWhole puts the request id of the whole in the place of that of a batch, since it is what to call AddMany with again.
+// ofWhole puts the request id of the whole in the place of that of a batch, since it is what to call AddMany with
+// again.
 func ofWhole(err error, whole uuid.UUID) error {
 	if failed, isOurs := err.(*Error); isOurs {
 		failed.RequestID = whole.String()

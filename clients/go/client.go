@@ -18,8 +18,8 @@ type Client struct {
 	embeddings quipuv1.EmbeddingServiceClient
 }
 
-// Connect makes a client for the server at an address, `host:port`. The connection is made at the first call, so that an
-// error here is one of the arguments.
+// Connect makes a client for the server at an address, `host:port`. The connection is made at the first call, so that
+// an error here is one of the arguments.
 func Connect(address string, options ...Option) (*Client, error) {
 	chosen := newSettings(options)
 	if address == "" {

@@ -46,8 +46,8 @@ type CountTokensOptions struct {
 	Model string
 }
 
-// CountTokens counts the tokens of each text, without the special tokens of the model. A context without a deadline gets
-// that of the client for each 256 texts.
+// CountTokens counts the tokens of each text, without the special tokens of the model. A context without a deadline
+// gets that of the client for each 256 texts.
 func (c *Client) CountTokens(ctx context.Context, texts []string, options *CountTokensOptions) ([]int32, error) {
 	counts := make([]int32, 0, len(texts))
 	for part := range parts(texts, mostTexts) {

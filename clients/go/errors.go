@@ -51,8 +51,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("quipu: %v: %s", e.Code, e.Message)
 }
 
-// Retryable says whether the same request may succeed later: the server could not be reached or was overloaded, or other
-// writers were in the way. The client has made several attempts already.
+// Retryable says whether the same request may succeed later: the server could not be reached or was overloaded, or
+// other writers were in the way. The client has made several attempts already.
 func (e *Error) Retryable() bool {
 	return e.Code == codes.Unavailable || e.RetryAfter > 0 || e.Reason == "WRITE_CONFLICT"
 }

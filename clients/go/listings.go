@@ -28,8 +28,8 @@ type ListOptions struct {
 	PageSize int32
 }
 
-// List lists the memories of a space as it is when the first page is fetched. Pages are fetched as they are needed; each
-// range over the listing begins anew. A context without a deadline gets that of the client for each page.
+// List lists the memories of a space as it is when the first page is fetched. Pages are fetched as they are needed;
+// each range over the listing begins anew. A context without a deadline gets that of the client for each page.
 func (c *Client) List(ctx context.Context, options *ListOptions) iter.Seq2[*Memory, error] {
 	chosen := orDefault(options)
 	request := &quipuv1.ListMemoriesRequest{

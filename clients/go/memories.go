@@ -88,8 +88,8 @@ type DeleteOptions struct {
 	RequestID string
 }
 
-// Delete deletes a memory and returns the revision. Its history stays. It fails with ErrNotFound, and with ErrAborted when
-// the etag is old.
+// Delete deletes a memory and returns the revision. Its history stays. It fails with ErrNotFound, and with ErrAborted
+// when the etag is old.
 func (c *Client) Delete(ctx context.Context, memory string, options *DeleteOptions) (int64, error) {
 	chosen := orDefault(options)
 	request := &quipuv1.DeleteMemoryRequest{
@@ -114,8 +114,8 @@ type UndeleteOptions struct {
 	RequestID string
 }
 
-// Undelete brings a deleted memory back. It fails with ErrNotFound, and with ErrFailedPrecondition when the memory is not
-// deleted.
+// Undelete brings a deleted memory back. It fails with ErrNotFound, and with ErrFailedPrecondition when the memory is
+// not deleted.
 func (c *Client) Undelete(ctx context.Context, memory string, options *UndeleteOptions) (*Memory, error) {
 	chosen := orDefault(options)
 	request := &quipuv1.UndeleteMemoryRequest{

@@ -20,8 +20,9 @@ type SearchResult struct {
 	summary     *SearchSummary
 }
 
-// Hits gives the hits, best first, as they arrive. Nothing is sent before a range over them begins; each range asks anew.
-// Leaving the range cancels the search. An error is the last thing it gives: ErrDataLoss when the answer was cut short.
+// Hits gives the hits, best first, as they arrive. Nothing is sent before a range over them begins; each range asks
+// anew. Leaving the range cancels the search. An error is the last thing it gives: ErrDataLoss when the answer was cut
+// short.
 func (r *SearchResult) Hits() iter.Seq2[*Hit, error] {
 	return func(yield func(*Hit, error) bool) {
 		r.summary = nil

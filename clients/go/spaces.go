@@ -75,8 +75,8 @@ type UpdateSpaceOptions struct {
 	RequestID string
 }
 
-// UpdateSpace changes the settings that are given; "" means the space of the client. It fails with ErrNotFound, and with
-// ErrAborted when the etag is old.
+// UpdateSpace changes the settings that are given; "" means the space of the client. It fails with ErrNotFound, and
+// with ErrAborted when the etag is old.
 func (c *Client) UpdateSpace(ctx context.Context, space string, options *UpdateSpaceOptions) (*Space, error) {
 	chosen := orDefault(options)
 	paths := chosen.Clear

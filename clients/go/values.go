@@ -32,8 +32,8 @@ func ToValue(value any) (*quipuv1.Value, error) {
 	return nil, fmt.Errorf("metadata can hold strings, numbers, bools, times and slices of them, not %T", value)
 }
 
-// FromValue returns what a value of metadata holds: a string, a float64, a bool, a time.Time in UTC, or an []any of them.
-// It is nil for a value that is not set.
+// FromValue returns what a value of metadata holds: a string, a float64, a bool, a time.Time in UTC, or an []any of
+// them. It is nil for a value that is not set.
 func FromValue(value *quipuv1.Value) any {
 	switch kind := value.GetKind().(type) {
 	case *quipuv1.Value_StringValue:

@@ -29,6 +29,14 @@ const serviceConfig = `{
 // mostBytes long, or one memory.
 const retryBufferBytes = 2 * mostBytes
 
+// How long to wait between attempts to connect: shorter than gRPC does, so that a restarted server is found soon.
+var reconnection = backoff.Config{
+	BaseDelay:  100 * time.Millisecond,
+	Multiplier: 1.6,
+	Jitter:     0.2,
+	MaxDelay:   2 * time.Second,
+}
+
 // wire is what all calls of a client have in common.
 type wire struct {
 	address string
@@ -45,7 +53,7 @@ func dialOptions(s *settings) []grpc.DialOption {
 			grpc.MaxRetryRPCBufferSize(retryBufferBytes),
 		),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+			Backoff:           reconnection,
 			MinConnectTimeout: 20 * time.Second,
 		}),
 	}

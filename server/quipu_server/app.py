@@ -30,6 +30,7 @@ from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
+from quipu_server.watching import Watching
 
 TIDY_EVERY_S = 3_600
 
@@ -151,7 +152,8 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
-    return UseCases(Memories(store, source, spaces, passages, catalogue), spaces, search, embedder)
+    memories = Memories(store, source, spaces, passages, catalogue)
+    return UseCases(memories, Watching(spaces, store, source), spaces, search, embedder)
 
 
 def check_exposure(settings: Settings) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from quipu_server.domain import (
@@ -115,6 +115,13 @@ class ListQuery:
     limit: int
 
 
+class Watched(NamedTuple):
+    """A version that somebody watches for. left: it does not meet the condition, but the one before it did."""
+
+    memory: Memory
+    left: bool
+
+
 class MemoryStore(Protocol):
     """Keeps memories as a log for each space. Every method may raise StoreUnavailable."""
 
@@ -146,6 +153,12 @@ class MemoryStore(Protocol):
 
     async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
         """At most `limit` versions of a memory with revisions below `before`, newest first."""
+
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+        """The versions with revisions above `after` up to `upto`, deletions included, by revision.
+
+        With a condition only those that meet it, or whose predecessors did.
+        """
 
 
 class LogSource(Protocol):

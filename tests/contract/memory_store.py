@@ -23,7 +23,7 @@ from quipu_server.domain import (
 )
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.filters import Condition
-from quipu_server.ports import ListQuery
+from quipu_server.ports import ListQuery, Watched
 from tests.contract.stores import Stores
 from tests.integration.oracle import meets
 
@@ -182,6 +182,18 @@ class Memories:
     async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
         versions = [m for m in self._data.log[space.id] if m.memory_id == memory_id and m.revision < before]
         return versions[::-1][:limit]
+
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+        current: dict[str, Memory] = {}
+        found = []
+        for memory in self._data.log[space.id][:upto]:
+            before = current.get(memory.memory_id)
+            current[memory.memory_id] = memory
+            is_met = condition is None or meets(memory, condition)
+            was_met = condition is None or (before and not before.is_deleted and meets(before, condition))
+            if memory.revision > after and (is_met or was_met):
+                found.append(Watched(memory, not is_met))
+        return found
 
 
 class Log:

@@ -36,7 +36,7 @@ def languages() -> list[Language]:
     """Those whose clients are there."""
     found = [
         Language(name, [sys.executable, "-m", "tests.scenarios.python", client])
-        for name, client in (("python", "async"), ("python sync", "sync"), ("quipu", "cli"))
+        for name, client in (("python", "async"), ("python-sync", "sync"), ("quipu", "cli"))
     ]
     go, typescript = ROOT / "clients" / "go", ROOT / "clients" / "typescript"
     if (go / "go.mod").exists():

@@ -17,6 +17,18 @@ STOP_S = 30.0
 POLL_S = 0.05
 
 
+LOADER = """
+import sys
+import quipu_server.app, uvloop
+from quipu_server.cli import run
+print("loaded", flush=True)
+sys.stdin.readline()
+sys.exit(run(sys.argv[1:]))
+"""
+"""`quipu`, which loads its code first and then waits for a line: clients try again for some 4 s, and loading may take
+longer on a busy machine."""
+
+
 class ServerProcess:
     """`quipu serve`; after a restart it has the same address."""
 
@@ -24,13 +36,26 @@ class ServerProcess:
         home.mkdir()
         self._home = home
         self._options = ["--data-dir", str(home), "--database-url", database_url, *options]
-        self._process = self._start(port=0)
+        self._process = self._load(port=0)
+        self._release()
         self.address = self._wait()
 
     def restart(self) -> None:
-        """Stop, and start again; it is not ready at the end."""
+        """Stop, and start again; at the end it has stopped and is not back yet."""
+        successor = self._load(port=int(self.address.rpartition(":")[2]))
         self.stop()
-        self._process = self._start(port=int(self.address.rpartition(":")[2]))
+        self._process = successor
+        self._release()
+
+    def kill(self) -> None:
+        """End it at once, without a chance to write anything."""
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Start after a kill, at the same address; it need not serve yet at the end."""
+        self._process = self._load(port=int(self.address.rpartition(":")[2]))
+        self._release()
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -40,10 +65,20 @@ class ServerProcess:
             self._process.kill()
             raise
 
-    def _start(self, port: int) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "quipu_server", "serve", "--port", str(port), *self._options]
+    def _load(self, port: int) -> "subprocess.Popen[bytes]":
+        """A server that will start when it is released."""
+        command = [sys.executable, "-c", LOADER, "serve", "--port", str(port), *self._options]
         with (self._home / "server.log").open("ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+        assert process.stdout is not None
+        with process.stdout as output:
+            output.readline()
+        return process
+
+    def _release(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.close()
 
     def _wait(self) -> str:
         """Wait until it serves; return its address."""

@@ -1122,6 +1122,240 @@ func (x *ListMemoryRevisionsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Request of WatchMemories.
+type WatchMemoriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. 1 to 16 spaces, `spaces/{space}`, each once.
+	Spaces []string `protobuf:"bytes,1,rep,name=spaces,proto3" json:"spaces,omitempty"`
+	// Optional. By name of a space: the revision after which its changes are sent; 0 for all that are kept. A space that is
+	// not named here is watched from now on. OUT_OF_RANGE for a revision that the space has not come to.
+	AfterRevisions map[string]int64 `protobuf:"bytes,2,rep,name=after_revisions,json=afterRevisions,proto3" json:"after_revisions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Optional. Sends the changes of memories that meet the condition after the change or met it before.
+	//
+	// Types that are valid to be assigned to Filtering:
+	//
+	//	*WatchMemoriesRequest_Filter
+	//	*WatchMemoriesRequest_FilterTree
+	Filtering     isWatchMemoriesRequest_Filtering `protobuf_oneof:"filtering"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchMemoriesRequest) Reset() {
+	*x = WatchMemoriesRequest{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchMemoriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchMemoriesRequest) ProtoMessage() {}
+
+func (x *WatchMemoriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchMemoriesRequest.ProtoReflect.Descriptor instead.
+func (*WatchMemoriesRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *WatchMemoriesRequest) GetSpaces() []string {
+	if x != nil {
+		return x.Spaces
+	}
+	return nil
+}
+
+func (x *WatchMemoriesRequest) GetAfterRevisions() map[string]int64 {
+	if x != nil {
+		return x.AfterRevisions
+	}
+	return nil
+}
+
+func (x *WatchMemoriesRequest) GetFiltering() isWatchMemoriesRequest_Filtering {
+	if x != nil {
+		return x.Filtering
+	}
+	return nil
+}
+
+func (x *WatchMemoriesRequest) GetFilter() string {
+	if x != nil {
+		if x, ok := x.Filtering.(*WatchMemoriesRequest_Filter); ok {
+			return x.Filter
+		}
+	}
+	return ""
+}
+
+func (x *WatchMemoriesRequest) GetFilterTree() *Filter {
+	if x != nil {
+		if x, ok := x.Filtering.(*WatchMemoriesRequest_FilterTree); ok {
+			return x.FilterTree
+		}
+	}
+	return nil
+}
+
+type isWatchMemoriesRequest_Filtering interface {
+	isWatchMemoriesRequest_Filtering()
+}
+
+type WatchMemoriesRequest_Filter struct {
+	// As text.
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3,oneof"`
+}
+
+type WatchMemoriesRequest_FilterTree struct {
+	// As a tree.
+	FilterTree *Filter `protobuf:"bytes,4,opt,name=filter_tree,json=filterTree,proto3,oneof"`
+}
+
+func (*WatchMemoriesRequest_Filter) isWatchMemoriesRequest_Filtering() {}
+
+func (*WatchMemoriesRequest_FilterTree) isWatchMemoriesRequest_Filtering() {}
+
+// One message of the stream of WatchMemories: some changes of one space, or none of them to tell how far it has come.
+type WatchMemoriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spaces/{space}`.
+	Space string `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	// The changes, in the order of their revisions.
+	Changes []*WatchedChange `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Every change up to this revision has been sent; the one to go on after.
+	Revision int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The newest revision of the space when this was sent: what is between them is still to come.
+	HeadRevision  int64 `protobuf:"varint,4,opt,name=head_revision,json=headRevision,proto3" json:"head_revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchMemoriesResponse) Reset() {
+	*x = WatchMemoriesResponse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchMemoriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchMemoriesResponse) ProtoMessage() {}
+
+func (x *WatchMemoriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchMemoriesResponse.ProtoReflect.Descriptor instead.
+func (*WatchMemoriesResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WatchMemoriesResponse) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *WatchMemoriesResponse) GetChanges() []*WatchedChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *WatchMemoriesResponse) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *WatchMemoriesResponse) GetHeadRevision() int64 {
+	if x != nil {
+		return x.HeadRevision
+	}
+	return 0
+}
+
+// A change that is watched.
+type WatchedChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change, with the memory as it left it.
+	Revision *MemoryRevision `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The memory met the filter before the change, and does not any more, though it was not deleted.
+	Left          bool `protobuf:"varint,2,opt,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchedChange) Reset() {
+	*x = WatchedChange{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchedChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchedChange) ProtoMessage() {}
+
+func (x *WatchedChange) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchedChange.ProtoReflect.Descriptor instead.
+func (*WatchedChange) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *WatchedChange) GetRevision() *MemoryRevision {
+	if x != nil {
+		return x.Revision
+	}
+	return nil
+}
+
+func (x *WatchedChange) GetLeft() bool {
+	if x != nil {
+		return x.Left
+	}
+	return false
+}
+
 var File_quipu_v1_memory_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_service_proto_rawDesc = "" +
@@ -1198,7 +1432,25 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"}\n" +
 	"\x1bListMemoryRevisionsResponse\x126\n" +
 	"\trevisions\x18\x01 \x03(\v2\x18.quipu.v1.MemoryRevisionR\trevisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x89\x06\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xaa\x02\n" +
+	"\x14WatchMemoriesRequest\x12\x16\n" +
+	"\x06spaces\x18\x01 \x03(\tR\x06spaces\x12[\n" +
+	"\x0fafter_revisions\x18\x02 \x03(\v22.quipu.v1.WatchMemoriesRequest.AfterRevisionsEntryR\x0eafterRevisions\x12\x18\n" +
+	"\x06filter\x18\x03 \x01(\tH\x00R\x06filter\x123\n" +
+	"\vfilter_tree\x18\x04 \x01(\v2\x10.quipu.v1.FilterH\x00R\n" +
+	"filterTree\x1aA\n" +
+	"\x13AfterRevisionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\v\n" +
+	"\tfiltering\"\xa1\x01\n" +
+	"\x15WatchMemoriesResponse\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x121\n" +
+	"\achanges\x18\x02 \x03(\v2\x17.quipu.v1.WatchedChangeR\achanges\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\x03R\brevision\x12#\n" +
+	"\rhead_revision\x18\x04 \x01(\x03R\fheadRevision\"Y\n" +
+	"\rWatchedChange\x124\n" +
+	"\brevision\x18\x01 \x01(\v2\x18.quipu.v1.MemoryRevisionR\brevision\x12\x12\n" +
+	"\x04left\x18\x02 \x01(\bR\x04left2\xdd\x06\n" +
 	"\rMemoryService\x12M\n" +
 	"\fCreateMemory\x12\x1d.quipu.v1.CreateMemoryRequest\x1a\x1e.quipu.v1.CreateMemoryResponse\x12b\n" +
 	"\x13BatchCreateMemories\x12$.quipu.v1.BatchCreateMemoriesRequest\x1a%.quipu.v1.BatchCreateMemoriesResponse\x12D\n" +
@@ -1208,7 +1460,8 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\fUpdateMemory\x12\x1d.quipu.v1.UpdateMemoryRequest\x1a\x1e.quipu.v1.UpdateMemoryResponse\x12M\n" +
 	"\fDeleteMemory\x12\x1d.quipu.v1.DeleteMemoryRequest\x1a\x1e.quipu.v1.DeleteMemoryResponse\x12S\n" +
 	"\x0eUndeleteMemory\x12\x1f.quipu.v1.UndeleteMemoryRequest\x1a .quipu.v1.UndeleteMemoryResponse\x12b\n" +
-	"\x13ListMemoryRevisions\x12$.quipu.v1.ListMemoryRevisionsRequest\x1a%.quipu.v1.ListMemoryRevisionsResponseB\x9d\x01\n" +
+	"\x13ListMemoryRevisions\x12$.quipu.v1.ListMemoryRevisionsRequest\x1a%.quipu.v1.ListMemoryRevisionsResponse\x12R\n" +
+	"\rWatchMemories\x12\x1e.quipu.v1.WatchMemoriesRequest\x1a\x1f.quipu.v1.WatchMemoriesResponse0\x01B\x9d\x01\n" +
 	"\fcom.quipu.v1B\x12MemoryServiceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (
@@ -1223,7 +1476,7 @@ func file_quipu_v1_memory_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_service_proto_rawDescData
 }
 
-var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*CreateMemoryRequest)(nil),         // 0: quipu.v1.CreateMemoryRequest
 	(*CreateMemoryResponse)(nil),        // 1: quipu.v1.CreateMemoryResponse
@@ -1243,48 +1496,58 @@ var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*UndeleteMemoryResponse)(nil),      // 15: quipu.v1.UndeleteMemoryResponse
 	(*ListMemoryRevisionsRequest)(nil),  // 16: quipu.v1.ListMemoryRevisionsRequest
 	(*ListMemoryRevisionsResponse)(nil), // 17: quipu.v1.ListMemoryRevisionsResponse
-	(*Memory)(nil),                      // 18: quipu.v1.Memory
-	(*Filter)(nil),                      // 19: quipu.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),       // 20: google.protobuf.FieldMask
-	(*MemoryRevision)(nil),              // 21: quipu.v1.MemoryRevision
+	(*WatchMemoriesRequest)(nil),        // 18: quipu.v1.WatchMemoriesRequest
+	(*WatchMemoriesResponse)(nil),       // 19: quipu.v1.WatchMemoriesResponse
+	(*WatchedChange)(nil),               // 20: quipu.v1.WatchedChange
+	nil,                                 // 21: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	(*Memory)(nil),                      // 22: quipu.v1.Memory
+	(*Filter)(nil),                      // 23: quipu.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 24: google.protobuf.FieldMask
+	(*MemoryRevision)(nil),              // 25: quipu.v1.MemoryRevision
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
-	18, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	18, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	22, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	22, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
 	0,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
-	18, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	18, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
-	18, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	19, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	18, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	18, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	20, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	18, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	18, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
-	21, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
-	0,  // 13: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 14: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 15: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 16: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 17: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 18: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 19: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 20: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	16, // 21: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	1,  // 22: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 23: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 24: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 25: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 26: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 27: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 28: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 29: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	17, // 30: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	22, // [22:31] is the sub-list for method output_type
-	13, // [13:22] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	22, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	22, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
+	22, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	23, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	22, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	22, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	24, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	22, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	22, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
+	25, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
+	21, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	23, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	20, // 15: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
+	25, // 16: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
+	0,  // 17: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	2,  // 18: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	4,  // 19: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	6,  // 20: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	8,  // 21: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	10, // 22: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	12, // 23: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	14, // 24: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	16, // 25: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	18, // 26: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	1,  // 27: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	3,  // 28: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	5,  // 29: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	7,  // 30: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	9,  // 31: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	11, // 32: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	13, // 33: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	15, // 34: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	17, // 35: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	19, // 36: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	27, // [27:37] is the sub-list for method output_type
+	17, // [17:27] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }
@@ -1298,13 +1561,17 @@ func file_quipu_v1_memory_service_proto_init() {
 		(*ListMemoriesRequest_Filter)(nil),
 		(*ListMemoriesRequest_FilterTree)(nil),
 	}
+	file_quipu_v1_memory_service_proto_msgTypes[18].OneofWrappers = []any{
+		(*WatchMemoriesRequest_Filter)(nil),
+		(*WatchMemoriesRequest_FilterTree)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_service_proto_rawDesc), len(file_quipu_v1_memory_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	MemoryService_DeleteMemory_FullMethodName        = "/quipu.v1.MemoryService/DeleteMemory"
 	MemoryService_UndeleteMemory_FullMethodName      = "/quipu.v1.MemoryService/UndeleteMemory"
 	MemoryService_ListMemoryRevisions_FullMethodName = "/quipu.v1.MemoryService/ListMemoryRevisions"
+	MemoryService_WatchMemories_FullMethodName       = "/quipu.v1.MemoryService/WatchMemories"
 )
 
 // MemoryServiceClient is the client API for MemoryService service.
@@ -54,6 +55,11 @@ type MemoryServiceClient interface {
 	UndeleteMemory(ctx context.Context, in *UndeleteMemoryRequest, opts ...grpc.CallOption) (*UndeleteMemoryResponse, error)
 	// Lists the history of a memory, newest first.
 	ListMemoryRevisions(ctx context.Context, in *ListMemoryRevisionsRequest, opts ...grpc.CallOption) (*ListMemoryRevisionsResponse, error)
+	// Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
+	// The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
+	// (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
+	// read waits in the log, not in the server's memory.
+	WatchMemories(ctx context.Context, in *WatchMemoriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchMemoriesResponse], error)
 }
 
 type memoryServiceClient struct {
@@ -154,6 +160,25 @@ func (c *memoryServiceClient) ListMemoryRevisions(ctx context.Context, in *ListM
 	return out, nil
 }
 
+func (c *memoryServiceClient) WatchMemories(ctx context.Context, in *WatchMemoriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchMemoriesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &MemoryService_ServiceDesc.Streams[0], MemoryService_WatchMemories_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchMemoriesRequest, WatchMemoriesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MemoryService_WatchMemoriesClient = grpc.ServerStreamingClient[WatchMemoriesResponse]
+
 // MemoryServiceServer is the server API for MemoryService service.
 // All implementations must embed UnimplementedMemoryServiceServer
 // for forward compatibility.
@@ -178,6 +203,11 @@ type MemoryServiceServer interface {
 	UndeleteMemory(context.Context, *UndeleteMemoryRequest) (*UndeleteMemoryResponse, error)
 	// Lists the history of a memory, newest first.
 	ListMemoryRevisions(context.Context, *ListMemoryRevisionsRequest) (*ListMemoryRevisionsResponse, error)
+	// Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
+	// The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
+	// (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
+	// read waits in the log, not in the server's memory.
+	WatchMemories(*WatchMemoriesRequest, grpc.ServerStreamingServer[WatchMemoriesResponse]) error
 	mustEmbedUnimplementedMemoryServiceServer()
 }
 
@@ -214,6 +244,9 @@ func (UnimplementedMemoryServiceServer) UndeleteMemory(context.Context, *Undelet
 }
 func (UnimplementedMemoryServiceServer) ListMemoryRevisions(context.Context, *ListMemoryRevisionsRequest) (*ListMemoryRevisionsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ListMemoryRevisions not implemented")
+}
+func (UnimplementedMemoryServiceServer) WatchMemories(*WatchMemoriesRequest, grpc.ServerStreamingServer[WatchMemoriesResponse]) error {
+	return status.Errorf(codes.Unimplemented, "method WatchMemories not implemented")
 }
 func (UnimplementedMemoryServiceServer) mustEmbedUnimplementedMemoryServiceServer() {}
 func (UnimplementedMemoryServiceServer) testEmbeddedByValue()                       {}
@@ -398,6 +431,17 @@ func _MemoryService_ListMemoryRevisions_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MemoryService_WatchMemories_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchMemoriesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(MemoryServiceServer).WatchMemories(m, &grpc.GenericServerStream[WatchMemoriesRequest, WatchMemoriesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MemoryService_WatchMemoriesServer = grpc.ServerStreamingServer[WatchMemoriesResponse]
+
 // MemoryService_ServiceDesc is the grpc.ServiceDesc for MemoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -442,6 +486,12 @@ var MemoryService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _MemoryService_ListMemoryRevisions_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchMemories",
+			Handler:       _MemoryService_WatchMemories_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "quipu/v1/memory_service.proto",
 }

@@ -65,7 +65,7 @@ def field_options(command: F) -> F:
 
 def given_fields(options: dict[str, Any]) -> dict[str, Any]:
     """The fields whose options were given."""
-    given = {key: value for key, value in options.items() if value not in {None, ()}}
+    given = {key: value for key, value in options.items() if value is not None and value != ()}
     if metadata := given.get("metadata"):
         given["metadata"] = dict(metadata)
     return given

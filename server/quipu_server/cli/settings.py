@@ -60,7 +60,7 @@ def settings_from(given: Mapping[str, Any]) -> "Settings":
 
     from quipu_server.config import CONFIG_VARIABLE, Settings
 
-    flags = {name: value for name, value in given.items() if value not in {None, ()}}
+    flags = {name: value for name, value in given.items() if value is not None and value != ()}
     if file := flags.pop("config", None):
         os.environ[CONFIG_VARIABLE] = file
     try:

@@ -26,6 +26,9 @@ PACKAGE = "/quipu."
 MOST_CALLS = 1_024
 """Calls at once; with more, each would wait longer for its turn than callers do."""
 
+ENDLESS = frozenset({"/quipu.v1.MemoryService/WatchMemories"})
+"""Methods that end when their callers want it."""
+
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -43,13 +46,13 @@ class Deadlines:
     default_s: float
     longest_s: float
 
-    def limit(self, remaining_s: float | None) -> float:
-        """Seconds left for a call. Raises DeadlineExceeded when there are none."""
-        if remaining_s is None:
-            return self.default_s
-        if remaining_s <= 0:
+    def limit(self, method: str, remaining_s: float | None) -> float | None:
+        """Seconds left for a call, None for any number. Raises DeadlineExceeded when there are none."""
+        if remaining_s is not None and remaining_s <= 0:
             raise DeadlineExceeded("the deadline of the request has passed")
-        return min(remaining_s, self.longest_s)
+        if method in ENDLESS:
+            return remaining_s
+        return self.default_s if remaining_s is None else min(remaining_s, self.longest_s)
 
 
 class CallInterceptor(aio.ServerInterceptor):
@@ -108,7 +111,7 @@ class CallInterceptor(aio.ServerInterceptor):
         self._running += 1
         try:
             self._admit()
-            async with _limited(self._deadlines.limit(context.time_remaining())):
+            async with _limited(self._deadlines.limit(method, context.time_remaining())):
                 yield
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED
@@ -140,7 +143,7 @@ class CallInterceptor(aio.ServerInterceptor):
 
 
 @asynccontextmanager
-async def _limited(limit_s: float) -> AsyncIterator[None]:
+async def _limited(limit_s: float | None) -> AsyncIterator[None]:
     """Cancel what runs longer. Raises DeadlineExceeded."""
     timeout = asyncio.timeout(limit_s)
     try:

@@ -1,6 +1,6 @@
 """MemoryService."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 
 from quipu.v1 import memory_service_pb2 as messages
@@ -12,9 +12,11 @@ from quipu_server.rpc.caller import Context, caller_tenant
 from quipu_server.rpc.convert.filters import read_filtering
 from quipu_server.rpc.convert.memories import read_draft, read_patch, write_memory, write_revision
 from quipu_server.rpc.convert.times import from_microseconds, to_microseconds
+from quipu_server.rpc.convert.watches import read_watch, write_changes
 from quipu_server.rpc.digest import request_key
 from quipu_server.rpc.pages import Place, invalid_token, read_token, write_token
 from quipu_server.rpc.validate import check_count, check_page_size
+from quipu_server.watching import Watching
 
 MOST_DRAFTS = 500
 MOST_NAMES = 1_000
@@ -25,9 +27,14 @@ DESCENDING = " desc"
 class MemoryService(MemoryServiceServicer):
     """Keeps memories."""
 
-    def __init__(self, memories: Memories, most_content_bytes: int) -> None:
+    def __init__(
+        self, memories: Memories, watching: Watching, most_content_bytes: int, goes_on: Callable[[], bool]
+    ) -> None:
+        """goes_on: tells whether watchers may stay."""
         self._memories = memories
+        self._watching = watching
         self._most_content_bytes = most_content_bytes
+        self._goes_on = goes_on
 
     async def CreateMemory(
         self, request: messages.CreateMemoryRequest, context: Context
@@ -114,6 +121,13 @@ class MemoryService(MemoryServiceServicer):
         token = write_token(request, (page[-1].revision,)) if len(found) > size else ""
         revisions = [write_revision(memory, target.space) for memory in page]
         return messages.ListMemoryRevisionsResponse(revisions=revisions, next_page_token=token)
+
+    async def WatchMemories(
+        self, request: messages.WatchMemoriesRequest, context: Context
+    ) -> AsyncGenerator[messages.WatchMemoriesResponse, None]:
+        query = read_watch(request, caller_tenant(context))
+        async for changes in self._watching.watch(query, self._goes_on):
+            yield write_changes(changes)
 
     def _read_drafts(self, request: messages.BatchCreateMemoriesRequest) -> Sequence[Draft]:
         check_count(request.requests, "requests", MOST_DRAFTS, least=1)

@@ -26,6 +26,7 @@ from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.space_service import SpaceService
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
+from quipu_server.watching import Watching
 
 SERVICES = [
     service.full_name
@@ -42,6 +43,7 @@ class UseCases:
     """What the services do."""
 
     memories: Memories
+    watching: Watching
     spaces: Spaces
     search: Search
     embedder: Embedder
@@ -78,7 +80,10 @@ class RpcServer:
         deadlines = Deadlines(settings.default_deadline_s, settings.longest_deadline_s)
         interceptor = CallInterceptor(deadlines, lambda: self.health.is_able)
         server = aio.server(interceptors=[interceptor], options=_options(settings))
-        add_MemoryServiceServicer_to_server(MemoryService(use_cases.memories, settings.content_bytes), server)
+        memory_service = MemoryService(
+            use_cases.memories, use_cases.watching, settings.content_bytes, lambda: self.health.is_serving
+        )
+        add_MemoryServiceServicer_to_server(memory_service, server)
         add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)
         add_SearchServiceServicer_to_server(SearchService(use_cases.search), server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)

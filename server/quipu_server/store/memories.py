@@ -7,8 +7,10 @@ from uuid import UUID
 import numpy as np
 
 from quipu_server.domain import Memory, RequestKey, Revisions, Space, Vectors, Write
-from quipu_server.ports import ListQuery
+from quipu_server.filters import Condition
+from quipu_server.ports import ListQuery, Watched
 from quipu_server.store.appending import AnsweredBefore, append
+from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Connection, Database
 from quipu_server.store.listing import compile_listing
 from quipu_server.store.requests import find_revisions
@@ -29,6 +31,16 @@ CROSS JOIN LATERAL (
     SELECT * FROM memory_revisions r
     WHERE r.space_id = %s AND r.memory_id = wanted.memory_id ORDER BY r.revision DESC LIMIT 1
 ) r
+"""
+_CHANGES = f"""
+SELECT {MEMORY_COLUMNS}, NOT {{condition}}
+FROM memory_revisions r
+WHERE r.space_id = %(space_id)s AND r.revision > %(after)s AND r.revision <= %(upto)s AND ({{condition}} OR EXISTS (
+    SELECT FROM (SELECT r.memory_id, r.revision) made, memory_revisions r
+    WHERE r.space_id = %(space_id)s AND r.memory_id = made.memory_id AND r.ended = made.revision AND r.change <> 3
+    AND {{condition}}
+))
+ORDER BY r.revision
 """
 _VECTORS = """
 SELECT count(*), string_agg(halfvec_send(embedding), '' ORDER BY chunk) FROM vectors
@@ -80,6 +92,13 @@ class PostgresMemoryStore:
 
     async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
         return await self._fetch(_HISTORY, space.id, memory_id, before, limit, prepare=False)
+
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+        predicate = compile_condition(condition)
+        parameters = predicate.parameters | {"space_id": space.id, "after": after, "upto": upto}
+        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+            await cursor.execute(_CHANGES.format(condition=predicate.sql), parameters, prepare=False)
+            return [Watched(to_memory(version), left) for *version, left in await cursor.fetchall()]
 
     async def _fetch(self, statement: str, *parameters: object, prepare: bool) -> Sequence[Memory]:
         """prepare: off where several indexes serve: a plan made while the table was small may have the wrong one."""

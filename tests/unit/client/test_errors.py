@@ -115,7 +115,7 @@ def test_every_call_has_a_deadline(server: FakeServer) -> None:
         client.get("m1")
     remaining = server.context.time_remaining()
     assert remaining is not None
-    assert remaining <= 30
+    assert remaining < 31  # gRPC rounds up what it sends
 
 
 def test_the_api_key_is_a_bearer_token(server: FakeServer) -> None:

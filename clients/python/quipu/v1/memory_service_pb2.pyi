@@ -562,3 +562,131 @@ class ListMemoryRevisionsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListMemoryRevisionsResponse: _TypeAlias = ListMemoryRevisionsResponse  # noqa: Y015
+
+@_typing.final
+class WatchMemoriesRequest(_message.Message):
+    """Request of WatchMemories."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class AfterRevisionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    SPACES_FIELD_NUMBER: _builtins.int
+    AFTER_REVISIONS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    FILTER_TREE_FIELD_NUMBER: _builtins.int
+    filter: _builtins.str
+    """As text."""
+    @_builtins.property
+    def spaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. 1 to 16 spaces, `spaces/{space}`, each once."""
+
+    @_builtins.property
+    def after_revisions(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Optional. By name of a space: the revision after which its changes are sent; 0 for all that are kept. A space that is
+        not named here is watched from now on. OUT_OF_RANGE for a revision that the space has not come to.
+        """
+
+    @_builtins.property
+    def filter_tree(self) -> _filter_pb2.Filter:
+        """As a tree."""
+
+    def __init__(
+        self,
+        *,
+        spaces: _abc.Iterable[_builtins.str] | None = ...,
+        after_revisions: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        filter: _builtins.str = ...,
+        filter_tree: _filter_pb2.Filter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revisions", b"after_revisions", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "spaces", b"spaces"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_filtering: _TypeAlias = _typing.Literal["filter", "filter_tree"]  # noqa: Y015
+    _WhichOneofArgType_filtering: _TypeAlias = _typing.Literal["filtering", b"filtering"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_filtering) -> _WhichOneofReturnType_filtering | None: ...
+
+Global___WatchMemoriesRequest: _TypeAlias = WatchMemoriesRequest  # noqa: Y015
+
+@_typing.final
+class WatchMemoriesResponse(_message.Message):
+    """One message of the stream of WatchMemories: some changes of one space, or none of them to tell how far it has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPACE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    HEAD_REVISION_FIELD_NUMBER: _builtins.int
+    space: _builtins.str
+    """`spaces/{space}`."""
+    revision: _builtins.int
+    """Every change up to this revision has been sent; the one to go on after."""
+    head_revision: _builtins.int
+    """The newest revision of the space when this was sent: what is between them is still to come."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedChange]:
+        """The changes, in the order of their revisions."""
+
+    def __init__(
+        self,
+        *,
+        space: _builtins.str = ...,
+        changes: _abc.Iterable[Global___WatchedChange] | None = ...,
+        revision: _builtins.int = ...,
+        head_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "head_revision", b"head_revision", "revision", b"revision", "space", b"space"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchMemoriesResponse: _TypeAlias = WatchMemoriesResponse  # noqa: Y015
+
+@_typing.final
+class WatchedChange(_message.Message):
+    """A change that is watched."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    left: _builtins.bool
+    """The memory met the filter before the change, and does not any more, though it was not deleted."""
+    @_builtins.property
+    def revision(self) -> _memory_pb2.MemoryRevision:
+        """The change, with the memory as it left it."""
+
+    def __init__(
+        self,
+        *,
+        revision: _memory_pb2.MemoryRevision | None = ...,
+        left: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchedChange: _TypeAlias = WatchedChange  # noqa: Y015

@@ -80,6 +80,11 @@ class MemoryServiceStub(object):
                 request_serializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsRequest.SerializeToString,
                 response_deserializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsResponse.FromString,
                 _registered_method=True)
+        self.WatchMemories = channel.unary_stream(
+                '/quipu.v1.MemoryService/WatchMemories',
+                request_serializer=quipu_dot_v1_dot_memory__service__pb2.WatchMemoriesRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_memory__service__pb2.WatchMemoriesResponse.FromString,
+                _registered_method=True)
 
 
 class MemoryServiceServicer(object):
@@ -149,6 +154,16 @@ class MemoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchMemories(self, request, context):
+        """Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
+        The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
+        (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
+        read waits in the log, not in the server's memory.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -196,6 +211,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.ListMemoryRevisions,
                     request_deserializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsRequest.FromString,
                     response_serializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsResponse.SerializeToString,
+            ),
+            'WatchMemories': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchMemories,
+                    request_deserializer=quipu_dot_v1_dot_memory__service__pb2.WatchMemoriesRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_memory__service__pb2.WatchMemoriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -442,6 +462,33 @@ class MemoryService(object):
             '/quipu.v1.MemoryService/ListMemoryRevisions',
             quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsRequest.SerializeToString,
             quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchMemories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quipu.v1.MemoryService/WatchMemories',
+            quipu_dot_v1_dot_memory__service__pb2.WatchMemoriesRequest.SerializeToString,
+            quipu_dot_v1_dot_memory__service__pb2.WatchMemoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,12 @@ class MemoryServiceStub:
     """Brings a deleted memory back as it was."""
     ListMemoryRevisions: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoryRevisionsRequest, _memory_service_pb2.ListMemoryRevisionsResponse]
     """Lists the history of a memory, newest first."""
+    WatchMemories: _grpc.UnaryStreamMultiCallable[_memory_service_pb2.WatchMemoriesRequest, _memory_service_pb2.WatchMemoriesResponse]
+    """Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
+    The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
+    (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
+    read waits in the log, not in the server's memory.
+    """
 
 @_typing.type_check_only
 class MemoryServiceAsyncStub(MemoryServiceStub):
@@ -75,6 +81,12 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Brings a deleted memory back as it was."""
     ListMemoryRevisions: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoryRevisionsRequest, _memory_service_pb2.ListMemoryRevisionsResponse]  # type: ignore[assignment]
     """Lists the history of a memory, newest first."""
+    WatchMemories: _aio.UnaryStreamMultiCallable[_memory_service_pb2.WatchMemoriesRequest, _memory_service_pb2.WatchMemoriesResponse]  # type: ignore[assignment]
+    """Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
+    The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
+    (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
+    read waits in the log, not in the server's memory.
+    """
 
 class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps memories. An acknowledged write is committed in the database and visible to every later search."""
@@ -150,5 +162,17 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_memory_service_pb2.ListMemoryRevisionsResponse, _abc.Awaitable[_memory_service_pb2.ListMemoryRevisionsResponse]]:
         """Lists the history of a memory, newest first."""
+
+    @_abc_1.abstractmethod
+    def WatchMemories(
+        self,
+        request: _memory_service_pb2.WatchMemoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_memory_service_pb2.WatchMemoriesResponse], _abc.AsyncIterator[_memory_service_pb2.WatchMemoriesResponse]]:
+        """Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
+        The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
+        (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
+        read waits in the log, not in the server's memory.
+        """
 
 def add_MemoryServiceServicer_to_server(servicer: MemoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ from quipu_server.rpc.validate import check_known
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from quipu.v1.memory_service_pb2 import ListMemoriesRequest
+    from quipu.v1.memory_service_pb2 import ListMemoriesRequest, WatchMemoriesRequest
     from quipu.v1.search_service_pb2 import SearchRequest
 
 _OPERATORS: dict[int, Operator] = {
@@ -43,7 +43,7 @@ _OPERATORS: dict[int, Operator] = {
 }
 
 
-def read_filtering(request: "ListMemoriesRequest | SearchRequest") -> Condition | None:
+def read_filtering(request: "ListMemoriesRequest | SearchRequest | WatchMemoriesRequest") -> Condition | None:
     """The condition of a request; None when it brings none, or an empty text. Raises InvalidFilter."""
     match request.WhichOneof("filtering"):
         case "filter_tree":

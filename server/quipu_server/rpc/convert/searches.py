@@ -1,8 +1,5 @@
 """Searches: what is asked, and what is found."""
 
-from collections.abc import Mapping, Sequence
-
-from quipu.v1.consistency_pb2 import AtLeastRead
 from quipu.v1.search_service_pb2 import (
     SEARCH_PATH_HOT,
     SEARCH_PATH_STORE,
@@ -21,13 +18,13 @@ from quipu_server.errors import InvalidArgument
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.filters import read_filtering
 from quipu_server.rpc.convert.memories import write_memory
+from quipu_server.rpc.convert.several import read_revisions, read_spaces
 from quipu_server.rpc.convert.spaces import read_weights, write_weights
 from quipu_server.rpc.convert.times import read_duration, write_duration, write_time
 from quipu_server.rpc.convert.values import read_vector
-from quipu_server.rpc.validate import check_count, check_known, check_number, check_text
+from quipu_server.rpc.validate import check_known, check_number, check_text
 from quipu_server.search import Answer, Explanation, ScoredHit, SearchQuery, SearchSlice, Summary
 
-MOST_SPACES = 16
 MOST_TEXT_BYTES = 32_768
 DEFAULT_K = 10
 MOST_HITS = 1_000
@@ -50,7 +47,7 @@ def read_search(request: SearchRequest, tenant: str) -> SearchQuery:
     text = check_text(request.text, "text", MOST_TEXT_BYTES, required=True) if asked == "text" else None
     return SearchQuery(
         tenant,
-        _read_spaces(request.spaces),
+        read_spaces(request.spaces),
         text=text,
         vector=read_vector(request.vector, "vector") if asked == "vector" else None,
         example=names.read_memory(request.example, "example") if asked == "example" else None,
@@ -60,7 +57,7 @@ def read_search(request: SearchRequest, tenant: str) -> SearchQuery:
         min_relevance=check_number(request.min_relevance, "min_relevance", 0, 1),
         ranking=read_weights(request.ranking, "ranking"),
         explain=request.explain,
-        at_least=_read_at_least(request.consistency.at_least),
+        at_least=read_revisions(request.consistency.at_least.revisions, "consistency.at_least.revisions"),
         max_staleness_s=_read_staleness(request),
     )
 
@@ -69,17 +66,6 @@ def write_slice(found: SearchSlice) -> SearchResponse:
     """One message of the stream."""
     summary = None if found.summary is None else _write_summary(found.summary)
     return SearchResponse(hits=[_write_hit(hit) for hit in found.hits], summary=summary)
-
-
-def _read_spaces(messages: Sequence[str]) -> tuple[str, ...]:
-    check_count(messages, "spaces", MOST_SPACES, least=1)
-    spaces: dict[str, None] = {}
-    for i, name in enumerate(messages):
-        space = names.read_space(name, f"spaces[{i}]")
-        if space in spaces:
-            raise InvalidArgument(f"spaces[{i}]", "is given twice")
-        spaces[space] = None
-    return tuple(spaces)
 
 
 def _read_mode(request: SearchRequest, *, by_vector: bool) -> Mode | None:
@@ -95,17 +81,6 @@ def _read_k(request: SearchRequest) -> int:
     if not 1 <= request.k <= MOST_HITS:
         raise InvalidArgument("k", f"is {request.k}; it must be from 1 to {MOST_HITS:,}")
     return request.k
-
-
-def _read_at_least(message: AtLeastRead) -> Mapping[str, int]:
-    """Revisions by id of space; empty for other levels."""
-    revisions: dict[str, int] = {}
-    for name, revision in message.revisions.items():
-        path = f'consistency.at_least.revisions["{name}"]'
-        revisions[names.read_space(name, path)] = revision
-        if revision < 0:
-            raise InvalidArgument(path, "must not be negative")
-    return revisions
 
 
 def _read_staleness(request: SearchRequest) -> float | None:

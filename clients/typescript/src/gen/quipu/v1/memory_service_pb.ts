@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory_service.proto.
  */
 export const file_quipu_v1_memory_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEibgoTQ3JlYXRlTWVtb3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJbWVtb3J5X2lkGAIgASgJEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFENyZWF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJxChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkiUwobQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhAKCHJldmlzaW9uGAIgASgDIiAKEEdldE1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1ChFHZXRNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiOAoXQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg0KBW5hbWVzGAIgAygJIk8KGEJhdGNoR2V0TWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIPCgdtaXNzaW5nGAIgAygJIrwBChNMaXN0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIQCgZmaWx0ZXIYBCABKAlIABInCgtmaWx0ZXJfdHJlZRgFIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhAKCG9yZGVyX2J5GAYgASgJEhQKDHNob3dfZGVsZXRlZBgHIAEoCEILCglmaWx0ZXJpbmciZQoUTGlzdE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIpMBChNVcGRhdGVNZW1vcnlSZXF1ZXN0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFFVwZGF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJcChNEZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIEhIKCnJlcXVlc3RfaWQYBCABKAkiKAoURGVsZXRlTWVtb3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMiOQoVVW5kZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI6ChZVbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJRChpMaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKG0xpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRIrCglyZXZpc2lvbnMYASADKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkyiQYKDU1lbW9yeVNlcnZpY2USTQoMQ3JlYXRlTWVtb3J5Eh0ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkNyZWF0ZU1lbW9yeVJlc3BvbnNlEmIKE0JhdGNoQ3JlYXRlTWVtb3JpZXMSJC5xdWlwdS52MS5CYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBolLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRJECglHZXRNZW1vcnkSGi5xdWlwdS52MS5HZXRNZW1vcnlSZXF1ZXN0GhsucXVpcHUudjEuR2V0TWVtb3J5UmVzcG9uc2USWQoQQmF0Y2hHZXRNZW1vcmllcxIhLnF1aXB1LnYxLkJhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0GiIucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1Jlc3BvbnNlEk0KDExpc3RNZW1vcmllcxIdLnF1aXB1LnYxLkxpc3RNZW1vcmllc1JlcXVlc3QaHi5xdWlwdS52MS5MaXN0TWVtb3JpZXNSZXNwb25zZRJNCgxVcGRhdGVNZW1vcnkSHS5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuVXBkYXRlTWVtb3J5UmVzcG9uc2USTQoMRGVsZXRlTWVtb3J5Eh0ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkRlbGV0ZU1lbW9yeVJlc3BvbnNlElMKDlVuZGVsZXRlTWVtb3J5Eh8ucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXF1ZXN0GiAucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXNwb25zZRJiChNMaXN0TWVtb3J5UmV2aXNpb25zEiQucXVpcHUudjEuTGlzdE1lbW9yeVJldmlzaW9uc1JlcXVlc3QaJS5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVzcG9uc2VCnQEKDGNvbS5xdWlwdS52MUISTWVtb3J5U2VydmljZVByb3RvUAFaOGdpdGh1Yi5jb20vcXVpcHUtbWVtb3J5L3F1aXB1L2NsaWVudHMvZ28vcXVpcHV2MTtxdWlwdXYxogIDUVhYqgIIUXVpcHUuVjHKAghRdWlwdVxWMeICFFF1aXB1XFYxXEdQQk1ldGFkYXRh6gIJUXVpcHU6OlYxYgZwcm90bzM", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
+  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEibgoTQ3JlYXRlTWVtb3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJbWVtb3J5X2lkGAIgASgJEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFENyZWF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJxChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkiUwobQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhAKCHJldmlzaW9uGAIgASgDIiAKEEdldE1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1ChFHZXRNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiOAoXQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg0KBW5hbWVzGAIgAygJIk8KGEJhdGNoR2V0TWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIPCgdtaXNzaW5nGAIgAygJIrwBChNMaXN0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIQCgZmaWx0ZXIYBCABKAlIABInCgtmaWx0ZXJfdHJlZRgFIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhAKCG9yZGVyX2J5GAYgASgJEhQKDHNob3dfZGVsZXRlZBgHIAEoCEILCglmaWx0ZXJpbmciZQoUTGlzdE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIpMBChNVcGRhdGVNZW1vcnlSZXF1ZXN0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFFVwZGF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJcChNEZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIEhIKCnJlcXVlc3RfaWQYBCABKAkiKAoURGVsZXRlTWVtb3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMiOQoVVW5kZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI6ChZVbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJRChpMaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKG0xpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRIrCglyZXZpc2lvbnMYASADKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8gEKFFdhdGNoTWVtb3JpZXNSZXF1ZXN0Eg4KBnNwYWNlcxgBIAMoCRJLCg9hZnRlcl9yZXZpc2lvbnMYAiADKAsyMi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdC5BZnRlclJldmlzaW9uc0VudHJ5EhAKBmZpbHRlchgDIAEoCUgAEicKC2ZpbHRlcl90cmVlGAQgASgLMhAucXVpcHUudjEuRmlsdGVySAAaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBQgsKCWZpbHRlcmluZyJ5ChVXYXRjaE1lbW9yaWVzUmVzcG9uc2USDQoFc3BhY2UYASABKAkSKAoHY2hhbmdlcxgCIAMoCzIXLnF1aXB1LnYxLldhdGNoZWRDaGFuZ2USEAoIcmV2aXNpb24YAyABKAMSFQoNaGVhZF9yZXZpc2lvbhgEIAEoAyJJCg1XYXRjaGVkQ2hhbmdlEioKCHJldmlzaW9uGAEgASgLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SDAoEbGVmdBgCIAEoCDLdBgoNTWVtb3J5U2VydmljZRJNCgxDcmVhdGVNZW1vcnkSHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVzcG9uc2USYgoTQmF0Y2hDcmVhdGVNZW1vcmllcxIkLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXF1ZXN0GiUucXVpcHUudjEuQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEkQKCUdldE1lbW9yeRIaLnF1aXB1LnYxLkdldE1lbW9yeVJlcXVlc3QaGy5xdWlwdS52MS5HZXRNZW1vcnlSZXNwb25zZRJZChBCYXRjaEdldE1lbW9yaWVzEiEucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QaIi5xdWlwdS52MS5CYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USTQoMTGlzdE1lbW9yaWVzEh0ucXVpcHUudjEuTGlzdE1lbW9yaWVzUmVxdWVzdBoeLnF1aXB1LnYxLkxpc3RNZW1vcmllc1Jlc3BvbnNlEk0KDFVwZGF0ZU1lbW9yeRIdLnF1aXB1LnYxLlVwZGF0ZU1lbW9yeVJlcXVlc3QaHi5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXNwb25zZRJNCgxEZWxldGVNZW1vcnkSHS5xdWlwdS52MS5EZWxldGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVzcG9uc2USUwoOVW5kZWxldGVNZW1vcnkSHy5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlcXVlc3QaIC5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEmIKE0xpc3RNZW1vcnlSZXZpc2lvbnMSJC5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBolLnF1aXB1LnYxLkxpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRJSCg1XYXRjaE1lbW9yaWVzEh4ucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QaHy5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVzcG9uc2UwAUKdAQoMY29tLnF1aXB1LnYxQhJNZW1vcnlTZXJ2aWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
 
 /**
  * Request of CreateMemory.
@@ -594,6 +594,128 @@ export const ListMemoryRevisionsResponseSchema: GenMessage<ListMemoryRevisionsRe
   messageDesc(file_quipu_v1_memory_service, 17);
 
 /**
+ * Request of WatchMemories.
+ *
+ * @generated from message quipu.v1.WatchMemoriesRequest
+ */
+export type WatchMemoriesRequest = Message<"quipu.v1.WatchMemoriesRequest"> & {
+  /**
+   * Required. 1 to 16 spaces, `spaces/{space}`, each once.
+   *
+   * @generated from field: repeated string spaces = 1;
+   */
+  spaces: string[];
+
+  /**
+   * Optional. By name of a space: the revision after which its changes are sent; 0 for all that are kept. A space that is
+   * not named here is watched from now on. OUT_OF_RANGE for a revision that the space has not come to.
+   *
+   * @generated from field: map<string, int64> after_revisions = 2;
+   */
+  afterRevisions: { [key: string]: bigint };
+
+  /**
+   * Optional. Sends the changes of memories that meet the condition after the change or met it before.
+   *
+   * @generated from oneof quipu.v1.WatchMemoriesRequest.filtering
+   */
+  filtering: {
+    /**
+     * As text.
+     *
+     * @generated from field: string filter = 3;
+     */
+    value: string;
+    case: "filter";
+  } | {
+    /**
+     * As a tree.
+     *
+     * @generated from field: quipu.v1.Filter filter_tree = 4;
+     */
+    value: Filter;
+    case: "filterTree";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message quipu.v1.WatchMemoriesRequest.
+ * Use `create(WatchMemoriesRequestSchema)` to create a new message.
+ */
+export const WatchMemoriesRequestSchema: GenMessage<WatchMemoriesRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 18);
+
+/**
+ * One message of the stream of WatchMemories: some changes of one space, or none of them to tell how far it has come.
+ *
+ * @generated from message quipu.v1.WatchMemoriesResponse
+ */
+export type WatchMemoriesResponse = Message<"quipu.v1.WatchMemoriesResponse"> & {
+  /**
+   * `spaces/{space}`.
+   *
+   * @generated from field: string space = 1;
+   */
+  space: string;
+
+  /**
+   * The changes, in the order of their revisions.
+   *
+   * @generated from field: repeated quipu.v1.WatchedChange changes = 2;
+   */
+  changes: WatchedChange[];
+
+  /**
+   * Every change up to this revision has been sent; the one to go on after.
+   *
+   * @generated from field: int64 revision = 3;
+   */
+  revision: bigint;
+
+  /**
+   * The newest revision of the space when this was sent: what is between them is still to come.
+   *
+   * @generated from field: int64 head_revision = 4;
+   */
+  headRevision: bigint;
+};
+
+/**
+ * Describes the message quipu.v1.WatchMemoriesResponse.
+ * Use `create(WatchMemoriesResponseSchema)` to create a new message.
+ */
+export const WatchMemoriesResponseSchema: GenMessage<WatchMemoriesResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 19);
+
+/**
+ * A change that is watched.
+ *
+ * @generated from message quipu.v1.WatchedChange
+ */
+export type WatchedChange = Message<"quipu.v1.WatchedChange"> & {
+  /**
+   * The change, with the memory as it left it.
+   *
+   * @generated from field: quipu.v1.MemoryRevision revision = 1;
+   */
+  revision?: MemoryRevision;
+
+  /**
+   * The memory met the filter before the change, and does not any more, though it was not deleted.
+   *
+   * @generated from field: bool left = 2;
+   */
+  left: boolean;
+};
+
+/**
+ * Describes the message quipu.v1.WatchedChange.
+ * Use `create(WatchedChangeSchema)` to create a new message.
+ */
+export const WatchedChangeSchema: GenMessage<WatchedChange> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 20);
+
+/**
  * Keeps memories. An acknowledged write is committed in the database and visible to every later search.
  *
  * @generated from service quipu.v1.MemoryService
@@ -688,6 +810,19 @@ export const MemoryService: GenService<{
     methodKind: "unary";
     input: typeof ListMemoryRevisionsRequestSchema;
     output: typeof ListMemoryRevisionsResponseSchema;
+  },
+  /**
+   * Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
+   * The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
+   * (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
+   * read waits in the log, not in the server's memory.
+   *
+   * @generated from rpc quipu.v1.MemoryService.WatchMemories
+   */
+  watchMemories: {
+    methodKind: "server_streaming";
+    input: typeof WatchMemoriesRequestSchema;
+    output: typeof WatchMemoriesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_quipu_v1_memory_service, 0);

@@ -1,0 +1,112 @@
+"""The use case of watching: the logs of spaces, followed as they grow."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from quipu_server.domain import Head, Space
+from quipu_server.errors import NotFound, Unavailable
+from quipu_server.filters import Condition
+from quipu_server.ports import LogSource, MemoryStore, Watched
+from quipu_server.search.freshness import check_reached
+from quipu_server.search.heads import Heads
+from quipu_server.spaces import Spaces
+
+MOST_REVISIONS = 200
+"""Of the log, read at once: what a watcher who does not read keeps in memory."""
+
+TICK_S = 0.1
+"""How often the heads of watched spaces are read while nothing happens."""
+
+MARK_EVERY_S = 10.0
+"""How often a watcher is told how far its spaces have come while nothing happens that it watches for."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchQuery:
+    """What to watch. after: by id of a space; a space that is not there is watched from now on."""
+
+    tenant: str
+    spaces: Sequence[str]
+    after: Mapping[str, int]
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Changes of a space up to a revision, perhaps none."""
+
+    space: Space
+    changes: Sequence[Watched]
+    revision: int
+    head_revision: int
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a watcher stands in a space, and where it was told that it stands."""
+
+    space: Space
+    revision: int
+    told: int = -1
+    told_at: float = field(default=-MARK_EVERY_S)
+
+    def tell(self, changes: Sequence[Watched], head: Head) -> Changes:
+        self.told, self.told_at = self.revision, time.monotonic()
+        return Changes(self.space, changes, self.revision, head.revision)
+
+    @property
+    def is_mark_due(self) -> bool:
+        return self.told != self.revision and time.monotonic() - self.told_at >= MARK_EVERY_S
+
+
+class Watching:
+    """Follows logs for those who watch."""
+
+    def __init__(self, spaces: Spaces, store: MemoryStore, log: LogSource) -> None:
+        self._spaces = spaces
+        self._store = store
+        self._heads = Heads(log)
+
+    async def watch(self, query: WatchQuery, goes_on: Callable[[], bool]) -> AsyncIterator[Changes]:
+        """Yield the changes of the spaces, at first where each begins; for ever.
+
+        goes_on: asked again and again; once it says no, Unavailable is raised. Raises NotFound, also when a space is
+        deleted, OutOfRange, StoreUnavailable.
+        """
+        places = await self._begin(query)
+        while goes_on():
+            behind = False
+            heads = await self._heads.read([place.space.id for place in places])
+            for place in places:
+                if (head := heads.get(place.space.id)) is None:
+                    raise NotFound("space", place.space.resource_name)
+                changes = await self._advance(place, head, query.condition)
+                behind = behind or place.revision < head.revision
+                if changes or place.is_mark_due:
+                    yield place.tell(changes, head)
+            if not behind:
+                await asyncio.sleep(TICK_S - time.monotonic() % TICK_S)  # all at once, so that one query serves all
+        raise Unavailable("the server is stopping; watch on after the last revision")
+
+    async def _begin(self, query: WatchQuery) -> Sequence[_Place]:
+        spaces = [await self._spaces.find(query.tenant, name) for name in query.spaces]
+        heads = await self._heads.read([space.id for space in spaces])
+        return [_Place(space, _first(space, heads.get(space.id), query.after.get(space.name))) for space in spaces]
+
+    async def _advance(self, place: _Place, head: Head, condition: Condition | None) -> Sequence[Watched]:
+        """Go on by some revisions; the changes among them."""
+        check_reached(place.space, head, place.revision)  # a log that was restored may have come less far
+        after, place.revision = place.revision, min(head.revision, place.revision + MOST_REVISIONS)
+        if after == place.revision:
+            return []
+        return await self._store.changes(place.space, after, place.revision, condition)
+
+
+def _first(space: Space, head: Head | None, after: int | None) -> int:
+    """The revision to begin after. Raises NotFound, OutOfRange."""
+    if head is None:
+        raise NotFound("space", space.resource_name)
+    check_reached(space, head, after or 0)
+    return head.revision if after is None else after
