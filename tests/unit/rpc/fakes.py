@@ -25,7 +25,7 @@ from quipu_server.domain import (
 )
 from quipu_server.errors import NotFound
 from quipu_server.memories import Draft, Listing, Page, Patch, Target
-from quipu_server.ports import Lane
+from quipu_server.ports import NEWEST, Lane
 from quipu_server.search import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.spaces import SpaceSettings
 
@@ -59,7 +59,7 @@ class FakeMemories:
         self.asked = (tenant, space, drafts, request)
         return [memory(draft.memory_id or "made", i, draft.fields) for i, draft in enumerate(drafts, start=1)]
 
-    async def get(self, target: Target) -> Memory:
+    async def get(self, target: Target, revision: int = NEWEST) -> Memory:  # noqa: ARG002
         self.asked = (target,)
         self.reached.set()
         try:
