@@ -59,7 +59,7 @@ class FakeMemories:
         self.asked = (tenant, space, drafts, request)
         return [memory(draft.memory_id or "made", i, draft.fields) for i, draft in enumerate(drafts, start=1)]
 
-    async def get(self, target: Target, revision: int = NEWEST) -> Memory:  # noqa: ARG002
+    async def get(self, target: Target, revision: int = NEWEST) -> Memory:
         self.asked = (target,)
         self.reached.set()
         try:
