@@ -136,6 +136,12 @@ class MemoryStore(Protocol):
     async def replay(self, space: Space, request: RequestKey) -> Sequence[Memory] | None:
         """The versions a request made earlier; None if it was never answered. Raises RequestIdReused."""
 
+    async def answer(self, space: Space, request: RequestKey, version: Memory) -> Memory:
+        """Keep a version that exists as the answer to a request; the one it was given before, if it was.
+
+        Raises RequestIdReused.
+        """
+
     async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
         """The newest version of each memory, deleted and expired ones included; absent where there is none.
 

@@ -160,6 +160,12 @@ class Memories:
         assert answer is None or isinstance(answer, list)
         return answer
 
+    async def answer(self, space: Space, request: RequestKey, version: Memory) -> Memory:
+        if (answered := await self.replay(space, request)) is not None:
+            return answered[0]
+        self._data.keep(space.id, request, [version])
+        return version
+
     async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
         return {m.memory_id: m for m in self._data.log.get(space.id, []) if m.memory_id in memory_ids}
 
