@@ -10,16 +10,16 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Five attempts are the most gRPC allows; with these waits they take some 4 s, enough for a restart. gRPC varies every
-// wait at random by a fifth. Mutations carry request ids, so that sending one twice has one effect.
+// Five attempts are the most gRPC allows; the waits between them, 0.2 + 0.8 + 3.2 + 5 s, outlast a slow restart. gRPC
+// varies every wait at random by a fifth. Mutations carry request ids, so that sending one twice has one effect.
 const serviceConfig = `{
   "methodConfig": [{
     "name": [{}],
     "retryPolicy": {
       "maxAttempts": 5,
       "initialBackoff": "0.2s",
-      "maxBackoff": "2s",
-      "backoffMultiplier": 2.5,
+      "maxBackoff": "5s",
+      "backoffMultiplier": 4,
       "retryableStatusCodes": ["UNAVAILABLE"]
     }
   }]
@@ -34,7 +34,7 @@ var reconnection = backoff.Config{
 	BaseDelay:  100 * time.Millisecond,
 	Multiplier: 1.6,
 	Jitter:     0.2,
-	MaxDelay:   2 * time.Second,
+	MaxDelay:   time.Second,
 }
 
 // wire is what all calls of a client have in common.
