@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -37,6 +38,9 @@ var reconnection = backoff.Config{
 	MaxDelay:   time.Second,
 }
 
+// A call that waits for long, as a watch does, must learn when the server's machine is gone.
+var liveness = keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}
+
 // wire is what all calls of a client have in common.
 type wire struct {
 	address string
@@ -52,6 +56,7 @@ func dialOptions(s *settings) []grpc.DialOption {
 			grpc.MaxCallRecvMsgSize(math.MaxInt32), // the server has the limit
 			grpc.MaxRetryRPCBufferSize(retryBufferBytes),
 		),
+		grpc.WithKeepaliveParams(liveness),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           reconnection,
 			MinConnectTimeout: 20 * time.Second,
@@ -62,13 +67,19 @@ func dialOptions(s *settings) []grpc.DialOption {
 
 // begin gives the context of one call: with a deadline and the credential.
 func (w *wire) begin(ctx context.Context) (context.Context, context.CancelFunc) {
-	if w.apiKey != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+w.apiKey)
-	}
+	ctx = w.identified(ctx)
 	if _, isLimited := ctx.Deadline(); isLimited {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, w.timeout)
+}
+
+// identified gives a context with the credential.
+func (w *wire) identified(ctx context.Context) context.Context {
+	if w.apiKey == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+w.apiKey)
 }
 
 // unary makes a call with one answer. Its errors are of type *Error.

@@ -140,7 +140,11 @@ async def test_closing_cancels_the_call(server: FakeServer) -> None:
         assert server.context.time_remaining() > 1e9
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
-        server.context.add_callback(lambda: loop.call_soon_threadsafe(ended.set))
+
+        def end() -> None:
+            loop.call_soon_threadsafe(ended.set)
+
+        server.context.add_callback(end)
         await watch.close()
         await asyncio.wait_for(ended.wait(), 5)
 
