@@ -142,7 +142,7 @@ class QuipuVectorStore(VectorStore):
         return unless_missing(lambda: self._client.get_many(ids, space=self._space), {})
 
     def _all_ids(self) -> list[str]:
-        memories = unless_missing(lambda: self._client.list(space=self._space, page_size=1_000).all(), [])
+        memories: list[Memory] = unless_missing(lambda: self._client.list(space=self._space, page_size=1_000).all(), [])
         return [_id_of(memory) for memory in memories]
 
 

@@ -23,9 +23,9 @@ from langgraph.store.base import (
 from quipu.adapters import langgraph_items as items
 from quipu.adapters.langgraph_filters import below, does_match, meets, narrow
 from quipu.adapters.missing import unless_missing
+from quipu.adapters.upserts import put_all
 from quipu.client import SyncClient
-from quipu.errors import AlreadyExists, NotFound
-from quipu.fields import Draft
+from quipu.errors import NotFound
 from quipu.searches import Mode
 from quipu.v1.memory_pb2 import Memory
 
@@ -102,7 +102,7 @@ class QuipuStore(BaseStore):
         return unless_missing(lambda: self._client.get_many(ids, space=self._space), {})
 
     def _search(self, op: SearchOp) -> list[SearchItem]:
-        page = unless_missing(lambda: self._found(op) if op.query else _page(op, self._listed(op)), [])
+        page: list[Found] = unless_missing(lambda: self._found(op) if op.query else _page(op, self._listed(op)), [])
         return [self._touched(item, memory, op.refresh_ttl) for memory, item in page]
 
     def _listed(self, op: SearchOp) -> Iterator[Found]:
@@ -127,7 +127,7 @@ class QuipuStore(BaseStore):
     def _namespaces(self, op: ListNamespacesOp) -> list[tuple[str, ...]]:
         conditions = op.match_conditions or ()
         prefixes = [c.path for c in conditions if c.match_type == "prefix" and "*" not in c.path]
-        found = unless_missing(lambda: self._namespaces_below(prefixes), set())
+        found: set[items.Namespace] = unless_missing(lambda: self._namespaces_below(prefixes), set())
         matching = {ns[: op.max_depth] for ns in found if all(does_match(condition, ns) for condition in conditions)}
         return sorted(matching)[op.offset : op.offset + op.limit]
 
@@ -139,27 +139,7 @@ class QuipuStore(BaseStore):
         for key in [key for key, op in ops.items() if op.value is None]:
             self._client.delete(key, space=self._space, allow_missing=True)
         drafts = {key: items.draft(key, op, self._fields) for key, op in ops.items() if op.value is not None}
-        for key in self._add(drafts) if len(drafts) > 1 else drafts:
-            self._put(key, drafts[key])
-
-    def _add(self, drafts: Mapping[str, Draft]) -> Iterable[str]:
-        """Store those that are new, in batches; the others."""
-        existing = self._existing([*drafts])
-        try:
-            self._client.add_many([d for key, d in drafts.items() if key not in existing], space=self._space)
-        except AlreadyExists:  # made meanwhile, or expired
-            return drafts
-        return existing
-
-    def _put(self, key: str, draft: Draft) -> None:
-        self._client.update(
-            key,
-            space=self._space,
-            allow_missing=True,
-            content=draft["content"],
-            metadata=draft["metadata"],
-            expire_time=draft["expire_time"],
-        )
+        put_all(self._client, self._space, drafts)
 
     def _touched(self, item: ItemT, memory: Memory, refresh: bool) -> ItemT:
         """The item, after it was given its time to live anew."""

@@ -1,13 +1,14 @@
 """Items of LangGraph as memories, and back."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeAlias
 
 from langgraph.store.base import Item, PutOp, SearchItem, get_text_at_path
 
+from quipu.adapters.texts import clip, pieces, whole
 from quipu.fields import Draft, metadata
 from quipu.v1.memory_pb2 import Memory
 from quipu.values import MetadataValue, Scalar, to_datetime, to_value
@@ -19,7 +20,6 @@ WHOLE = "$"
 FIELD = "value."
 """Before the key of a field of the value, in the metadata."""
 MOST_CONTENT_BYTES = 32_768
-MOST_PIECE_BYTES = 8_192
 MOST_FIELDS = 40
 """That are kept as metadata to filter by, of the 64 keys that a memory may have."""
 MOST_KEY_BYTES = 64
@@ -42,7 +42,7 @@ def draft(memory_id: str, op: PutOp, fields: Sequence[str]) -> Draft:
     value = op.value or {}
     written = dump(value)
     text = _text(value, fields if op.index is None else op.index or ())
-    content = _clip(text or written, MOST_CONTENT_BYTES)
+    content = clip(text or written, MOST_CONTENT_BYTES)
     about: dict[str, Any] = {
         "namespace": dump(op.namespace),
         "prefixes": [dump(op.namespace[:depth]) for depth in range(1, len(op.namespace) + 1)],
@@ -50,7 +50,7 @@ def draft(memory_id: str, op: PutOp, fields: Sequence[str]) -> Draft:
         "updated": datetime.now(UTC),
         "indexed": bool(text),
         "ttl": op.ttl,
-        "value": None if content == written else [*_pieces(written)],
+        "value": None if content == written else [*pieces(written)],
     }
     ttl = None if op.ttl is None else datetime.now(UTC) + timedelta(minutes=op.ttl)
     return {"id": memory_id, "content": content, "metadata": about | _filterable(value), "expire_time": ttl}
@@ -86,16 +86,12 @@ def scalar(value: object) -> Scalar | None:
 def _arguments(memory: Memory) -> dict[str, Any]:
     about = metadata(memory)
     return {
-        "value": json.loads("".join(_texts(about["value"])) if "value" in about else memory.content),
+        "value": json.loads(whole(about["value"]) if "value" in about else memory.content),
         "key": about["key"],
         "namespace": namespace_of(memory),
         "created_at": to_datetime(memory.create_time),
         "updated_at": about["updated"],
     }
-
-
-def _texts(value: object) -> Iterator[str]:
-    yield from map(str, value if isinstance(value, list) else [value])
 
 
 def _text(value: Mapping[str, Any], paths: Sequence[str]) -> str:
@@ -113,15 +109,3 @@ def _filterable(value: Mapping[str, Any]) -> dict[str, MetadataValue]:
     if len(kept) > MOST_FIELDS or size > MOST_FIELDS_BYTES:
         kept = {}
     return kept if len(kept) == len(plain) else {**kept, "partial": True}
-
-
-def _clip(text: str, most_bytes: int) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore")
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """The text in pieces that are not too long for a value of metadata."""
-    while text:
-        piece = _clip(text, MOST_PIECE_BYTES)
-        yield piece
-        text = text[len(piece) :]
