@@ -104,8 +104,6 @@ class QuipuVectorStore(BasePydanticVectorStore):
 
     def query(self, query: VectorStoreQuery, **_: Any) -> VectorStoreQueryResult:
         """Find nodes, best first. Raises ValueError for a mode that Quipu does not have."""
-        if query.node_ids == [] or query.doc_ids == [] or query.similarity_top_k < 1:
-            return VectorStoreQueryResult(nodes=[], similarities=[], ids=[])
         hits: list[Hit] = unless_missing(lambda: self._hits(query), [])
         nodes = [to_node(hit.memory) for hit in hits]
         relevances = [hit.relevance for hit in hits]
@@ -134,8 +132,8 @@ class QuipuVectorStore(BasePydanticVectorStore):
         return await asyncio.to_thread(self.query, query, **kwargs)
 
     def _hits(self, query: VectorStoreQuery) -> list[Hit]:
-        conditions = [] if query.node_ids is None else [_has_id(query.node_ids)]
-        if query.doc_ids is not None:
+        conditions = [_has_id(query.node_ids)] if query.node_ids else []  # an index says [] where it means all
+        if query.doc_ids:
             conditions.append(one_of(f"metadata.{DOCUMENT}", query.doc_ids))
         filter = _nodes(conditions, query.filters)
         k = min(query.similarity_top_k, MOST_HITS)
