@@ -32,6 +32,7 @@ type fake struct {
 	deadline bool
 	failures []error // ended with before anything is done, one for each call
 	search   func(*quipuv1.SearchRequest, grpc.ServerStreamingServer[quipuv1.SearchResponse]) error
+	watch    func(*quipuv1.WatchMemoriesRequest, watchStream) error
 }
 
 // serve starts a fake and connects to it, until the end of the test.
@@ -81,7 +82,12 @@ func (f *fake) unary(
 	return handler(ctx, request)
 }
 
-func (f *fake) stream(_ any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, _ grpc.StreamHandler) error {
+func (f *fake) stream(
+	service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
+) error {
+	if info.FullMethod == quipuv1.MemoryService_WatchMemories_FullMethodName {
+		return handler(service, stream)
+	}
 	request := &quipuv1.SearchRequest{}
 	if err := stream.RecvMsg(request); err != nil {
 		return err

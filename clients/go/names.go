@@ -10,6 +10,18 @@ func (c *Client) spaceName(space string) string {
 	return prefixed("spaces/", space)
 }
 
+// spaceNames gives those of some spaces, and for none that of the client's.
+func (c *Client) spaceNames(spaces []string) []string {
+	if len(spaces) == 0 {
+		spaces = []string{c.space}
+	}
+	names := make([]string, 0, len(spaces))
+	for _, space := range spaces {
+		names = append(names, c.spaceName(space))
+	}
+	return names
+}
+
 // memoryName gives `spaces/{space}/memories/{memory}` for an id or a name.
 func (c *Client) memoryName(memory, space string) string {
 	if strings.HasPrefix(memory, "spaces/") {

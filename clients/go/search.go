@@ -58,16 +58,11 @@ func (c *Client) SearchLike(ctx context.Context, memory string, options *SearchO
 func (c *Client) search(ctx context.Context, options *SearchOptions) *SearchResult {
 	chosen := orDefault(options)
 	request := &quipuv1.SearchRequest{
+		Spaces:       c.spaceNames(chosen.Spaces),
 		Mode:         chosen.Mode,
 		MinRelevance: chosen.MinRelevance,
 		Ranking:      chosen.Ranking,
 		Explain:      chosen.Explain,
-	}
-	if len(chosen.Spaces) == 0 {
-		chosen.Spaces = []string{c.space}
-	}
-	for _, space := range chosen.Spaces {
-		request.Spaces = append(request.Spaces, c.spaceName(space))
 	}
 	if chosen.K != 0 {
 		request.K = &chosen.K

@@ -49,6 +49,14 @@ const (
 	ModeLexical = quipuv1.SearchMode_SEARCH_MODE_LEXICAL
 )
 
+// What can happen to a memory.
+const (
+	ChangeCreated   = quipuv1.MemoryChange_MEMORY_CHANGE_CREATED
+	ChangeUpdated   = quipuv1.MemoryChange_MEMORY_CHANGE_UPDATED
+	ChangeDeleted   = quipuv1.MemoryChange_MEMORY_CHANGE_DELETED
+	ChangeUndeleted = quipuv1.MemoryChange_MEMORY_CHANGE_UNDELETED
+)
+
 // What a vector is for: to be found, or to look for something.
 const (
 	PurposePassage = quipuv1.EmbeddingPurpose_EMBEDDING_PURPOSE_PASSAGE

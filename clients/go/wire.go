@@ -7,19 +7,20 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 )
 
-// Five attempts are the most gRPC allows; with these waits they take some 4 s, enough for a restart. gRPC varies every
-// wait at random by a fifth. Mutations carry request ids, so that sending one twice has one effect.
+// Five attempts are the most gRPC allows; the waits between them, 0.2 + 0.8 + 3.2 + 5 s, outlast a slow restart. gRPC
+// varies every wait at random by a fifth. Mutations carry request ids, so that sending one twice has one effect.
 const serviceConfig = `{
   "methodConfig": [{
     "name": [{}],
     "retryPolicy": {
       "maxAttempts": 5,
       "initialBackoff": "0.2s",
-      "maxBackoff": "2s",
-      "backoffMultiplier": 2.5,
+      "maxBackoff": "5s",
+      "backoffMultiplier": 4,
       "retryableStatusCodes": ["UNAVAILABLE"]
     }
   }]
@@ -34,8 +35,11 @@ var reconnection = backoff.Config{
 	BaseDelay:  100 * time.Millisecond,
 	Multiplier: 1.6,
 	Jitter:     0.2,
-	MaxDelay:   2 * time.Second,
+	MaxDelay:   time.Second,
 }
+
+// A call that waits for long, as a watch does, must learn when the server's machine is gone.
+var liveness = keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}
 
 // wire is what all calls of a client have in common.
 type wire struct {
@@ -52,6 +56,7 @@ func dialOptions(s *settings) []grpc.DialOption {
 			grpc.MaxCallRecvMsgSize(math.MaxInt32), // the server has the limit
 			grpc.MaxRetryRPCBufferSize(retryBufferBytes),
 		),
+		grpc.WithKeepaliveParams(liveness),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           reconnection,
 			MinConnectTimeout: 20 * time.Second,
@@ -62,13 +67,19 @@ func dialOptions(s *settings) []grpc.DialOption {
 
 // begin gives the context of one call: with a deadline and the credential.
 func (w *wire) begin(ctx context.Context) (context.Context, context.CancelFunc) {
-	if w.apiKey != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+w.apiKey)
-	}
+	ctx = w.identified(ctx)
 	if _, isLimited := ctx.Deadline(); isLimited {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, w.timeout)
+}
+
+// identified gives a context with the credential.
+func (w *wire) identified(ctx context.Context) context.Context {
+	if w.apiKey == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+w.apiKey)
 }
 
 // unary makes a call with one answer. Its errors are of type *Error.

@@ -1,7 +1,7 @@
 """Use cases of memories: every write is a revision on the log of its space."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from quipu_server.domain import Change, Head, Memory, MemoryFields, RequestKey, Space, Vector, Write
@@ -13,9 +13,10 @@ from quipu_server.errors import (
     InvalidArgument,
     NotFound,
 )
-from quipu_server.filters import METADATA_PREFIX, Condition
+from quipu_server.filters import Condition
 from quipu_server.identifiers import new_memory_id
 from quipu_server.passages import Passages
+from quipu_server.patches import Patch
 from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
 from quipu_server.spaces import Spaces, check_reached
 
@@ -30,24 +31,6 @@ class Draft:
     fields: MemoryFields
     memory_id: str | None = None
     vector: Vector | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """New values for the fields that `paths` name: those of MemoryFields, `metadata.{key}`, `vector`."""
-
-    fields: MemoryFields
-    paths: frozenset[str]
-    vector: Vector | None = None
-
-    def apply(self, old: MemoryFields) -> MemoryFields:
-        """The old fields with the new values."""
-        named = {f.name: getattr(self.fields, f.name) for f in fields(MemoryFields) if f.name in self.paths}
-        keys = [p.removeprefix(METADATA_PREFIX) for p in self.paths if p.startswith(METADATA_PREFIX)]
-        if keys and "metadata" not in named:
-            kept = {key: value for key, value in old.metadata.items() if key not in keys}
-            named["metadata"] = kept | {key: self.fields.metadata[key] for key in keys if key in self.fields.metadata}
-        return replace(old, **named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +131,29 @@ class Memories:
     async def update(
         self, target: Target, patch: Patch, *, etag: str, allow_missing: bool, request: RequestKey | None
     ) -> Memory:
-        """Change fields. Raises NotFound, EtagMismatch, InvalidArgument for empty content."""
+        """Change fields; without a change, give the memory as it is. Raises NotFound, EtagMismatch, InvalidArgument."""
         home = await self._home(target, create=allow_missing)
 
-        def decide(latest: Memory | None) -> _Edit:
+        def decide(latest: Memory | None) -> _Edit | Memory:
             if latest is None or latest.is_deleted:
                 if etag or not allow_missing:
                     raise NotFound("memory", target.name)
                 return _Edit(Change.CREATED, _filled(patch.fields), None, patch.vector)
             check_etag(target, latest, etag)
+            if not patch.changes(latest.fields):
+                return latest
             return _Edit(Change.UPDATED, _filled(patch.apply(latest.fields)), latest, patch.vector)
 
         return await self._write(home, target, decide, request, retry=not etag)
 
     async def delete(self, target: Target, *, etag: str, allow_missing: bool, request: RequestKey | None) -> int:
         """End a memory; return the revision. Raises NotFound, EtagMismatch."""
-        home = await self._home(target)
+        try:
+            home = await self._home(target)
+        except NotFound:
+            if allow_missing:
+                return 0
+            raise
 
         def decide(latest: Memory | None) -> _Edit:
             if latest is None or latest.is_deleted:
@@ -237,19 +227,25 @@ class Memories:
         self,
         home: Space,
         target: Target,
-        decide: Callable[[Memory | None], _Edit],
+        decide: Callable[[Memory | None], _Edit | Memory],
         request: RequestKey | None,
         *,
         retry: bool,
     ) -> Memory:
-        """Decide from the newest version and append; decide anew when somebody else was faster."""
+        """Decide from the newest version and append; decide anew when somebody else was faster.
+
+        decide: gives an edit, or the version that is the answer as it is.
+        """
         for attempt in range(WRITE_ATTEMPTS):
             if request and (answered := await self._store.replay(home, request)) is not None:
                 if not answered:
                     raise NotFound("memory", target.name)
                 return answered[0]
             latest = (await self._store.latest(home, [target.memory_id])).get(target.memory_id)
-            write = await self._prepare(home, target.memory_id, decide(latest))
+            decided = decide(latest)
+            if isinstance(decided, Memory):
+                return decided if request is None else await self._store.answer(home, request, decided)
+            write = await self._prepare(home, target.memory_id, decided)
             try:
                 return (await self._append(home, [write], request))[0]
             except Conflict:

@@ -140,6 +140,12 @@ class MemoryStore(Protocol):
     async def replay(self, space: Space, request: RequestKey) -> Sequence[Memory] | None:
         """The versions a request made earlier; None if it was never answered. Raises RequestIdReused."""
 
+    async def answer(self, space: Space, request: RequestKey, version: Memory) -> Memory:
+        """Keep a version that exists as the answer to a request; the one it was given before, if it was.
+
+        Raises RequestIdReused.
+        """
+
     async def append_each(
         self, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
     ) -> Sequence[Memory]:

@@ -184,6 +184,12 @@ class Memories:
         assert answer is None or isinstance(answer, list)
         return answer
 
+    async def answer(self, space: Space, request: RequestKey, version: Memory) -> Memory:
+        if (answered := await self.replay(space, request)) is not None:
+            return answered[0]
+        self._data.keep(space.id, request, [version])
+        return version
+
     async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
         versions = self._data.log.get(space.id, [])[:upto]
         return {m.memory_id: m for m in versions if m.memory_id in memory_ids}

@@ -178,6 +178,18 @@ async def test_a_request_id_serves_one_request(stores: Stores, space: Space) -> 
     assert await stores.revision(space) == 1
 
 
+async def test_a_version_that_exists_may_be_the_answer_to_a_request(stores: Stores, space: Space) -> None:
+    request = a_request(b"first")
+    (made,) = await stores.memories.append(space, [a_creation("m")], None)
+    assert await stores.memories.answer(space, request, made) == made
+    (updated,) = await stores.memories.append(space, [a_change(made, Change.UPDATED, speaker="Ann")], None)
+    assert await stores.memories.replay(space, request) == [made]
+    assert await stores.memories.answer(space, request, updated) == made
+    with pytest.raises(RequestIdReused):
+        await stores.memories.answer(space, RequestKey(request.id, b"second"), made)
+    assert await stores.revision(space) == 2
+
+
 async def test_a_refused_write_leaves_its_request_free(stores: Stores, space: Space) -> None:
     request = a_request()
     (made,) = await stores.memories.append(space, [a_creation("m")], None)

@@ -92,6 +92,18 @@ async def test_a_repeated_update_is_made_once(api: Api, space: str) -> None:
     assert first.memory.revision == old.revision + 1
 
 
+async def test_a_repeated_update_without_a_change_stays_without_one(api: Api, space: str) -> None:
+    old = await api.create(space, "old")
+    request = UpdateMemoryRequest(memory=Memory(name=old.name, content="old"), request_id=str(uuid4()))
+    assert same((await api.memories.UpdateMemory(request)).memory, old)
+    newer = UpdateMemoryRequest(memory=Memory(name=old.name, content="newer"))
+    await api.memories.UpdateMemory(newer)
+    assert same((await api.memories.UpdateMemory(request)).memory, old)
+    assert await contents(api, space) == ["newer"]
+    request.memory.content = "other"
+    assert (await refusal(api.memories.UpdateMemory(request))).reason == "REQUEST_ID_REUSED"
+
+
 async def test_a_repeated_delete_and_undelete_are_made_once(api: Api, space: str) -> None:
     old = await api.create(space, "old")
     deletion = DeleteMemoryRequest(name=old.name, request_id=str(uuid4()))

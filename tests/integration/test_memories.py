@@ -1,6 +1,8 @@
 """Memories over the API: create, read, change, delete, bring back, history."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import grpc
 import pytest
@@ -203,6 +205,18 @@ async def test_content_cannot_be_cleared(api: Api, space: str) -> None:
     assert (await refusal(update(api, Memory(name=old.name), "content"))).fields == ("memory.content",)
 
 
+@pytest.mark.parametrize("paths", [(), ("content", "speaker", "metadata", "tags"), ("metadata.a", "metadata.b")])
+async def test_an_update_without_a_change_makes_no_revision(api: Api, space: str, paths: Sequence[str]) -> None:
+    given = {"a": Value(number_value=1), "c": Value(list_value=ListValue(values=[Value(string_value="x")]))}
+    old = await api.create(space, "the same", speaker="Ana", metadata=given, tags=["t"])
+    given_again = Memory(name=old.name, content="the same", speaker="Ana", metadata=given, tags=["t"], etag=old.etag)
+    assert same(await update(api, given_again, *paths), old)
+    assert same(await update(api, Memory(name=old.name)), old)
+    assert (await refusal(update(api, Memory(name=old.name, etag="f00")))).reason == "ETAG_MISMATCH"
+    other = Memory(name=old.name, metadata={"a": Value(bool_value=True)})
+    assert (await update(api, other, "metadata.a")).revision == 2
+
+
 async def test_an_old_etag_changes_nothing(api: Api, space: str) -> None:
     old = await api.create(space, "one")
     new = await update(api, Memory(name=old.name, content="two", etag=old.etag), "content")
@@ -243,6 +257,13 @@ async def test_deleting_what_is_missing_may_be_allowed(api: Api, space: str) -> 
     await api.create(space, "some other")
     request = DeleteMemoryRequest(name=f"{space}/memories/never", allow_missing=True)
     assert (await api.memories.DeleteMemory(request)).revision == 1
+
+
+async def test_deleting_from_a_missing_space_may_be_allowed(api: Api, space: str) -> None:
+    request = DeleteMemoryRequest(name=f"{space}/memories/never", allow_missing=True, request_id=str(uuid4()))
+    assert (await api.memories.DeleteMemory(request)).revision == 0
+    request = DeleteMemoryRequest(name=f"{space}/memories/never")
+    assert (await refusal(api.memories.DeleteMemory(request))).reason == "SPACE_NOT_FOUND"
 
 
 async def test_the_id_of_a_deleted_memory_continues_its_history(api: Api, space: str) -> None:

@@ -109,8 +109,11 @@ def python_arguments(arguments: dict[str, Any]) -> tuple[list[str], dict[str, An
     """Arguments as the client takes them: texts by position, revisions as numbers."""
     named = dict(arguments)
     texts: list[str] = named.pop("texts", [])
-    if isinstance(revisions := named.get("consistency"), dict):
-        named["consistency"] = {space: int(revision) for space, revision in revisions.items()}
+    for key in ("consistency", "after"):
+        if isinstance(revisions := named.get(key), dict):
+            named[key] = {space: int(revision) for space, revision in revisions.items()}
+    if isinstance(after := named.get("after"), str):
+        named["after"] = int(after)
     return texts, named
 
 
@@ -126,6 +129,8 @@ def plain(value: Any) -> Any:
     """A result as JSON has it."""
     if isinstance(value, Message):
         return MessageToDict(value, preserving_proto_field_name=True)
+    if isinstance(value, quipu.Change):
+        return change(value)
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -133,3 +138,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, str | int | float) or value is None:
         return value
     return [plain(item) for item in value]
+
+
+def change(watched: quipu.Change) -> dict[str, Any]:
+    """A change that was watched, as scenarios write it."""
+    written = {
+        "space": watched.space,
+        "revision": watched.revision,
+        "change": f"MEMORY_CHANGE_{watched.change.upper()}",
+        "memory": plain(watched.memory),
+    }
+    return written | ({"left": True} if watched.left else {})

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parents[2] / "clients" / "scenarios"
-MEMORIES = {"add", "add_many", "get", "get_many", "list", "update", "delete", "undelete", "history", "search"}
+MEMORIES = {"add", "add_many", "get", "get_many", "list", "update", "delete", "undelete", "history", "search", "watch"}
 SPACES = {"create_space", "get_space", "spaces", "update_space", "delete_space"}
 OPERATIONS = MEMORIES | SPACES | {"embed", "models", "count_tokens", "restart"}
 CLIENTS = ("first", "second")
@@ -73,6 +73,8 @@ def _step(number: int, document: Mapping[str, Any]) -> Step:
 def _check(step: Step) -> None:
     if step.do not in OPERATIONS:
         raise ValueError(f"there is no operation {step.do!r}")
+    if step.do == "watch" and step.take is None:
+        raise ValueError("a watch has no end: it needs `take`")
     if step.client not in CLIENTS:
         raise ValueError(f"there is no client {step.client!r}")
     if step.error is not None:

@@ -25,7 +25,7 @@ print("loaded", flush=True)
 sys.stdin.readline()
 sys.exit(run(sys.argv[1:]))
 """
-"""`quipu`, which loads its code first and then waits for a line: clients try again for some 4 s, and loading may take
+"""`quipu`, which loads its code first and then waits for a line: clients try again for some 9 s, and loading may take
 longer on a busy machine."""
 
 

@@ -27,10 +27,14 @@ SERVICES: Iterable[ServiceDescriptor] = [
 
 
 QUICK_RETRIES = [
-    (name, value.replace('"0.2s"', '"0.01s"').replace('"2s"', '"0.02s"') if isinstance(value, str) else value)
+    (name, value.replace('"0.2s"', '"0.01s"').replace('"5s"', '"0.02s"') if isinstance(value, str) else value)
     for name, value in wire.OPTIONS
 ]
 """The options of a channel with as many retries as always, but hardly a wait before them."""
+
+
+CALL_ID = "call-1"
+"""What all failed calls have in the log."""
 
 
 class FakeServer:
@@ -80,5 +84,6 @@ def abort(server: FakeServer, code: str, message: str, *details: Message) -> NoR
     for detail in details:
         packed.append(AnyMessage())
         packed[-1].Pack(detail)
-    status = Status(code=grpc.StatusCode[code].value[0], message=message, details=packed)
-    server.context.abort_with_status(rpc_status.to_status(status))
+    status = rpc_status.to_status(Status(code=grpc.StatusCode[code].value[0], message=message, details=packed))
+    named = (*status.trailing_metadata, ("x-request-id", CALL_ID))
+    server.context.abort_with_status(status._replace(trailing_metadata=named))  # type: ignore[attr-defined]

@@ -810,7 +810,7 @@ type DeleteMemoryRequest struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Optional. Fails with ABORTED when the memory has another etag.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Optional. Succeeds, with the revision of the space, when the memory does not exist.
+	// Optional. Succeeds, with the revision of the space, when the memory does not exist; with 0 when the space does not.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
 	// Optional. As in CreateMemory.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -879,7 +879,7 @@ func (x *DeleteMemoryRequest) GetRequestId() string {
 // Response of DeleteMemory.
 type DeleteMemoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Revision of the deletion.
+	// Revision of the deletion; with `allow_missing` perhaps another one, as described there.
 	Revision      int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -48,7 +48,8 @@ type MemoryServiceClient interface {
 	BatchGetMemories(ctx context.Context, in *BatchGetMemoriesRequest, opts ...grpc.CallOption) (*BatchGetMemoriesResponse, error)
 	// Lists the memories of a space page by page. All pages show the space at the revision of the first one.
 	ListMemories(ctx context.Context, in *ListMemoriesRequest, opts ...grpc.CallOption) (*ListMemoriesResponse, error)
-	// Changes the fields of a memory that the mask names.
+	// Changes the fields of a memory that the mask names. A request that changes nothing, because every value is the stored
+	// one, makes no revision: it gives the memory as it is, with its old `update_time`. A given `vector` is always a change.
 	UpdateMemory(ctx context.Context, in *UpdateMemoryRequest, opts ...grpc.CallOption) (*UpdateMemoryResponse, error)
 	// Deletes a memory. Its history is kept, and UndeleteMemory brings it back.
 	DeleteMemory(ctx context.Context, in *DeleteMemoryRequest, opts ...grpc.CallOption) (*DeleteMemoryResponse, error)
@@ -216,7 +217,8 @@ type MemoryServiceServer interface {
 	BatchGetMemories(context.Context, *BatchGetMemoriesRequest) (*BatchGetMemoriesResponse, error)
 	// Lists the memories of a space page by page. All pages show the space at the revision of the first one.
 	ListMemories(context.Context, *ListMemoriesRequest) (*ListMemoriesResponse, error)
-	// Changes the fields of a memory that the mask names.
+	// Changes the fields of a memory that the mask names. A request that changes nothing, because every value is the stored
+	// one, makes no revision: it gives the memory as it is, with its old `update_time`. A given `vector` is always a change.
 	UpdateMemory(context.Context, *UpdateMemoryRequest) (*UpdateMemoryResponse, error)
 	// Deletes a memory. Its history is kept, and UndeleteMemory brings it back.
 	DeleteMemory(context.Context, *DeleteMemoryRequest) (*DeleteMemoryResponse, error)

@@ -23,7 +23,7 @@ from quipu.errors import (
 )
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
 from quipu.ranking import Ranking
-from quipu.results import Hits, Results, SyncHits, SyncResults
+from quipu.results import Change, Hits, Results, SyncHits, SyncResults, SyncWatch, Watch
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
 from quipu.v1.filter_pb2 import Filter
@@ -38,6 +38,7 @@ __all__ = [
     "Aborted",
     "AlreadyExists",
     "Cancelled",
+    "Change",
     "Changes",
     "Client",
     "DataLoss",
@@ -68,10 +69,12 @@ __all__ = [
     "SyncClient",
     "SyncHits",
     "SyncResults",
+    "SyncWatch",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
     "Unknown",
+    "Watch",
     "connect",
     "connect_sync",
     "from_memory",

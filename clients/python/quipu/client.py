@@ -10,6 +10,7 @@ from quipu.embeddings import EmbeddingOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
 from quipu.spaces import SpaceOperations
+from quipu.watches import WatchOperations
 from quipu.wire import AsyncWire, BlockingWire, Endpoint
 
 DEFAULT_ADDRESS = "localhost:50051"
@@ -18,7 +19,7 @@ DEFAULT_TIMEOUT = 30.0
 """Seconds."""
 
 
-class _Calls(MemoryOperations, BulkOperations, SearchOperations, SpaceOperations, EmbeddingOperations):
+class _Calls(MemoryOperations, BulkOperations, SearchOperations, WatchOperations, SpaceOperations, EmbeddingOperations):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 
     @call

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from functools import update_wrapper, wraps
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
-from quipu.results import Hits, Results, SyncHits, SyncResults
+from quipu.results import Hits, Results, SyncHits, SyncResults, SyncWatch, Watch
 from quipu.stepping import run
 
 P = ParamSpec("P")
@@ -62,3 +62,8 @@ def results(method: Callable[Concatenate[Any, P], Results[T]]) -> Dual[P, Result
 def hits(method: Callable[Concatenate[Any, P], Hits]) -> Dual[P, Hits, SyncHits]:
     """Make a method that gives hits dual."""
     return Dual(method, SyncHits)
+
+
+def watch(method: Callable[Concatenate[Any, P], Watch]) -> Dual[P, Watch, SyncWatch]:
+    """Make a method that gives a watch dual."""
+    return Dual(method, SyncWatch)

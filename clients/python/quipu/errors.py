@@ -23,6 +23,8 @@ class QuipuError(Exception):
     metadata: facts for programs, as listed with the reason.
     field_violations: which fields are wrong, if any.
     retry_after: seconds after which the same request may succeed; None when that is not known.
+    request_id: that of a write, which can be sent again with it without a second effect; empty for reads.
+    call_id: what the log of the server has the call under; empty when no server answered.
     """
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.UNKNOWN
@@ -35,6 +37,8 @@ class QuipuError(Exception):
         metadata: Mapping[str, str] | None = None,
         field_violations: Iterable[FieldViolation] = (),
         retry_after: float | None = None,
+        request_id: str = "",
+        call_id: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -42,6 +46,8 @@ class QuipuError(Exception):
         self.metadata = dict(metadata or {})
         self.field_violations = tuple(field_violations)
         self.retry_after = retry_after
+        self.request_id = request_id
+        self.call_id = call_id
 
     @property
     def is_retryable(self) -> bool:
@@ -129,7 +135,7 @@ class Unimplemented(QuipuError):
 
 
 class Internal(QuipuError):
-    """A defect of the server; its log has the details."""
+    """A defect of the server; its log has the details under `call_id`."""
 
     code = grpc.StatusCode.INTERNAL
 
@@ -149,8 +155,12 @@ class DataLoss(QuipuError):
 _CLASSES: Mapping[grpc.StatusCode, type[QuipuError]] = {cls.code: cls for cls in QuipuError.__subclasses__()}
 
 
-def error_from(error: grpc.RpcError, address: str) -> QuipuError:
-    """The exception for what a stub raised; `address` is the server's."""
+CALL_ID_KEY = "x-request-id"
+"""The trailing metadata with which the server names a call."""
+
+
+def error_from(error: grpc.RpcError, address: str, request_id: str) -> QuipuError:
+    """The exception for what a stub raised; `address` is the server's, `request_id` that of a write."""
     failed = cast("grpc.Call", error)
     status = rpc_status.from_call(failed)
     details = _details(status.details if status else ())
@@ -158,7 +168,8 @@ def error_from(error: grpc.RpcError, address: str) -> QuipuError:
     if failed.code() is grpc.StatusCode.UNAVAILABLE and "reason" not in details:
         # gRPC lists what it tried; the last part is what went wrong.
         message = f"the server at {address} cannot be reached: {message.rpartition(': ')[2]}"
-    return _CLASSES[failed.code()](message, **details)
+    call_id = str(dict(failed.trailing_metadata() or ()).get(CALL_ID_KEY, ""))
+    return _CLASSES[failed.code()](message, **details, request_id=request_id, call_id=call_id)
 
 
 def _details(packed: Iterable[Any]) -> dict[str, Any]:

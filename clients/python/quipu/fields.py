@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, Required, TypeAlias, TypedDict, get_args
+from typing import Any, Literal, Required, TypeAlias, TypedDict, cast, get_args
 
-from quipu.v1.memory_pb2 import Memory, MemoryKind, Role
+from quipu.v1.memory_pb2 import Memory, MemoryChange, MemoryKind, Role
 from quipu.v1.value_pb2 import Value
 from quipu.values import (
     MetadataValue,
@@ -19,6 +19,9 @@ from quipu.values import (
 
 KindName: TypeAlias = Literal["episodic", "semantic", "procedural", "profile", "working", "tool_result"]
 RoleName: TypeAlias = Literal["user", "assistant", "system", "tool"]
+
+
+ChangeName: TypeAlias = Literal["created", "updated", "deleted", "undeleted"]
 
 
 class Fields(TypedDict, total=False):
@@ -66,6 +69,11 @@ def from_memory(memory: Memory) -> dict[str, Any]:
 def metadata(memory: Memory) -> dict[str, PlainValue]:
     """The metadata of a memory as plain Python values."""
     return _plain_metadata(memory.metadata)
+
+
+def change_name(change: int) -> ChangeName:
+    """A value of `MemoryChange` in plain words."""
+    return cast("ChangeName", _name(MemoryChange, "MEMORY_CHANGE_")(change))
 
 
 def _convert(key: str, value: Any) -> Any:

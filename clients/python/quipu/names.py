@@ -7,8 +7,10 @@ from quipu.v1.memory_pb2 import Memory
 MemoryLike: TypeAlias = str | Memory
 
 
-def space_name(space: str) -> str:
-    """`spaces/{space}` from an id or a name."""
+def space_name(space: str, argument: str = "space") -> str:
+    """`spaces/{space}` from an id or a name. Raises ValueError for an empty one, which names nothing."""
+    if not space:
+        raise ValueError(f"{argument}: must not be empty")
     return space if space.startswith("spaces/") else f"spaces/{space}"
 
 

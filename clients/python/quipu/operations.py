@@ -34,14 +34,19 @@ class Operations:
 
     def __init__(self, wire: Wire, space: str) -> None:
         self._wire = wire
-        self._space = space
+        self._space = space_name(space)
         self._revisions: dict[str, int] = {}
 
     def _parent(self, space: str | None) -> str:
-        return space_name(space or self._space)
+        return self._space if space is None else space_name(space)
+
+    def _parents(self, space: str | Sequence[str] | None) -> Sequence[str]:
+        if isinstance(space, str) or space is None:
+            return [self._parent(space)]
+        return [space_name(name) for name in space]
 
     def _name(self, memory: MemoryLike, space: str | None) -> str:
-        return memory_name(memory, space or self._space)
+        return memory_name(memory, self._parent(space))
 
     def _saw(self, space: str, revision: int) -> None:
         self._revisions[space] = max(revision, self._revisions.get(space, 0))
@@ -73,7 +78,7 @@ class Operations:
             case timedelta():
                 return ReadConsistency(max_staleness=to_duration(level))
             case _:
-                revisions = {space_name(space): revision for space, revision in level.items()}
+                revisions = {space_name(space, "consistency"): revision for space, revision in level.items()}
         return ReadConsistency(at_least=AtLeastRead(revisions=revisions))
 
 

@@ -1,9 +1,13 @@
 """Answers that come in parts."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
+from quipu.fields import ChangeName, change_name
 from quipu.stepping import run
+from quipu.v1.memory_pb2 import Memory
+from quipu.v1.memory_service_pb2 import WatchMemoriesResponse
 from quipu.v1.search_service_pb2 import Hit, SearchResponse, SearchSummary
 
 T = TypeVar("T")
@@ -62,6 +66,42 @@ class Hits(Results[Hit]):
         return super()._open(part)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a memory.
+
+    space: its name, `spaces/{space}`.
+    memory: as the change left it; a deleted one as it was.
+    left: it met the filter before the change and does not any more, though it was not deleted.
+    """
+
+    space: str
+    revision: int
+    change: ChangeName
+    memory: Memory
+    left: bool
+
+
+class Watch(Results[Change]):
+    """The changes of spaces, each once and in the order of its space: those made before and those to come."""
+
+    def __init__(self, responses: AsyncGenerator[WatchMemoriesResponse, None], position: dict[str, int]) -> None:
+        super().__init__(responses, self._read)
+        self._position = position
+
+    @property
+    def position(self) -> Mapping[str, int]:
+        """How far it has come, by name of space: kept, and given as `after`, it goes on after the change read last."""
+        return dict(self._position)
+
+    def _read(self, response: WatchMemoriesResponse) -> Iterator[Change]:
+        for watched in response.changes:
+            made = watched.revision
+            self._position[response.space] = made.revision
+            yield Change(response.space, made.revision, change_name(made.change), made.memory, watched.left)
+        self._position[response.space] = response.revision
+
+
 class SyncResults(Generic[T]):
     """Items in their order, to be read once: `for item in results`, or `results.all()`.
 
@@ -98,3 +138,17 @@ class SyncHits(SyncResults[Hit]):
     def summary(self) -> SearchSummary:
         """What answered. Raises RuntimeError before the last hit was read."""
         return self._results.summary
+
+
+class SyncWatch(SyncResults[Change]):
+    """The changes of spaces, each once and in the order of its space: those made before and those to come.
+
+    Closing the client from another thread ends it with Cancelled.
+    """
+
+    _results: Watch
+
+    @property
+    def position(self) -> Mapping[str, int]:
+        """How far it has come, by name of space: kept, and given as `after`, it goes on after the change read last."""
+        return self._results.position

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 from quipu.dual import hits
 from quipu.errors import DataLoss
 from quipu.filters import FilterLike, filtering
-from quipu.names import MemoryLike, space_name
+from quipu.names import MemoryLike
 from quipu.operations import Consistency, Operations
 from quipu.ranking import Ranking, to_weights
 from quipu.results import Hits
@@ -50,7 +50,7 @@ class SearchOperations(Operations):
         consistency: `strong`; `session`, which sees what this client wrote; a revision for each space; or how long ago
         the last write may be that is not seen.
         """
-        names = self._names_of(space)
+        names = self._parents(space)
         model = example if example is None else self._name(example, space if isinstance(space, str) else None)
         request = SearchRequest(
             spaces=names,
@@ -64,11 +64,6 @@ class SearchOperations(Operations):
             **filtering(filter),
         )
         return Hits(self._responses(request, timeout))
-
-    def _names_of(self, space: str | Sequence[str] | None) -> Sequence[str]:
-        if isinstance(space, str) or space is None:
-            return [self._parent(space)]
-        return [space_name(name) for name in space]
 
     async def _responses(self, request: SearchRequest, timeout: float | None) -> AsyncGenerator[SearchResponse, None]:
         is_complete = False

@@ -5,7 +5,7 @@ from typing import Any, TypedDict, Unpack
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from quipu.dual import call, results
-from quipu.names import model_name
+from quipu.names import model_name, space_name
 from quipu.operations import Operations, request_id_or_new
 from quipu.ranking import Ranking, to_weights
 from quipu.results import Results
@@ -46,6 +46,7 @@ class SpaceOperations(Operations):
         language: of the words, an ISO 639-1 code, for good; `und` for none; empty for English.
         """
         made = Space(model=model_name(model), language=language, **_messages(settings))
+        space_name(space)  # refuses an empty one
         request = CreateSpaceRequest(space_id=space, space=made, request_id=request_id_or_new(request_id))
         return (await self._wire.unary(self._wire.spaces.CreateSpace, request, timeout)).space
 

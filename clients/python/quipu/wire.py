@@ -1,15 +1,19 @@
 """Connections to a server: an async one, and a blocking one with the same face."""
 
+import asyncio
 import json
+import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
 
-from quipu.errors import error_from
+from quipu.errors import Cancelled, error_from
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
@@ -29,10 +33,10 @@ RETRIES = {
         {
             "name": [{}],
             "retryPolicy": {
-                "maxAttempts": 5,  # the most gRPC allows; with these waits some 4 s, enough for a restart
+                "maxAttempts": 5,  # the most gRPC allows; the waits, 0.2 + 0.8 + 3.2 + 5 s, outlast a slow restart
                 "initialBackoff": "0.2s",  # gRPC varies every wait at random by a fifth
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2.5,
+                "maxBackoff": "5s",
+                "backoffMultiplier": 4,
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }
@@ -43,10 +47,21 @@ RETRIES = {
 OPTIONS = (
     ("grpc.service_config", json.dumps(RETRIES)),
     ("grpc.max_receive_message_length", -1),  # the server has the limit
+    ("grpc.per_rpc_retry_buffer_size", 16 << 20),  # what is longer is not sent again; gRPC has 256 KiB
+    # A call that waits for long, as a watch does, must learn when the server's machine is gone.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
 )
+
+
+CLOSED = "the client was closed"
+
+FOREVER = math.inf
+"""A timeout that never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +117,19 @@ class Wire(ABC):
         """Make a call that is answered in parts. Raises QuipuError; closing it cancels the call."""
 
     @abstractmethod
+    async def pause(self, seconds: float) -> None:
+        """Wait before a call is made anew. Raises Cancelled when the connection was closed."""
+
+    @abstractmethod
     async def close(self) -> None:
         """End the connection and the calls on it."""
 
     def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
         seconds = self._endpoint.timeout if timeout is None else timeout
-        return method(request, timeout=seconds, metadata=self._metadata)
+        return method(request, timeout=None if seconds == FOREVER else seconds, metadata=self._metadata)
 
-    def _error(self, error: grpc.RpcError) -> Exception:
-        return error_from(error, self._endpoint.address)
+    def _error(self, error: grpc.RpcError, request: Any) -> Exception:
+        return error_from(error, self._endpoint.address, getattr(request, "request_id", ""))
 
 
 class AsyncWire(Wire):
@@ -129,7 +148,7 @@ class AsyncWire(Wire):
         try:
             response: Response = await self._call(method, request, timeout)
         except grpc.RpcError as error:
-            raise self._error(error) from error
+            raise self._error(error, request) from error
         return response
 
     async def stream(
@@ -140,11 +159,21 @@ class AsyncWire(Wire):
             async for response in call:
                 yield response
         except grpc.RpcError as error:
-            raise self._error(error) from error
+            raise self._error(error, request) from error
         finally:
             call.cancel()
 
+    @cached_property
+    def _closed(self) -> asyncio.Event:
+        return asyncio.Event()
+
+    async def pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), seconds)
+            raise Cancelled(CLOSED)
+
     async def close(self) -> None:
+        self._closed.set()
         await self._channel.close()
 
 
@@ -164,7 +193,7 @@ class BlockingWire(Wire):
         try:
             response: Response = self._call(method, request, timeout)
         except grpc.RpcError as error:
-            raise self._error(error) from error
+            raise self._error(error, request) from error
         return response
 
     async def stream(
@@ -175,9 +204,18 @@ class BlockingWire(Wire):
             for response in call:
                 yield response
         except grpc.RpcError as error:
-            raise self._error(error) from error
+            raise self._error(error, request) from error
         finally:
             call.cancel()
 
+    @cached_property
+    def _closed(self) -> threading.Event:
+        return threading.Event()
+
+    async def pause(self, seconds: float) -> None:
+        if self._closed.wait(seconds):
+            raise Cancelled(CLOSED)
+
     async def close(self) -> None:
+        self._closed.set()
         cast("grpc.Channel", self._channel).close()

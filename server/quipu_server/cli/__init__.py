@@ -15,6 +15,7 @@ from quipu_server.cli.models import models
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
 from quipu_server.cli.spaces import spaces
+from quipu_server.cli.watch import watch
 from quipu_server.errors import StartupError
 
 INTERRUPTED = 130
@@ -30,6 +31,7 @@ COMMANDS = (
     delete,
     undelete,
     history,
+    watch,
     import_memories,
     export_memories,
     spaces,

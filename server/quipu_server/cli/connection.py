@@ -38,6 +38,21 @@ def space_option(command: F) -> F:
     return option(address_option(command))
 
 
+def spaces_option(help: str) -> Callable[[F], F]:
+    """Add `--space`, which may be given several times, as `spaces`."""
+    return click.option(
+        "-s",
+        "--space",
+        "spaces",
+        envvar="QUIPU_SPACE",
+        default=("default",),
+        show_default=True,
+        show_envvar=True,
+        multiple=True,
+        help=help,
+    )
+
+
 @contextmanager
 def connected(address: str, space: str = "default") -> Iterator["SyncClient"]:
     """A client; what goes wrong becomes one line."""

@@ -69,6 +69,11 @@ def show_time(time: datetime | None) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M}" if time else ""
 
 
+def one_line(text: str) -> str:
+    """The beginning of a text, without line breaks."""
+    return _printable(clip(" ".join(text.split())))
+
+
 def clip(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quipu_server.cli.connection import address_option, connected
+from quipu_server.cli.connection import address_option, connected, spaces_option
 from quipu_server.cli.display import Entry, show_entries
 from quipu_server.cli.lines import as_document, dump
 from quipu_server.cli.memories import json_option, origin, when
@@ -18,17 +18,7 @@ TERMS = ("dense", "lexical", "importance", "recency")
 
 @click.command()
 @click.argument("text", required=False)
-@click.option(
-    "-s",
-    "--space",
-    "spaces",
-    envvar="QUIPU_SPACE",
-    default=("default",),
-    show_default=True,
-    show_envvar=True,
-    multiple=True,
-    help="Where to look; may be given up to 16 times.",
-)
+@spaces_option("Where to look; may be given up to 16 times.")
 @click.option("--like", "example", metavar="MEMORY", help="Finds memories like this one, instead of TEXT.")
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 1_000), help="Most hits.")
 @click.option("--filter", help='Which ones, such as \'session = "s1" AND NOT tags = "draft"\'.')

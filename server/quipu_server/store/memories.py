@@ -14,7 +14,7 @@ from quipu_server.store.appending import AnsweredBefore, append, append_each
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Connection, Database
 from quipu_server.store.listing import compile_listing
-from quipu_server.store.requests import find_each, find_revisions
+from quipu_server.store.requests import claim_revisions, find_each, find_revisions
 from quipu_server.store.rows import MEMORY_COLUMNS, decode_vectors, to_memory
 
 _MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
@@ -70,6 +70,11 @@ class PostgresMemoryStore:
             if (answered := await find_revisions(connection, space.id, request)) is None:
                 return None
             return await _versions(connection, space, *answered)
+
+    async def answer(self, space: Space, request: RequestKey, version: Memory) -> Memory:
+        async with self._database.transaction() as connection:
+            first, count = await claim_revisions(connection, space.id, request, version.revision, 1)
+            return (await _versions(connection, space, first, count))[0]
 
     async def append_each(
         self, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]

@@ -83,6 +83,14 @@ async def record_each(connection: Connection, space_id: UUID, requests: Sequence
     await connection.execute(_RECORD_EACH, (space_id, first - 1, ids, digests))
 
 
+async def claim_revisions(
+    connection: Connection, space_id: UUID, request: RequestKey, first: int, count: int
+) -> tuple[int, int]:
+    """Keep which revisions answer a request, unless others do; those that do. Raises RequestIdReused."""
+    await connection.execute(f"{_RECORD} ON CONFLICT DO NOTHING", (space_id, request.id, request.digest, first, count))
+    return await find_revisions(connection, space_id, request) or (first, count)
+
+
 async def trim_requests(database: Database, older_than_days: int = 7) -> int:
     """Forget requests that were answered long ago; return how many."""
     count = 0

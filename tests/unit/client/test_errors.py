@@ -10,7 +10,8 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
 import quipu
 from quipu.v1.memory_service_pb2 import CreateMemoryResponse, GetMemoryResponse
-from tests.unit.fake_server import FakeServer, abort
+from quipu.wire import RETRIES
+from tests.unit.fake_server import CALL_ID, FakeServer, abort
 
 
 async def test_an_error_brings_its_reason_and_details(server: FakeServer) -> None:
@@ -87,12 +88,41 @@ def test_the_sync_client_asks_again_too(flaky: FakeServer) -> None:
     assert len(flaky.requests) == 3
 
 
+async def test_a_long_request_is_sent_again_too(flaky: FakeServer) -> None:
+    text = "x" * 300_000  # gRPC itself keeps 256 KiB
+    async with quipu.connect(flaky.address) as client:
+        assert (await client.add(text)).content == text
+    with quipu.connect_sync(flaky.address) as sync:
+        flaky.requests.clear()
+        assert sync.add(text).content == text
+    assert len(flaky.requests) == 3
+
+
+def test_the_attempts_outlast_a_slow_restart() -> None:
+    policy: Any = RETRIES["methodConfig"][0]["retryPolicy"]
+    first, longest = (float(policy[key].removesuffix("s")) for key in ("initialBackoff", "maxBackoff"))
+    waits = [min(first * policy["backoffMultiplier"] ** n, longest) for n in range(policy["maxAttempts"] - 1)]
+    assert 9 <= sum(waits) <= 10
+
+
+async def test_an_error_names_the_call_and_the_write(server: FakeServer) -> None:
+    server.answers["CreateMemory"] = server.answers["GetMemory"] = lambda _: abort(server, "INTERNAL", "a defect")
+    async with quipu.connect(server.address) as client:
+        with pytest.raises(quipu.Internal) as raised:
+            await client.add("x")
+        assert (raised.value.request_id, raised.value.call_id) == (server.requests[-1].request_id, CALL_ID)
+    with quipu.connect_sync(server.address) as sync, pytest.raises(quipu.Internal) as raised:
+        sync.get("m")
+    assert (raised.value.request_id, raised.value.call_id) == ("", CALL_ID)
+
+
 def test_where_nobody_listens_the_address_is_named() -> None:
     with (
         quipu.connect_sync("127.0.0.1:1", timeout=10) as client,
-        pytest.raises(quipu.Unavailable, match=r"the server at 127\.0\.0\.1:1 cannot be reached"),
+        pytest.raises(quipu.Unavailable, match=r"the server at 127\.0\.0\.1:1 cannot be reached") as raised,
     ):
         client.get("m1")
+    assert raised.value.call_id == ""
 
 
 async def test_a_call_ends_at_its_deadline(server: FakeServer) -> None:

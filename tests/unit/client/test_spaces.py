@@ -1,8 +1,10 @@
 """Calls about spaces and models."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 import quipu
 from quipu.v1.embedding_service_pb2 import (
@@ -86,3 +88,35 @@ def test_models_are_listed(server: FakeServer) -> None:
     server.answers["ListModels"] = lambda _: ListModelsResponse(models=[EmbeddingModel(name="models/m", dimension=384)])
     with quipu.connect_sync(server.address) as client:
         assert [model.name for model in client.models()] == ["models/m"]
+
+
+EMPTY: list[tuple[str, Callable[[quipu.SyncClient], object]]] = [
+    ("space", lambda client: client.add("x", space="")),
+    ("space", lambda client: client.add_many(["x"], space="")),
+    ("space", lambda client: client.get("m", space="")),
+    ("space", lambda client: client.list(space="")),
+    ("space", lambda client: client.search("x", space="")),
+    ("space", lambda client: client.search("x", space=["a", ""])),
+    ("space", lambda client: client.create_space("")),
+    ("space", lambda client: client.get_space("")),
+    ("space", lambda client: client.update_space("", display_name="x")),
+    ("space", lambda client: client.delete_space("", force=True)),
+    ("consistency", lambda client: client.search("x", consistency={"": 1})),
+]
+
+
+@pytest.mark.parametrize(("argument", "call"), EMPTY)
+def test_an_empty_name_is_not_the_default_space(
+    server: FakeServer, argument: str, call: Callable[[quipu.SyncClient], object]
+) -> None:
+    with (
+        quipu.connect_sync(server.address) as client,
+        pytest.raises(ValueError, match=f"{argument}: must not be empty"),
+    ):
+        call(client)
+    assert server.requests == []
+
+
+def test_a_client_needs_a_space() -> None:
+    with pytest.raises(ValueError, match="space: must not be empty"):
+        quipu.connect_sync(space="")

@@ -28,6 +28,7 @@ var operations = map[string]operation{
 	"undelete":     undelete,
 	"history":      history,
 	"search":       search,
+	"watch":        watch,
 	"create_space": createSpace,
 	"get_space":    getSpace,
 	"spaces":       spaces,

@@ -7,15 +7,16 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
+from quipu.adapters.conditions import all_of, compare, one_of
+from quipu.adapters.missing import unless_missing
 from quipu.client import SyncClient
-from quipu.errors import NotFound
 from quipu.fields import Draft, metadata
 from quipu.filters import FilterLike
 from quipu.searches import Mode
-from quipu.v1.filter_pb2 import COMPARISON_OPERATOR_EQUAL, Comparison, Filter, FilterList, Membership
+from quipu.v1.filter_pb2 import COMPARISON_OPERATOR_EQUAL, Filter
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.search_service_pb2 import Hit
-from quipu.values import MetadataValue, to_value
+from quipu.values import MetadataValue
 
 DocumentFilter: TypeAlias = FilterLike | Mapping[str, MetadataValue]
 """A filter of Quipu, or metadata that must be equal; of a list, one of its items."""
@@ -66,11 +67,8 @@ class QuipuVectorStore(VectorStore):
 
     def delete(self, ids: list[str] | None = None, **_: Any) -> bool:
         """Delete documents, all of them without ids; those that do not exist are passed over."""
-        try:
-            for key in self._all_ids() if ids is None else ids:
-                self._client.delete(key, space=self._space, allow_missing=True)
-        except NotFound as error:
-            _pass_over_missing_space(error)
+        for key in self._all_ids() if ids is None else ids:
+            self._client.delete(key, space=self._space, allow_missing=True)
         return True
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
@@ -121,11 +119,8 @@ class QuipuVectorStore(VectorStore):
         return self._hits(k, filter, **{"text": query, "mode": self._mode, **kwargs})
 
     def _hits(self, k: int, filter: DocumentFilter | None, **query: Any) -> list[Hit]:
-        try:
-            return self._client.search(k=k, filter=to_filter(filter), space=self._space, **query).all()
-        except NotFound as error:
-            _pass_over_missing_space(error)
-            return []
+        found = to_filter(filter)
+        return unless_missing(lambda: self._client.search(k=k, filter=found, space=self._space, **query).all(), [])
 
     def _drafts(self, documents: Sequence[Document], ids: Sequence[str | None]) -> list[Draft]:
         texts = [document.page_content for document in documents]
@@ -144,14 +139,11 @@ class QuipuVectorStore(VectorStore):
         self._client.update(draft["id"] or "", space=self._space, allow_missing=True, **fields)
 
     def _existing(self, ids: Sequence[str]) -> Mapping[str, Memory]:
-        try:
-            return self._client.get_many(ids, space=self._space)
-        except NotFound as error:
-            _pass_over_missing_space(error)
-            return {}
+        return unless_missing(lambda: self._client.get_many(ids, space=self._space), {})
 
     def _all_ids(self) -> list[str]:
-        return [_id_of(memory) for memory in self._client.list(space=self._space, page_size=1_000)]
+        memories: list[Memory] = unless_missing(lambda: self._client.list(space=self._space, page_size=1_000).all(), [])
+        return [_id_of(memory) for memory in memories]
 
 
 def to_document(memory: Memory) -> Document:
@@ -164,15 +156,14 @@ def to_filter(filter: DocumentFilter | None) -> FilterLike | None:
     """The filter of Quipu for one of LangChain."""
     if not isinstance(filter, Mapping):
         return filter
-    return Filter(all_of=FilterList(filters=[_equal(*item) for item in filter.items()])) if filter else None
+    return all_of([_equal(*item) for item in filter.items()]) if filter else None
 
 
 def _equal(key: str, value: MetadataValue) -> Filter:
     field = f"metadata.{key}"
     if isinstance(value, list | tuple):
-        one_of: dict[str, Any] = {"in": Membership(field=field, values=[to_value(item) for item in value])}
-        return Filter(**one_of)
-    return Filter(comparison=Comparison(field=field, operator=COMPARISON_OPERATOR_EQUAL, value=to_value(value)))
+        return one_of(field, value)
+    return compare(field, COMPARISON_OPERATOR_EQUAL, value)
 
 
 def _whole(value: Any) -> Any:
@@ -183,9 +174,3 @@ def _whole(value: Any) -> Any:
 
 def _id_of(memory: Memory) -> str:
     return memory.name.rpartition("/")[2]
-
-
-def _pass_over_missing_space(error: NotFound) -> None:
-    """A space appears with its first memory: until then it is an empty store."""
-    if error.reason != "SPACE_NOT_FOUND":
-        raise error

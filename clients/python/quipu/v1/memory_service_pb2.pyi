@@ -426,7 +426,7 @@ class DeleteMemoryRequest(_message.Message):
     etag: _builtins.str
     """Optional. Fails with ABORTED when the memory has another etag."""
     allow_missing: _builtins.bool
-    """Optional. Succeeds, with the revision of the space, when the memory does not exist."""
+    """Optional. Succeeds, with the revision of the space, when the memory does not exist; with 0 when the space does not."""
     request_id: _builtins.str
     """Optional. As in CreateMemory."""
     def __init__(
@@ -453,7 +453,7 @@ class DeleteMemoryResponse(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
-    """Revision of the deletion."""
+    """Revision of the deletion; with `allow_missing` perhaps another one, as described there."""
     def __init__(
         self,
         *,

@@ -132,7 +132,8 @@ class MemoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMemory(self, request, context):
-        """Changes the fields of a memory that the mask names.
+        """Changes the fields of a memory that the mask names. A request that changes nothing, because every value is the stored
+        one, makes no revision: it gives the memory as it is, with its old `update_time`. A given `vector` is always a change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class MemoryServiceStub:
     ListMemories: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoriesRequest, _memory_service_pb2.ListMemoriesResponse]
     """Lists the memories of a space page by page. All pages show the space at the revision of the first one."""
     UpdateMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.UpdateMemoryRequest, _memory_service_pb2.UpdateMemoryResponse]
-    """Changes the fields of a memory that the mask names."""
+    """Changes the fields of a memory that the mask names. A request that changes nothing, because every value is the stored
+    one, makes no revision: it gives the memory as it is, with its old `update_time`. A given `vector` is always a change.
+    """
     DeleteMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.DeleteMemoryRequest, _memory_service_pb2.DeleteMemoryResponse]
     """Deletes a memory. Its history is kept, and UndeleteMemory brings it back."""
     UndeleteMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.UndeleteMemoryRequest, _memory_service_pb2.UndeleteMemoryResponse]
@@ -82,7 +84,9 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     ListMemories: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoriesRequest, _memory_service_pb2.ListMemoriesResponse]  # type: ignore[assignment]
     """Lists the memories of a space page by page. All pages show the space at the revision of the first one."""
     UpdateMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.UpdateMemoryRequest, _memory_service_pb2.UpdateMemoryResponse]  # type: ignore[assignment]
-    """Changes the fields of a memory that the mask names."""
+    """Changes the fields of a memory that the mask names. A request that changes nothing, because every value is the stored
+    one, makes no revision: it gives the memory as it is, with its old `update_time`. A given `vector` is always a change.
+    """
     DeleteMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.DeleteMemoryRequest, _memory_service_pb2.DeleteMemoryResponse]  # type: ignore[assignment]
     """Deletes a memory. Its history is kept, and UndeleteMemory brings it back."""
     UndeleteMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.UndeleteMemoryRequest, _memory_service_pb2.UndeleteMemoryResponse]  # type: ignore[assignment]
@@ -153,7 +157,9 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _memory_service_pb2.UpdateMemoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_memory_service_pb2.UpdateMemoryResponse, _abc.Awaitable[_memory_service_pb2.UpdateMemoryResponse]]:
-        """Changes the fields of a memory that the mask names."""
+        """Changes the fields of a memory that the mask names. A request that changes nothing, because every value is the stored
+        one, makes no revision: it gives the memory as it is, with its old `update_time`. A given `vector` is always a change.
+        """
 
     @_abc_1.abstractmethod
     def DeleteMemory(

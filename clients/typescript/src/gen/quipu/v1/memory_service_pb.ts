@@ -455,7 +455,7 @@ export type DeleteMemoryRequest = Message<"quipu.v1.DeleteMemoryRequest"> & {
   etag: string;
 
   /**
-   * Optional. Succeeds, with the revision of the space, when the memory does not exist.
+   * Optional. Succeeds, with the revision of the space, when the memory does not exist; with 0 when the space does not.
    *
    * @generated from field: bool allow_missing = 3;
    */
@@ -483,7 +483,7 @@ export const DeleteMemoryRequestSchema: GenMessage<DeleteMemoryRequest> = /*@__P
  */
 export type DeleteMemoryResponse = Message<"quipu.v1.DeleteMemoryResponse"> & {
   /**
-   * Revision of the deletion.
+   * Revision of the deletion; with `allow_missing` perhaps another one, as described there.
    *
    * @generated from field: int64 revision = 1;
    */
@@ -1031,7 +1031,8 @@ export const MemoryService: GenService<{
     output: typeof ListMemoriesResponseSchema;
   },
   /**
-   * Changes the fields of a memory that the mask names.
+   * Changes the fields of a memory that the mask names. A request that changes nothing, because every value is the stored
+   * one, makes no revision: it gives the memory as it is, with its old `update_time`. A given `vector` is always a change.
    *
    * @generated from rpc quipu.v1.MemoryService.UpdateMemory
    */
