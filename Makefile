@@ -25,7 +25,6 @@ PROTO_TOOLS := $(PROTO_PYTHON) $(PROTO_GO) $(PROTO_NODE)
 NODE_MODULES := clients/typescript/node_modules/.package-lock.json
 
 TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) tools/check_versions.py tools/api_reference.py
-LAST_TAG = $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
@@ -74,7 +73,7 @@ $(NODE_MODULES): clients/typescript/package.json clients/typescript/package-lock
 	@touch $@
 
 .PHONY: setup
-setup: $(DEV) ## Install the server, the Python client and the tools of development into .venv
+setup: $(DEV) $(PROTO_PYTHON) ## Install the server, the Python client and the tools of development
 
 # Running
 
@@ -88,7 +87,7 @@ serve: $(RUNTIME) ## Start the server; ARGS='--port 50051' passes options on
 test: test-python test-go test-node test-scenarios ## Run every test
 
 .PHONY: test-python
-test-python: $(DEV) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
+test-python: $(DEV) $(PROTO_PYTHON) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-fast
@@ -144,10 +143,12 @@ proto: $(PROTO_TOOLS) ## Generate the code of all clients from proto/
 
 .PHONY: proto-check
 proto-check: $(PROTO_TOOLS) ## Lint the protos, compare with the last release and with the generated code
-	$(BUF) lint
-	$(BUF) format --diff --exit-code
-	$(if $(LAST_TAG),$(BUF) breaking --against '.git#tag=$(LAST_TAG)')
+	tools/check_protos
 	tools/generate --check
+
+.PHONY: proto-release
+proto-release: $(PROTO_PYTHON) ## Make the protos the API that later ones are compared with; part of a release
+	$(BUF) build --exclude-source-info --output proto/released.binpb
 
 # Measuring and documenting
 
