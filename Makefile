@@ -94,6 +94,10 @@ test-python: $(DEV) $(PROTO_PYTHON) ## Run the tests of the server and the Pytho
 test-fast: $(DEV) ## Run the unit and contract tests: under a minute
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
 
+.PHONY: test-long
+test-long: $(DEV) ## Run the tests with servers and databases that are killed, a minute each
+	QUIPU_TEST_SECONDS=60 $(BIN)/python -m pytest -s tests/faults $(ARGS)
+
 .PHONY: test-go
 .PHONY: test-node
 ifneq ($(wildcard clients/go/go.mod),)

@@ -16,8 +16,10 @@ from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue
+from quipu_server.ingesting import Ingesting
 from quipu_server.memories import Memories
 from quipu_server.passages import Passages
+from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.search.freshness import Freshness
@@ -153,7 +155,8 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
     memories = Memories(store, source, spaces, passages, catalogue)
-    return UseCases(memories, Watching(spaces, store, source), spaces, search, embedder)
+    streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
+    return UseCases(memories, streams, spaces, search, embedder)
 
 
 def check_exposure(settings: Settings) -> None:

@@ -26,6 +26,7 @@ from quipu_server.domain import (
     Vectors,
     Write,
 )
+from quipu_server.errors import RequestIdReused
 from quipu_server.filters import Condition
 
 
@@ -135,6 +136,19 @@ class MemoryStore(Protocol):
 
     async def replay(self, space: Space, request: RequestKey) -> Sequence[Memory] | None:
         """The versions a request made earlier; None if it was never answered. Raises RequestIdReused."""
+
+    async def append_each(
+        self, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
+    ) -> Sequence[Memory]:
+        """Append the writes in one transaction, each as the answer to a request of its own.
+
+        Raises Conflict as `append` does, and for a write whose request was answered meanwhile, NotFound.
+        """
+
+    async def replay_each(
+        self, space: Space, requests: Sequence[RequestKey]
+    ) -> Mapping[UUID, Memory | RequestIdReused]:
+        """What those requests made that were answered earlier, by id of the request."""
 
     async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
         """The newest version of each memory, deleted and expired ones included; absent where there is none.

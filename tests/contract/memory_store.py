@@ -155,6 +155,30 @@ class Memories:
         self._data.keep(space.id, request, made)
         return made
 
+    async def append_each(
+        self, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
+    ) -> Sequence[Memory]:
+        answered = await self.replay_each(space, requests)
+        for index, request in enumerate(requests):
+            if request.id in answered:
+                raise Conflict("answered meanwhile", metadata={"index": str(index)})
+        made = await self.append(space, writes, None)
+        for request, memory in zip(requests, made, strict=True):
+            self._data.keep(space.id, request, [memory])
+        return made
+
+    async def replay_each(
+        self, space: Space, requests: Sequence[RequestKey]
+    ) -> Mapping[UUID, Memory | RequestIdReused]:
+        found: dict[UUID, Memory | RequestIdReused] = {}
+        for request in requests:
+            try:
+                if answered := await self.replay(space, request):
+                    found[request.id] = answered[0]
+            except RequestIdReused as error:
+                found[request.id] = error
+        return found
+
     async def replay(self, space: Space, request: RequestKey | None) -> Sequence[Memory] | None:
         answer = self._data.answer(space.id, request)
         assert answer is None or isinstance(answer, list)

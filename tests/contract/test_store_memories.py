@@ -242,6 +242,34 @@ async def test_a_deletion_of_the_space_meets_writers(stores: Stores) -> None:
     assert await stores.memories.latest(space, [write.memory_id for write in writes]) == {}
 
 
+async def test_each_write_may_have_a_request_of_its_own(stores: Stores) -> None:
+    space = await stores.new_space()
+    a, b, c = a_request(), a_request(), a_request()
+    made = await stores.memories.append_each(space, [a_creation("a"), a_creation("b")], [a, b])
+    assert [memory.revision for memory in made] == [1, 2]
+    assert await stores.memories.replay_each(space, [b, c, a]) == {a.id: made[0], b.id: made[1]}
+    assert await stores.memories.replay(space, b) == [made[1]]
+
+
+async def test_a_request_that_was_answered_stops_the_others(stores: Stores) -> None:
+    space = await stores.new_space()
+    a, b, c = a_request(), a_request(), a_request()
+    await stores.memories.append(space, [a_creation("b")], b)
+    with pytest.raises(Conflict) as caught:
+        await stores.memories.append_each(space, [a_creation(key) for key in "xyz"], [a, b, c])
+    assert caught.value.metadata["index"] == "1"
+    assert await stores.revision(space) == 1
+    assert await stores.memories.replay_each(space, [a, c]) == {}
+
+
+async def test_a_request_with_another_body_is_told(stores: Stores) -> None:
+    space = await stores.new_space()
+    request = a_request(b"one")
+    await stores.memories.append_each(space, [a_creation("a")], [request])
+    found = await stores.memories.replay_each(space, [RequestKey(request.id, b"other")])
+    assert isinstance(found[request.id], RequestIdReused)
+
+
 async def test_old_requests_are_forgotten(database: Database, postgres_stores: Stores) -> None:
     old, fresh = a_request(), a_request()
     space = await postgres_stores.spaces.create_space(a_space(), a_request())

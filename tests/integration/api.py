@@ -85,9 +85,9 @@ class Api:
         batch = BatchCreateMemoriesRequest(parent=space, requests=requests)
         return (await self.memories.BatchCreateMemories(batch)).memories
 
-    async def search(self, *spaces: str, **fields: Any) -> Found:
+    async def search(self, *spaces: str, timeout: Any = None, **fields: Any) -> Found:
         """Search; `fields` are those of SearchRequest."""
-        messages = [m async for m in self.searches.Search(SearchRequest(spaces=spaces, **fields))]
+        messages = [m async for m in self.searches.Search(SearchRequest(spaces=spaces, **fields), timeout=timeout)]
         assert [m.HasField("summary") for m in messages] == [False] * (len(messages) - 1) + [True]
         hits = [hit for message in messages for hit in message.hits]
         return Found(hits, messages[-1].summary, [len(m.hits) for m in messages])

@@ -47,6 +47,16 @@ class ServerProcess:
         self._process = successor
         self._release()
 
+    def kill(self) -> None:
+        """End it at once, without a chance to write anything."""
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Start after a kill, at the same address; it need not serve yet at the end."""
+        self._process = self._load(port=int(self.address.rpartition(":")[2]))
+        self._release()
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         try:
@@ -61,7 +71,8 @@ class ServerProcess:
         with (self._home / "server.log").open("ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         assert process.stdout is not None
-        process.stdout.readline()
+        with process.stdout as output:
+            output.readline()
         return process
 
     def _release(self) -> None:

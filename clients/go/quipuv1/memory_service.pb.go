@@ -1356,6 +1356,492 @@ func (x *WatchedChange) GetLeft() bool {
 	return false
 }
 
+// One message to IngestMemories.
+type IngestMemoriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `start` in the first message, `item` in all others.
+	//
+	// Types that are valid to be assigned to Message:
+	//
+	//	*IngestMemoriesRequest_Start
+	//	*IngestMemoriesRequest_Item
+	Message       isIngestMemoriesRequest_Message `protobuf_oneof:"message"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestMemoriesRequest) Reset() {
+	*x = IngestMemoriesRequest{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestMemoriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestMemoriesRequest) ProtoMessage() {}
+
+func (x *IngestMemoriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestMemoriesRequest.ProtoReflect.Descriptor instead.
+func (*IngestMemoriesRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *IngestMemoriesRequest) GetMessage() isIngestMemoriesRequest_Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *IngestMemoriesRequest) GetStart() *IngestStart {
+	if x != nil {
+		if x, ok := x.Message.(*IngestMemoriesRequest_Start); ok {
+			return x.Start
+		}
+	}
+	return nil
+}
+
+func (x *IngestMemoriesRequest) GetItem() *IngestItem {
+	if x != nil {
+		if x, ok := x.Message.(*IngestMemoriesRequest_Item); ok {
+			return x.Item
+		}
+	}
+	return nil
+}
+
+type isIngestMemoriesRequest_Message interface {
+	isIngestMemoriesRequest_Message()
+}
+
+type IngestMemoriesRequest_Start struct {
+	// Where the memories go.
+	Start *IngestStart `protobuf:"bytes,1,opt,name=start,proto3,oneof"`
+}
+
+type IngestMemoriesRequest_Item struct {
+	// A memory to store.
+	Item *IngestItem `protobuf:"bytes,2,opt,name=item,proto3,oneof"`
+}
+
+func (*IngestMemoriesRequest_Start) isIngestMemoriesRequest_Message() {}
+
+func (*IngestMemoriesRequest_Item) isIngestMemoriesRequest_Message() {}
+
+// The beginning of a stream of memories.
+type IngestStart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}`. The space is made with default settings if it does not exist.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Required. A UUID that the caller chose for the stream, kept for 7 days after its last item.
+	StreamId      string `protobuf:"bytes,2,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestStart) Reset() {
+	*x = IngestStart{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestStart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestStart) ProtoMessage() {}
+
+func (x *IngestStart) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestStart.ProtoReflect.Descriptor instead.
+func (*IngestStart) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *IngestStart) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *IngestStart) GetStreamId() string {
+	if x != nil {
+		return x.StreamId
+	}
+	return ""
+}
+
+// A memory of a stream.
+type IngestItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The place of the item in the stream, 0 or more: what tells it from the others of its stream. Each is greater
+	// than the one before in the same call.
+	Offset int64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// Optional. As in CreateMemory.
+	MemoryId string `protobuf:"bytes,2,opt,name=memory_id,json=memoryId,proto3" json:"memory_id,omitempty"`
+	// Required. As in CreateMemory; a given `vector` is not made anew.
+	Memory        *Memory `protobuf:"bytes,3,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestItem) Reset() {
+	*x = IngestItem{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestItem) ProtoMessage() {}
+
+func (x *IngestItem) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestItem.ProtoReflect.Descriptor instead.
+func (*IngestItem) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *IngestItem) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *IngestItem) GetMemoryId() string {
+	if x != nil {
+		return x.MemoryId
+	}
+	return ""
+}
+
+func (x *IngestItem) GetMemory() *Memory {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+// One message from IngestMemories.
+type IngestMemoriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What became of items, in the order they came.
+	Acknowledgements []*IngestAcknowledgement `protobuf:"bytes,1,rep,name=acknowledgements,proto3" json:"acknowledgements,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *IngestMemoriesResponse) Reset() {
+	*x = IngestMemoriesResponse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestMemoriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestMemoriesResponse) ProtoMessage() {}
+
+func (x *IngestMemoriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestMemoriesResponse.ProtoReflect.Descriptor instead.
+func (*IngestMemoriesResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *IngestMemoriesResponse) GetAcknowledgements() []*IngestAcknowledgement {
+	if x != nil {
+		return x.Acknowledgements
+	}
+	return nil
+}
+
+// What became of an item.
+type IngestAcknowledgement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The item's.
+	Offset int64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// Whether it was stored, or why not.
+	//
+	// Types that are valid to be assigned to Outcome:
+	//
+	//	*IngestAcknowledgement_Stored
+	//	*IngestAcknowledgement_Refused
+	Outcome       isIngestAcknowledgement_Outcome `protobuf_oneof:"outcome"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestAcknowledgement) Reset() {
+	*x = IngestAcknowledgement{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestAcknowledgement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestAcknowledgement) ProtoMessage() {}
+
+func (x *IngestAcknowledgement) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestAcknowledgement.ProtoReflect.Descriptor instead.
+func (*IngestAcknowledgement) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *IngestAcknowledgement) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *IngestAcknowledgement) GetOutcome() isIngestAcknowledgement_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return nil
+}
+
+func (x *IngestAcknowledgement) GetStored() *IngestedMemory {
+	if x != nil {
+		if x, ok := x.Outcome.(*IngestAcknowledgement_Stored); ok {
+			return x.Stored
+		}
+	}
+	return nil
+}
+
+func (x *IngestAcknowledgement) GetRefused() *IngestRefusal {
+	if x != nil {
+		if x, ok := x.Outcome.(*IngestAcknowledgement_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
+type isIngestAcknowledgement_Outcome interface {
+	isIngestAcknowledgement_Outcome()
+}
+
+type IngestAcknowledgement_Stored struct {
+	// It is committed, and found by every search from now on.
+	Stored *IngestedMemory `protobuf:"bytes,2,opt,name=stored,proto3,oneof"`
+}
+
+type IngestAcknowledgement_Refused struct {
+	// It was refused.
+	Refused *IngestRefusal `protobuf:"bytes,3,opt,name=refused,proto3,oneof"`
+}
+
+func (*IngestAcknowledgement_Stored) isIngestAcknowledgement_Outcome() {}
+
+func (*IngestAcknowledgement_Refused) isIngestAcknowledgement_Outcome() {}
+
+// A memory that was stored.
+type IngestedMemory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spaces/{space}/memories/{memory}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Revision of the space that made it.
+	Revision      int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestedMemory) Reset() {
+	*x = IngestedMemory{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestedMemory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestedMemory) ProtoMessage() {}
+
+func (x *IngestedMemory) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestedMemory.ProtoReflect.Descriptor instead.
+func (*IngestedMemory) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *IngestedMemory) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *IngestedMemory) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+// Why an item was not stored. It may be sent again with the same offset once it is mended.
+type IngestRefusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A gRPC status code, such as 3 for INVALID_ARGUMENT.
+	Code int32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	// As in ErrorInfo: a value of ErrorReason without its prefix.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// For people.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Path of the field that is wrong, below the item; empty when it is none.
+	Field string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
+	// As in ErrorInfo.
+	Metadata      map[string]string `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IngestRefusal) Reset() {
+	*x = IngestRefusal{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IngestRefusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IngestRefusal) ProtoMessage() {}
+
+func (x *IngestRefusal) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IngestRefusal.ProtoReflect.Descriptor instead.
+func (*IngestRefusal) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *IngestRefusal) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *IngestRefusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *IngestRefusal) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *IngestRefusal) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *IngestRefusal) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
 var File_quipu_v1_memory_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_service_proto_rawDesc = "" +
@@ -1450,7 +1936,38 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\rhead_revision\x18\x04 \x01(\x03R\fheadRevision\"Y\n" +
 	"\rWatchedChange\x124\n" +
 	"\brevision\x18\x01 \x01(\v2\x18.quipu.v1.MemoryRevisionR\brevision\x12\x12\n" +
-	"\x04left\x18\x02 \x01(\bR\x04left2\xdd\x06\n" +
+	"\x04left\x18\x02 \x01(\bR\x04left\"}\n" +
+	"\x15IngestMemoriesRequest\x12-\n" +
+	"\x05start\x18\x01 \x01(\v2\x15.quipu.v1.IngestStartH\x00R\x05start\x12*\n" +
+	"\x04item\x18\x02 \x01(\v2\x14.quipu.v1.IngestItemH\x00R\x04itemB\t\n" +
+	"\amessage\"B\n" +
+	"\vIngestStart\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\tstream_id\x18\x02 \x01(\tR\bstreamId\"k\n" +
+	"\n" +
+	"IngestItem\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x1b\n" +
+	"\tmemory_id\x18\x02 \x01(\tR\bmemoryId\x12(\n" +
+	"\x06memory\x18\x03 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"e\n" +
+	"\x16IngestMemoriesResponse\x12K\n" +
+	"\x10acknowledgements\x18\x01 \x03(\v2\x1f.quipu.v1.IngestAcknowledgementR\x10acknowledgements\"\xa3\x01\n" +
+	"\x15IngestAcknowledgement\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x03R\x06offset\x122\n" +
+	"\x06stored\x18\x02 \x01(\v2\x18.quipu.v1.IngestedMemoryH\x00R\x06stored\x123\n" +
+	"\arefused\x18\x03 \x01(\v2\x17.quipu.v1.IngestRefusalH\x00R\arefusedB\t\n" +
+	"\aoutcome\"@\n" +
+	"\x0eIngestedMemory\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\"\xeb\x01\n" +
+	"\rIngestRefusal\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x14\n" +
+	"\x05field\x18\x04 \x01(\tR\x05field\x12A\n" +
+	"\bmetadata\x18\x05 \x03(\v2%.quipu.v1.IngestRefusal.MetadataEntryR\bmetadata\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xb6\a\n" +
 	"\rMemoryService\x12M\n" +
 	"\fCreateMemory\x12\x1d.quipu.v1.CreateMemoryRequest\x1a\x1e.quipu.v1.CreateMemoryResponse\x12b\n" +
 	"\x13BatchCreateMemories\x12$.quipu.v1.BatchCreateMemoriesRequest\x1a%.quipu.v1.BatchCreateMemoriesResponse\x12D\n" +
@@ -1460,7 +1977,8 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\fUpdateMemory\x12\x1d.quipu.v1.UpdateMemoryRequest\x1a\x1e.quipu.v1.UpdateMemoryResponse\x12M\n" +
 	"\fDeleteMemory\x12\x1d.quipu.v1.DeleteMemoryRequest\x1a\x1e.quipu.v1.DeleteMemoryResponse\x12S\n" +
 	"\x0eUndeleteMemory\x12\x1f.quipu.v1.UndeleteMemoryRequest\x1a .quipu.v1.UndeleteMemoryResponse\x12b\n" +
-	"\x13ListMemoryRevisions\x12$.quipu.v1.ListMemoryRevisionsRequest\x1a%.quipu.v1.ListMemoryRevisionsResponse\x12R\n" +
+	"\x13ListMemoryRevisions\x12$.quipu.v1.ListMemoryRevisionsRequest\x1a%.quipu.v1.ListMemoryRevisionsResponse\x12W\n" +
+	"\x0eIngestMemories\x12\x1f.quipu.v1.IngestMemoriesRequest\x1a .quipu.v1.IngestMemoriesResponse(\x010\x01\x12R\n" +
 	"\rWatchMemories\x12\x1e.quipu.v1.WatchMemoriesRequest\x1a\x1f.quipu.v1.WatchMemoriesResponse0\x01B\x9d\x01\n" +
 	"\fcom.quipu.v1B\x12MemoryServiceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
@@ -1476,7 +1994,7 @@ func file_quipu_v1_memory_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_service_proto_rawDescData
 }
 
-var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*CreateMemoryRequest)(nil),         // 0: quipu.v1.CreateMemoryRequest
 	(*CreateMemoryResponse)(nil),        // 1: quipu.v1.CreateMemoryResponse
@@ -1499,55 +2017,72 @@ var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*WatchMemoriesRequest)(nil),        // 18: quipu.v1.WatchMemoriesRequest
 	(*WatchMemoriesResponse)(nil),       // 19: quipu.v1.WatchMemoriesResponse
 	(*WatchedChange)(nil),               // 20: quipu.v1.WatchedChange
-	nil,                                 // 21: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	(*Memory)(nil),                      // 22: quipu.v1.Memory
-	(*Filter)(nil),                      // 23: quipu.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),       // 24: google.protobuf.FieldMask
-	(*MemoryRevision)(nil),              // 25: quipu.v1.MemoryRevision
+	(*IngestMemoriesRequest)(nil),       // 21: quipu.v1.IngestMemoriesRequest
+	(*IngestStart)(nil),                 // 22: quipu.v1.IngestStart
+	(*IngestItem)(nil),                  // 23: quipu.v1.IngestItem
+	(*IngestMemoriesResponse)(nil),      // 24: quipu.v1.IngestMemoriesResponse
+	(*IngestAcknowledgement)(nil),       // 25: quipu.v1.IngestAcknowledgement
+	(*IngestedMemory)(nil),              // 26: quipu.v1.IngestedMemory
+	(*IngestRefusal)(nil),               // 27: quipu.v1.IngestRefusal
+	nil,                                 // 28: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	nil,                                 // 29: quipu.v1.IngestRefusal.MetadataEntry
+	(*Memory)(nil),                      // 30: quipu.v1.Memory
+	(*Filter)(nil),                      // 31: quipu.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 32: google.protobuf.FieldMask
+	(*MemoryRevision)(nil),              // 33: quipu.v1.MemoryRevision
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
-	22, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	22, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	30, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	30, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
 	0,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
-	22, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	22, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
-	22, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	23, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	22, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	22, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	24, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	22, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	22, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
-	25, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
-	21, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	23, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	30, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	30, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
+	30, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	31, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	30, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	30, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	32, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	30, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	30, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
+	33, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
+	28, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	31, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
 	20, // 15: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
-	25, // 16: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
-	0,  // 17: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 18: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 19: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 20: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 21: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 22: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 23: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 24: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	16, // 25: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	18, // 26: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
-	1,  // 27: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 28: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 29: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 30: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 31: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 32: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 33: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 34: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	17, // 35: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	19, // 36: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
-	27, // [27:37] is the sub-list for method output_type
-	17, // [17:27] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	33, // 16: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
+	22, // 17: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
+	23, // 18: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
+	30, // 19: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
+	25, // 20: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
+	26, // 21: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
+	27, // 22: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
+	29, // 23: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
+	0,  // 24: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	2,  // 25: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	4,  // 26: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	6,  // 27: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	8,  // 28: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	10, // 29: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	12, // 30: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	14, // 31: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	16, // 32: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	21, // 33: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
+	18, // 34: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	1,  // 35: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	3,  // 36: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	5,  // 37: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	7,  // 38: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	9,  // 39: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	11, // 40: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	13, // 41: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	15, // 42: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	17, // 43: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	24, // 44: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
+	19, // 45: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	35, // [35:46] is the sub-list for method output_type
+	24, // [24:35] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }
@@ -1565,13 +2100,21 @@ func file_quipu_v1_memory_service_proto_init() {
 		(*WatchMemoriesRequest_Filter)(nil),
 		(*WatchMemoriesRequest_FilterTree)(nil),
 	}
+	file_quipu_v1_memory_service_proto_msgTypes[21].OneofWrappers = []any{
+		(*IngestMemoriesRequest_Start)(nil),
+		(*IngestMemoriesRequest_Item)(nil),
+	}
+	file_quipu_v1_memory_service_proto_msgTypes[25].OneofWrappers = []any{
+		(*IngestAcknowledgement_Stored)(nil),
+		(*IngestAcknowledgement_Refused)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_service_proto_rawDesc), len(file_quipu_v1_memory_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

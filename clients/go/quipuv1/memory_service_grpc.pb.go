@@ -28,6 +28,7 @@ const (
 	MemoryService_DeleteMemory_FullMethodName        = "/quipu.v1.MemoryService/DeleteMemory"
 	MemoryService_UndeleteMemory_FullMethodName      = "/quipu.v1.MemoryService/UndeleteMemory"
 	MemoryService_ListMemoryRevisions_FullMethodName = "/quipu.v1.MemoryService/ListMemoryRevisions"
+	MemoryService_IngestMemories_FullMethodName      = "/quipu.v1.MemoryService/IngestMemories"
 	MemoryService_WatchMemories_FullMethodName       = "/quipu.v1.MemoryService/WatchMemories"
 )
 
@@ -55,6 +56,13 @@ type MemoryServiceClient interface {
 	UndeleteMemory(ctx context.Context, in *UndeleteMemoryRequest, opts ...grpc.CallOption) (*UndeleteMemoryResponse, error)
 	// Lists the history of a memory, newest first.
 	ListMemoryRevisions(ctx context.Context, in *ListMemoryRevisionsRequest, opts ...grpc.CallOption) (*ListMemoryRevisionsResponse, error)
+	// Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
+	// is `start`, all others are `item`; responses acknowledge items. They are stored in the order they come, several in one
+	// transaction, and taken as fast as they are stored. A stream that broke off is begun again under the same stream id, on
+	// any server, with the items that were not acknowledged: one that was stored is not stored twice, and is acknowledged
+	// with what was stored then. The call ends when the caller has ended its side and everything is acknowledged, or with
+	// UNAVAILABLE when the server stops.
+	IngestMemories(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[IngestMemoriesRequest, IngestMemoriesResponse], error)
 	// Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
 	// The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
 	// (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
@@ -160,9 +168,22 @@ func (c *memoryServiceClient) ListMemoryRevisions(ctx context.Context, in *ListM
 	return out, nil
 }
 
+func (c *memoryServiceClient) IngestMemories(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[IngestMemoriesRequest, IngestMemoriesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &MemoryService_ServiceDesc.Streams[0], MemoryService_IngestMemories_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[IngestMemoriesRequest, IngestMemoriesResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MemoryService_IngestMemoriesClient = grpc.BidiStreamingClient[IngestMemoriesRequest, IngestMemoriesResponse]
+
 func (c *memoryServiceClient) WatchMemories(ctx context.Context, in *WatchMemoriesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchMemoriesResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &MemoryService_ServiceDesc.Streams[0], MemoryService_WatchMemories_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &MemoryService_ServiceDesc.Streams[1], MemoryService_WatchMemories_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +224,13 @@ type MemoryServiceServer interface {
 	UndeleteMemory(context.Context, *UndeleteMemoryRequest) (*UndeleteMemoryResponse, error)
 	// Lists the history of a memory, newest first.
 	ListMemoryRevisions(context.Context, *ListMemoryRevisionsRequest) (*ListMemoryRevisionsResponse, error)
+	// Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
+	// is `start`, all others are `item`; responses acknowledge items. They are stored in the order they come, several in one
+	// transaction, and taken as fast as they are stored. A stream that broke off is begun again under the same stream id, on
+	// any server, with the items that were not acknowledged: one that was stored is not stored twice, and is acknowledged
+	// with what was stored then. The call ends when the caller has ended its side and everything is acknowledged, or with
+	// UNAVAILABLE when the server stops.
+	IngestMemories(grpc.BidiStreamingServer[IngestMemoriesRequest, IngestMemoriesResponse]) error
 	// Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
 	// The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
 	// (UNAVAILABLE); begun again after the last revision that was received, it misses nothing. What a slow reader has not
@@ -244,6 +272,9 @@ func (UnimplementedMemoryServiceServer) UndeleteMemory(context.Context, *Undelet
 }
 func (UnimplementedMemoryServiceServer) ListMemoryRevisions(context.Context, *ListMemoryRevisionsRequest) (*ListMemoryRevisionsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ListMemoryRevisions not implemented")
+}
+func (UnimplementedMemoryServiceServer) IngestMemories(grpc.BidiStreamingServer[IngestMemoriesRequest, IngestMemoriesResponse]) error {
+	return status.Errorf(codes.Unimplemented, "method IngestMemories not implemented")
 }
 func (UnimplementedMemoryServiceServer) WatchMemories(*WatchMemoriesRequest, grpc.ServerStreamingServer[WatchMemoriesResponse]) error {
 	return status.Errorf(codes.Unimplemented, "method WatchMemories not implemented")
@@ -431,6 +462,13 @@ func _MemoryService_ListMemoryRevisions_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MemoryService_IngestMemories_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(MemoryServiceServer).IngestMemories(&grpc.GenericServerStream[IngestMemoriesRequest, IngestMemoriesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type MemoryService_IngestMemoriesServer = grpc.BidiStreamingServer[IngestMemoriesRequest, IngestMemoriesResponse]
+
 func _MemoryService_WatchMemories_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchMemoriesRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -487,6 +525,12 @@ var MemoryService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "IngestMemories",
+			Handler:       _MemoryService_IngestMemories_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
 		{
 			StreamName:    "WatchMemories",
 			Handler:       _MemoryService_WatchMemories_Handler,

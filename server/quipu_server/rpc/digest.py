@@ -5,14 +5,14 @@ from hashlib import sha256
 from google.protobuf.message import Message
 
 from quipu_server.domain import RequestKey
-from quipu_server.rpc.validate import check_request_id
+from quipu_server.rpc.validate import check_uuid
 
 
 def request_key(request: Message, request_id: str) -> RequestKey | None:
     """What makes a mutation idempotent; None when it brings no id. Raises InvalidArgument unless the id is a UUID."""
     if not request_id:
         return None
-    return RequestKey(check_request_id(request_id), digest(request, "request_id"))
+    return RequestKey(check_uuid(request_id, "request_id"), digest(request, "request_id"))
 
 
 def digest(request: Message, *left_out: str) -> bytes:

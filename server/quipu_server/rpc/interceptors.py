@@ -26,7 +26,7 @@ PACKAGE = "/quipu."
 MOST_CALLS = 1_024
 """Calls at once; with more, each would wait longer for its turn than callers do."""
 
-ENDLESS = frozenset({"/quipu.v1.MemoryService/WatchMemories"})
+ENDLESS = frozenset(f"/quipu.v1.MemoryService/{name}" for name in ("IngestMemories", "WatchMemories"))
 """Methods that end when their callers want it."""
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
@@ -35,6 +35,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Parse: TypeAlias = Callable[[bytes], Message]
 Unary: TypeAlias = Callable[[Any, Context], Awaitable[Message]]
 Stream: TypeAlias = Callable[[Any, Context], AsyncGenerator[Message, None]]
+Exchange: TypeAlias = Callable[[AsyncIterator[Any], Context], AsyncGenerator[Message, None]]
 
 log = structlog.get_logger("quipu.rpc")
 
@@ -80,6 +81,9 @@ class CallInterceptor(aio.ServerInterceptor):
     def _wrap(self, method: str, handler: Handler) -> Handler:
         """A handler that takes bytes, as requests that cannot be read are errors to be mapped like others."""
         parse: Parse = cast(Parse, handler.request_deserializer)
+        if handler.request_streaming:
+            exchange = self._wrap_exchange(method, parse, cast(Exchange, handler.stream_stream))
+            return grpc.stream_stream_rpc_method_handler(exchange, None, handler.response_serializer)
         if handler.response_streaming:
             stream = self._wrap_stream(method, parse, cast(Stream, handler.unary_stream))
             return grpc.unary_stream_rpc_method_handler(stream, None, handler.response_serializer)
@@ -96,6 +100,17 @@ class CallInterceptor(aio.ServerInterceptor):
     def _wrap_stream(self, method: str, parse: Parse, answer: Stream) -> Callable[[bytes, Context], Awaitable[None]]:
         async def call(content: bytes, context: Context) -> None:
             async with self._call(method, context), aclosing(answer(_parse(parse, content), context)) as messages:
+                async for message in messages:
+                    await context.write(message)
+
+        return call
+
+    def _wrap_exchange(
+        self, method: str, parse: Parse, answer: Exchange
+    ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
+        async def call(contents: AsyncIterator[bytes], context: Context) -> None:
+            requests = (_parse(parse, content) async for content in contents)
+            async with self._call(method, context), aclosing(answer(requests, context)) as messages:
                 async for message in messages:
                     await context.write(message)
 

@@ -1,19 +1,24 @@
 """MemoryService."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
 
 from quipu.v1 import memory_service_pb2 as messages
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceServicer
 from quipu_server.errors import InvalidArgument
+from quipu_server.ingesting import Ingesting
 from quipu_server.memories import Draft, Listing, Memories, Target
 from quipu_server.rpc import names
 from quipu_server.rpc.caller import Context, caller_tenant
 from quipu_server.rpc.convert.filters import read_filtering
+from quipu_server.rpc.convert.ingests import Offering
 from quipu_server.rpc.convert.memories import read_draft, read_patch, write_memory, write_revision
 from quipu_server.rpc.convert.times import from_microseconds, to_microseconds
 from quipu_server.rpc.convert.watches import read_watch, write_changes
 from quipu_server.rpc.digest import request_key
+from quipu_server.rpc.ingest import ingest
 from quipu_server.rpc.pages import Place, invalid_token, read_token, write_token
 from quipu_server.rpc.validate import check_count, check_page_size
 from quipu_server.watching import Watching
@@ -24,15 +29,23 @@ ORDERS = ("create_time", "update_time", "event_time")
 DESCENDING = " desc"
 
 
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What serves the methods that go on for as long as their callers like."""
+
+    ingesting: Ingesting
+    watching: Watching
+
+
 class MemoryService(MemoryServiceServicer):
     """Keeps memories."""
 
     def __init__(
-        self, memories: Memories, watching: Watching, most_content_bytes: int, goes_on: Callable[[], bool]
+        self, memories: Memories, streams: Streams, most_content_bytes: int, goes_on: Callable[[], bool]
     ) -> None:
-        """goes_on: tells whether watchers may stay."""
+        """goes_on: tells whether streams that have no end of their own may stay."""
         self._memories = memories
-        self._watching = watching
+        self._streams = streams
         self._most_content_bytes = most_content_bytes
         self._goes_on = goes_on
 
@@ -122,11 +135,19 @@ class MemoryService(MemoryServiceServicer):
         revisions = [write_revision(memory, target.space) for memory in page]
         return messages.ListMemoryRevisionsResponse(revisions=revisions, next_page_token=token)
 
+    async def IngestMemories(
+        self, request_iterator: AsyncIterator[messages.IngestMemoriesRequest], context: Context
+    ) -> AsyncGenerator[messages.IngestMemoriesResponse, None]:
+        offering = Offering(caller_tenant(context), self._most_content_bytes)
+        async with aclosing(ingest(self._streams.ingesting, request_iterator, offering, self._goes_on)) as answers:
+            async for answer in answers:
+                yield answer
+
     async def WatchMemories(
         self, request: messages.WatchMemoriesRequest, context: Context
     ) -> AsyncGenerator[messages.WatchMemoriesResponse, None]:
         query = read_watch(request, caller_tenant(context))
-        async for changes in self._watching.watch(query, self._goes_on):
+        async for changes in self._streams.watching.watch(query, self._goes_on):
             yield write_changes(changes)
 
     def _read_drafts(self, request: messages.BatchCreateMemoriesRequest) -> Sequence[Draft]:

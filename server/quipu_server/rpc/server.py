@@ -21,12 +21,11 @@ from quipu_server.ports import Embedder
 from quipu_server.rpc.embedding_service import EmbeddingService
 from quipu_server.rpc.health import Health
 from quipu_server.rpc.interceptors import CallInterceptor, Deadlines
-from quipu_server.rpc.memory_service import MemoryService
+from quipu_server.rpc.memory_service import MemoryService, Streams
 from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.space_service import SpaceService
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
-from quipu_server.watching import Watching
 
 SERVICES = [
     service.full_name
@@ -43,7 +42,7 @@ class UseCases:
     """What the services do."""
 
     memories: Memories
-    watching: Watching
+    streams: Streams
     spaces: Spaces
     search: Search
     embedder: Embedder
@@ -81,7 +80,7 @@ class RpcServer:
         interceptor = CallInterceptor(deadlines, lambda: self.health.is_able)
         server = aio.server(interceptors=[interceptor], options=_options(settings))
         memory_service = MemoryService(
-            use_cases.memories, use_cases.watching, settings.content_bytes, lambda: self.health.is_serving
+            use_cases.memories, use_cases.streams, settings.content_bytes, lambda: self.health.is_serving
         )
         add_MemoryServiceServicer_to_server(memory_service, server)
         add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)

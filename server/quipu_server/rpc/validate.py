@@ -67,6 +67,6 @@ def check_page_size(size: int) -> int:
     return min(size or DEFAULT_PAGE, LARGEST_PAGE)
 
 
-def check_request_id(text: str) -> UUID:
+def check_uuid(text: str, path: str) -> UUID:
     """A UUID as 8-4-4-4-12 hexadecimal digits."""
-    return UUID(check_pattern(text, "request_id", _UUID, "a UUID, as 123e4567-e89b-42d3-a456-426614174000"))
+    return UUID(check_pattern(text, path, _UUID, "a UUID, as 123e4567-e89b-42d3-a456-426614174000"))

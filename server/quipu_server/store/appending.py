@@ -15,7 +15,7 @@ from quipu_server.errors import Conflict, NotFound
 from quipu_server.store import copy_format as binary
 from quipu_server.store.database import Connection
 from quipu_server.store.metadata import encode_metadata
-from quipu_server.store.requests import find_revisions, record_revisions
+from quipu_server.store.requests import find_each, find_revisions, record_each, record_revisions
 
 _COPY_PASSAGES = """
 COPY passages (space_id, passage_id, length, content, terms, frequencies) FROM STDIN (FORMAT BINARY)
@@ -81,6 +81,30 @@ async def append(
     first, now = await _lock(connection, space, writes)
     if request and (answered := await find_revisions(connection, space.id, request)) is not None:
         raise AnsweredBefore(*answered)
+    memories = await _make(connection, space, writes, first, now)
+    if request:
+        await record_revisions(connection, space.id, request, first, len(writes))
+    return memories
+
+
+async def append_each(
+    connection: Connection, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
+) -> Sequence[Memory]:
+    """Append as `append` does, each write for a request of its own. Raises Conflict, NotFound."""
+    await _store_passages(connection, space, [write.passage for write in writes if write.passage is not None])
+    first, now = await _lock(connection, space, writes)
+    if answered := await find_each(connection, space.id, requests):
+        index = next(place for place, request in enumerate(requests) if request.id in answered)
+        raise Conflict("the request was answered meanwhile", metadata={"index": str(index)})
+    memories = await _make(connection, space, writes, first, now)
+    await record_each(connection, space.id, requests, first)
+    return memories
+
+
+async def _make(
+    connection: Connection, space: Space, writes: Sequence[Write], first: int, now: datetime
+) -> Sequence[Memory]:
+    """Check what the writes expect, and make their versions from the revision `first` on. Raises Conflict."""
     current = await _current_versions(connection, space, writes)
     _check_expected(writes, current)
     memories = [_version(write, first + place, now, current) for place, write in enumerate(writes)]
@@ -88,8 +112,6 @@ async def append(
         connection, space, {current[m.memory_id].revision: m.revision for m in memories if m.memory_id in current}
     )
     await _copy(connection, _COPY_REVISIONS, binary.rows(_revision_rows(space, memories)))
-    if request:
-        await record_revisions(connection, space.id, request, first, len(writes))
     return memories
 
 

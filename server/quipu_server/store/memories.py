@@ -7,17 +7,19 @@ from uuid import UUID
 import numpy as np
 
 from quipu_server.domain import Memory, RequestKey, Revisions, Space, Vectors, Write
+from quipu_server.errors import RequestIdReused
 from quipu_server.filters import Condition
 from quipu_server.ports import ListQuery, Watched
-from quipu_server.store.appending import AnsweredBefore, append
+from quipu_server.store.appending import AnsweredBefore, append, append_each
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Connection, Database
 from quipu_server.store.listing import compile_listing
-from quipu_server.store.requests import find_revisions
+from quipu_server.store.requests import find_each, find_revisions
 from quipu_server.store.rows import MEMORY_COLUMNS, decode_vectors, to_memory
 
 _MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
 _RANGE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision BETWEEN %s AND %s ORDER BY r.revision"
+_THESE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s::bigint[])"
 _HYDRATE = f"""
 {_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s) AND r.ended IS NULL AND r.change <> 3
 AND (r.expire_time IS NULL OR r.expire_time > %s)
@@ -67,6 +69,22 @@ class PostgresMemoryStore:
             if (answered := await find_revisions(connection, space.id, request)) is None:
                 return None
             return await _versions(connection, space, *answered)
+
+    async def append_each(
+        self, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
+    ) -> Sequence[Memory]:
+        async with self._database.transaction() as connection:
+            return await append_each(connection, space, writes, requests)
+
+    async def replay_each(
+        self, space: Space, requests: Sequence[RequestKey]
+    ) -> Mapping[UUID, Memory | RequestIdReused]:
+        async with self._database.connection() as connection:
+            answers = await find_each(connection, space.id, requests)
+            revisions = [answer for answer in answers.values() if isinstance(answer, int)]
+            rows = await connection.execute(_THESE, (space.id, revisions), prepare=False)
+            made = {memory.revision: memory for memory in map(to_memory, await rows.fetchall())}
+        return {key: made[answer] if isinstance(answer, int) else answer for key, answer in answers.items()}
 
     async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
         found = await self._fetch(_LATEST, list(memory_ids), space.id, prepare=False)

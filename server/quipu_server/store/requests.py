@@ -1,6 +1,6 @@
 """What makes mutations idempotent: which requests were answered, and how."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,12 @@ _CLAIM = "INSERT INTO space_requests (tenant, request_id, digest) VALUES (%s, %s
 _ANSWER = "SELECT digest, answer FROM space_requests WHERE tenant = %s AND request_id = %s"
 _SET_ANSWER = "UPDATE space_requests SET answer = %s WHERE tenant = %s AND request_id = %s"
 _FIND = "SELECT digest, first_revision, revision_count FROM requests WHERE space_id = %s AND request_id = %s"
+_FIND_EACH = "SELECT request_id, digest, first_revision FROM requests WHERE space_id = %s AND request_id = ANY (%s)"
+_RECORD_EACH = """
+INSERT INTO requests (space_id, request_id, digest, first_revision, revision_count)
+SELECT %s, request_id, digest, %s + place, 1 FROM unnest(%s::uuid[], %s::bytea[])
+WITH ORDINALITY AS given (request_id, digest, place)
+"""
 _RECORD = """
 INSERT INTO requests (space_id, request_id, digest, first_revision, revision_count) VALUES (%s, %s, %s, %s, %s)
 """
@@ -55,6 +61,26 @@ async def find_revisions(connection: Connection, space_id: UUID, request: Reques
 async def record_revisions(connection: Connection, space_id: UUID, request: RequestKey, first: int, count: int) -> None:
     """Keep which revisions a request made."""
     await connection.execute(_RECORD, (space_id, request.id, request.digest, first, count))
+
+
+async def find_each(
+    connection: Connection, space_id: UUID, requests: Sequence[RequestKey]
+) -> Mapping[UUID, int | RequestIdReused]:
+    """The first revision that each request made, for those that were answered before."""
+    found = await connection.execute(_FIND_EACH, (space_id, [request.id for request in requests]), prepare=False)
+    answered = {request_id: (digest, revision) for request_id, digest, revision in await found.fetchall()}
+    answers: dict[UUID, int | RequestIdReused] = {}
+    for request in requests:
+        if request.id in answered:
+            digest, revision = answered[request.id]
+            answers[request.id] = revision if digest == request.digest else RequestIdReused(str(request.id))
+    return answers
+
+
+async def record_each(connection: Connection, space_id: UUID, requests: Sequence[RequestKey], first: int) -> None:
+    """Keep that each request made one revision, the first one the revision `first`."""
+    ids, digests = [request.id for request in requests], [request.digest for request in requests]
+    await connection.execute(_RECORD_EACH, (space_id, first - 1, ids, digests))
 
 
 async def trim_requests(database: Database, older_than_days: int = 7) -> int:

@@ -9,10 +9,10 @@ from grpc import aio
 
 from quipu_server.config import Settings
 from quipu_server.memories import Memories
+from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
-from quipu_server.watching import Watching
 from tests.unit.rpc.fakes import FakeEmbedder, FakeMemories, FakeSearch, FakeSpaces
 
 
@@ -28,7 +28,7 @@ class Fakes:
     def server(self, **settings: object) -> RpcServer:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
-        return RpcServer(made, UseCases(memories, cast(Watching, None), spaces, search, self.embedder))
+        return RpcServer(made, UseCases(memories, cast(Streams, None), spaces, search, self.embedder))
 
 
 @pytest.fixture

@@ -690,3 +690,241 @@ class WatchedChange(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchedChange: _TypeAlias = WatchedChange  # noqa: Y015
+
+@_typing.final
+class IngestMemoriesRequest(_message.Message):
+    """One message to IngestMemories."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    ITEM_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start(self) -> Global___IngestStart:
+        """Where the memories go."""
+
+    @_builtins.property
+    def item(self) -> Global___IngestItem:
+        """A memory to store."""
+
+    def __init__(
+        self,
+        *,
+        start: Global___IngestStart | None = ...,
+        item: Global___IngestItem | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "message", b"message", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "message", b"message", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["start", "item"]  # noqa: Y015
+    _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
+
+Global___IngestMemoriesRequest: _TypeAlias = IngestMemoriesRequest  # noqa: Y015
+
+@_typing.final
+class IngestStart(_message.Message):
+    """The beginning of a stream of memories."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    STREAM_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Required. `spaces/{space}`. The space is made with default settings if it does not exist."""
+    stream_id: _builtins.str
+    """Required. A UUID that the caller chose for the stream, kept for 7 days after its last item."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        stream_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "stream_id", b"stream_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestStart: _TypeAlias = IngestStart  # noqa: Y015
+
+@_typing.final
+class IngestItem(_message.Message):
+    """A memory of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    MEMORY_ID_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """Required. The place of the item in the stream, 0 or more: what tells it from the others of its stream. Each is greater
+    than the one before in the same call.
+    """
+    memory_id: _builtins.str
+    """Optional. As in CreateMemory."""
+    @_builtins.property
+    def memory(self) -> _memory_pb2.Memory:
+        """Required. As in CreateMemory; a given `vector` is not made anew."""
+
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        memory_id: _builtins.str = ...,
+        memory: _memory_pb2.Memory | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "memory_id", b"memory_id", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestItem: _TypeAlias = IngestItem  # noqa: Y015
+
+@_typing.final
+class IngestMemoriesResponse(_message.Message):
+    """One message from IngestMemories."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACKNOWLEDGEMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def acknowledgements(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngestAcknowledgement]:
+        """What became of items, in the order they came."""
+
+    def __init__(
+        self,
+        *,
+        acknowledgements: _abc.Iterable[Global___IngestAcknowledgement] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgements", b"acknowledgements"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestMemoriesResponse: _TypeAlias = IngestMemoriesResponse  # noqa: Y015
+
+@_typing.final
+class IngestAcknowledgement(_message.Message):
+    """What became of an item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    STORED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """The item's."""
+    @_builtins.property
+    def stored(self) -> Global___IngestedMemory:
+        """It is committed, and found by every search from now on."""
+
+    @_builtins.property
+    def refused(self) -> Global___IngestRefusal:
+        """It was refused."""
+
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        stored: Global___IngestedMemory | None = ...,
+        refused: Global___IngestRefusal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "refused", b"refused", "stored", b"stored"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset", b"offset", "outcome", b"outcome", "refused", b"refused", "stored", b"stored"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["stored", "refused"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___IngestAcknowledgement: _TypeAlias = IngestAcknowledgement  # noqa: Y015
+
+@_typing.final
+class IngestedMemory(_message.Message):
+    """A memory that was stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`spaces/{space}/memories/{memory}`."""
+    revision: _builtins.int
+    """Revision of the space that made it."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestedMemory: _TypeAlias = IngestedMemory  # noqa: Y015
+
+@_typing.final
+class IngestRefusal(_message.Message):
+    """Why an item was not stored. It may be sent again with the same offset once it is mended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    code: _builtins.int
+    """A gRPC status code, such as 3 for INVALID_ARGUMENT."""
+    reason: _builtins.str
+    """As in ErrorInfo: a value of ErrorReason without its prefix."""
+    message: _builtins.str
+    """For people."""
+    field: _builtins.str
+    """Path of the field that is wrong, below the item; empty when it is none."""
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As in ErrorInfo."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        field: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "message", b"message", "metadata", b"metadata", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestRefusal: _TypeAlias = IngestRefusal  # noqa: Y015

@@ -80,6 +80,11 @@ class MemoryServiceStub(object):
                 request_serializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsRequest.SerializeToString,
                 response_deserializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsResponse.FromString,
                 _registered_method=True)
+        self.IngestMemories = channel.stream_stream(
+                '/quipu.v1.MemoryService/IngestMemories',
+                request_serializer=quipu_dot_v1_dot_memory__service__pb2.IngestMemoriesRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_memory__service__pb2.IngestMemoriesResponse.FromString,
+                _registered_method=True)
         self.WatchMemories = channel.unary_stream(
                 '/quipu.v1.MemoryService/WatchMemories',
                 request_serializer=quipu_dot_v1_dot_memory__service__pb2.WatchMemoriesRequest.SerializeToString,
@@ -154,6 +159,18 @@ class MemoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IngestMemories(self, request_iterator, context):
+        """Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
+        is `start`, all others are `item`; responses acknowledge items. They are stored in the order they come, several in one
+        transaction, and taken as fast as they are stored. A stream that broke off is begun again under the same stream id, on
+        any server, with the items that were not acknowledged: one that was stored is not stored twice, and is acknowledged
+        with what was stored then. The call ends when the caller has ended its side and everything is acknowledged, or with
+        UNAVAILABLE when the server stops.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchMemories(self, request, context):
         """Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
         The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
@@ -211,6 +228,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.ListMemoryRevisions,
                     request_deserializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsRequest.FromString,
                     response_serializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsResponse.SerializeToString,
+            ),
+            'IngestMemories': grpc.stream_stream_rpc_method_handler(
+                    servicer.IngestMemories,
+                    request_deserializer=quipu_dot_v1_dot_memory__service__pb2.IngestMemoriesRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_memory__service__pb2.IngestMemoriesResponse.SerializeToString,
             ),
             'WatchMemories': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchMemories,
@@ -462,6 +484,33 @@ class MemoryService(object):
             '/quipu.v1.MemoryService/ListMemoryRevisions',
             quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsRequest.SerializeToString,
             quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IngestMemories(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/quipu.v1.MemoryService/IngestMemories',
+            quipu_dot_v1_dot_memory__service__pb2.IngestMemoriesRequest.SerializeToString,
+            quipu_dot_v1_dot_memory__service__pb2.IngestMemoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,14 @@ class MemoryServiceStub:
     """Brings a deleted memory back as it was."""
     ListMemoryRevisions: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoryRevisionsRequest, _memory_service_pb2.ListMemoryRevisionsResponse]
     """Lists the history of a memory, newest first."""
+    IngestMemories: _grpc.StreamStreamMultiCallable[_memory_service_pb2.IngestMemoriesRequest, _memory_service_pb2.IngestMemoriesResponse]
+    """Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
+    is `start`, all others are `item`; responses acknowledge items. They are stored in the order they come, several in one
+    transaction, and taken as fast as they are stored. A stream that broke off is begun again under the same stream id, on
+    any server, with the items that were not acknowledged: one that was stored is not stored twice, and is acknowledged
+    with what was stored then. The call ends when the caller has ended its side and everything is acknowledged, or with
+    UNAVAILABLE when the server stops.
+    """
     WatchMemories: _grpc.UnaryStreamMultiCallable[_memory_service_pb2.WatchMemoriesRequest, _memory_service_pb2.WatchMemoriesResponse]
     """Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
     The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
@@ -81,6 +89,14 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Brings a deleted memory back as it was."""
     ListMemoryRevisions: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoryRevisionsRequest, _memory_service_pb2.ListMemoryRevisionsResponse]  # type: ignore[assignment]
     """Lists the history of a memory, newest first."""
+    IngestMemories: _aio.StreamStreamMultiCallable[_memory_service_pb2.IngestMemoriesRequest, _memory_service_pb2.IngestMemoriesResponse]  # type: ignore[assignment]
+    """Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
+    is `start`, all others are `item`; responses acknowledge items. They are stored in the order they come, several in one
+    transaction, and taken as fast as they are stored. A stream that broke off is begun again under the same stream id, on
+    any server, with the items that were not acknowledged: one that was stored is not stored twice, and is acknowledged
+    with what was stored then. The call ends when the caller has ended its side and everything is acknowledged, or with
+    UNAVAILABLE when the server stops.
+    """
     WatchMemories: _aio.UnaryStreamMultiCallable[_memory_service_pb2.WatchMemoriesRequest, _memory_service_pb2.WatchMemoriesResponse]  # type: ignore[assignment]
     """Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.
     The stream ends when the caller ends it, when a space is deleted (NOT_FOUND), or when the server stops
@@ -162,6 +178,20 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_memory_service_pb2.ListMemoryRevisionsResponse, _abc.Awaitable[_memory_service_pb2.ListMemoryRevisionsResponse]]:
         """Lists the history of a memory, newest first."""
+
+    @_abc_1.abstractmethod
+    def IngestMemories(
+        self,
+        request_iterator: _MaybeAsyncIterator[_memory_service_pb2.IngestMemoriesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_memory_service_pb2.IngestMemoriesResponse], _abc.AsyncIterator[_memory_service_pb2.IngestMemoriesResponse]]:
+        """Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
+        is `start`, all others are `item`; responses acknowledge items. They are stored in the order they come, several in one
+        transaction, and taken as fast as they are stored. A stream that broke off is begun again under the same stream id, on
+        any server, with the items that were not acknowledged: one that was stored is not stored twice, and is acknowledged
+        with what was stored then. The call ends when the caller has ended its side and everything is acknowledged, or with
+        UNAVAILABLE when the server stops.
+        """
 
     @_abc_1.abstractmethod
     def WatchMemories(

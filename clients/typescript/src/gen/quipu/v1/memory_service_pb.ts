@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory_service.proto.
  */
 export const file_quipu_v1_memory_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEibgoTQ3JlYXRlTWVtb3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJbWVtb3J5X2lkGAIgASgJEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFENyZWF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJxChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkiUwobQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhAKCHJldmlzaW9uGAIgASgDIiAKEEdldE1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1ChFHZXRNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiOAoXQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg0KBW5hbWVzGAIgAygJIk8KGEJhdGNoR2V0TWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIPCgdtaXNzaW5nGAIgAygJIrwBChNMaXN0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIQCgZmaWx0ZXIYBCABKAlIABInCgtmaWx0ZXJfdHJlZRgFIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhAKCG9yZGVyX2J5GAYgASgJEhQKDHNob3dfZGVsZXRlZBgHIAEoCEILCglmaWx0ZXJpbmciZQoUTGlzdE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIpMBChNVcGRhdGVNZW1vcnlSZXF1ZXN0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFFVwZGF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJcChNEZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIEhIKCnJlcXVlc3RfaWQYBCABKAkiKAoURGVsZXRlTWVtb3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMiOQoVVW5kZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI6ChZVbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJRChpMaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKG0xpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRIrCglyZXZpc2lvbnMYASADKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8gEKFFdhdGNoTWVtb3JpZXNSZXF1ZXN0Eg4KBnNwYWNlcxgBIAMoCRJLCg9hZnRlcl9yZXZpc2lvbnMYAiADKAsyMi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdC5BZnRlclJldmlzaW9uc0VudHJ5EhAKBmZpbHRlchgDIAEoCUgAEicKC2ZpbHRlcl90cmVlGAQgASgLMhAucXVpcHUudjEuRmlsdGVySAAaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBQgsKCWZpbHRlcmluZyJ5ChVXYXRjaE1lbW9yaWVzUmVzcG9uc2USDQoFc3BhY2UYASABKAkSKAoHY2hhbmdlcxgCIAMoCzIXLnF1aXB1LnYxLldhdGNoZWRDaGFuZ2USEAoIcmV2aXNpb24YAyABKAMSFQoNaGVhZF9yZXZpc2lvbhgEIAEoAyJJCg1XYXRjaGVkQ2hhbmdlEioKCHJldmlzaW9uGAEgASgLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SDAoEbGVmdBgCIAEoCDLdBgoNTWVtb3J5U2VydmljZRJNCgxDcmVhdGVNZW1vcnkSHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVzcG9uc2USYgoTQmF0Y2hDcmVhdGVNZW1vcmllcxIkLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXF1ZXN0GiUucXVpcHUudjEuQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEkQKCUdldE1lbW9yeRIaLnF1aXB1LnYxLkdldE1lbW9yeVJlcXVlc3QaGy5xdWlwdS52MS5HZXRNZW1vcnlSZXNwb25zZRJZChBCYXRjaEdldE1lbW9yaWVzEiEucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QaIi5xdWlwdS52MS5CYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USTQoMTGlzdE1lbW9yaWVzEh0ucXVpcHUudjEuTGlzdE1lbW9yaWVzUmVxdWVzdBoeLnF1aXB1LnYxLkxpc3RNZW1vcmllc1Jlc3BvbnNlEk0KDFVwZGF0ZU1lbW9yeRIdLnF1aXB1LnYxLlVwZGF0ZU1lbW9yeVJlcXVlc3QaHi5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXNwb25zZRJNCgxEZWxldGVNZW1vcnkSHS5xdWlwdS52MS5EZWxldGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVzcG9uc2USUwoOVW5kZWxldGVNZW1vcnkSHy5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlcXVlc3QaIC5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEmIKE0xpc3RNZW1vcnlSZXZpc2lvbnMSJC5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBolLnF1aXB1LnYxLkxpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRJSCg1XYXRjaE1lbW9yaWVzEh4ucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QaHy5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVzcG9uc2UwAUKdAQoMY29tLnF1aXB1LnYxQhJNZW1vcnlTZXJ2aWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
+  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEibgoTQ3JlYXRlTWVtb3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJbWVtb3J5X2lkGAIgASgJEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFENyZWF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJxChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkiUwobQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhAKCHJldmlzaW9uGAIgASgDIiAKEEdldE1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI1ChFHZXRNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiOAoXQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg0KBW5hbWVzGAIgAygJIk8KGEJhdGNoR2V0TWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIPCgdtaXNzaW5nGAIgAygJIrwBChNMaXN0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIQCgZmaWx0ZXIYBCABKAlIABInCgtmaWx0ZXJfdHJlZRgFIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhAKCG9yZGVyX2J5GAYgASgJEhQKDHNob3dfZGVsZXRlZBgHIAEoCEILCglmaWx0ZXJpbmciZQoUTGlzdE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIpMBChNVcGRhdGVNZW1vcnlSZXF1ZXN0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFFVwZGF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJcChNEZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIEhIKCnJlcXVlc3RfaWQYBCABKAkiKAoURGVsZXRlTWVtb3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMiOQoVVW5kZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI6ChZVbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJRChpMaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKG0xpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRIrCglyZXZpc2lvbnMYASADKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8gEKFFdhdGNoTWVtb3JpZXNSZXF1ZXN0Eg4KBnNwYWNlcxgBIAMoCRJLCg9hZnRlcl9yZXZpc2lvbnMYAiADKAsyMi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdC5BZnRlclJldmlzaW9uc0VudHJ5EhAKBmZpbHRlchgDIAEoCUgAEicKC2ZpbHRlcl90cmVlGAQgASgLMhAucXVpcHUudjEuRmlsdGVySAAaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBQgsKCWZpbHRlcmluZyJ5ChVXYXRjaE1lbW9yaWVzUmVzcG9uc2USDQoFc3BhY2UYASABKAkSKAoHY2hhbmdlcxgCIAMoCzIXLnF1aXB1LnYxLldhdGNoZWRDaGFuZ2USEAoIcmV2aXNpb24YAyABKAMSFQoNaGVhZF9yZXZpc2lvbhgEIAEoAyJJCg1XYXRjaGVkQ2hhbmdlEioKCHJldmlzaW9uGAEgASgLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SDAoEbGVmdBgCIAEoCCJwChVJbmdlc3RNZW1vcmllc1JlcXVlc3QSJgoFc3RhcnQYASABKAsyFS5xdWlwdS52MS5Jbmdlc3RTdGFydEgAEiQKBGl0ZW0YAiABKAsyFC5xdWlwdS52MS5Jbmdlc3RJdGVtSABCCQoHbWVzc2FnZSIwCgtJbmdlc3RTdGFydBIOCgZwYXJlbnQYASABKAkSEQoJc3RyZWFtX2lkGAIgASgJIlEKCkluZ2VzdEl0ZW0SDgoGb2Zmc2V0GAEgASgDEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkiUwoWSW5nZXN0TWVtb3JpZXNSZXNwb25zZRI5ChBhY2tub3dsZWRnZW1lbnRzGAEgAygLMh8ucXVpcHUudjEuSW5nZXN0QWNrbm93bGVkZ2VtZW50IooBChVJbmdlc3RBY2tub3dsZWRnZW1lbnQSDgoGb2Zmc2V0GAEgASgDEioKBnN0b3JlZBgCIAEoCzIYLnF1aXB1LnYxLkluZ2VzdGVkTWVtb3J5SAASKgoHcmVmdXNlZBgDIAEoCzIXLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWxIAEIJCgdvdXRjb21lIjAKDkluZ2VzdGVkTWVtb3J5EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMitwEKDUluZ2VzdFJlZnVzYWwSDAoEY29kZRgBIAEoBRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRI3CghtZXRhZGF0YRgFIAMoCzIlLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWwuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEytgcKDU1lbW9yeVNlcnZpY2USTQoMQ3JlYXRlTWVtb3J5Eh0ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkNyZWF0ZU1lbW9yeVJlc3BvbnNlEmIKE0JhdGNoQ3JlYXRlTWVtb3JpZXMSJC5xdWlwdS52MS5CYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBolLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRJECglHZXRNZW1vcnkSGi5xdWlwdS52MS5HZXRNZW1vcnlSZXF1ZXN0GhsucXVpcHUudjEuR2V0TWVtb3J5UmVzcG9uc2USWQoQQmF0Y2hHZXRNZW1vcmllcxIhLnF1aXB1LnYxLkJhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0GiIucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1Jlc3BvbnNlEk0KDExpc3RNZW1vcmllcxIdLnF1aXB1LnYxLkxpc3RNZW1vcmllc1JlcXVlc3QaHi5xdWlwdS52MS5MaXN0TWVtb3JpZXNSZXNwb25zZRJNCgxVcGRhdGVNZW1vcnkSHS5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuVXBkYXRlTWVtb3J5UmVzcG9uc2USTQoMRGVsZXRlTWVtb3J5Eh0ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkRlbGV0ZU1lbW9yeVJlc3BvbnNlElMKDlVuZGVsZXRlTWVtb3J5Eh8ucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXF1ZXN0GiAucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXNwb25zZRJiChNMaXN0TWVtb3J5UmV2aXNpb25zEiQucXVpcHUudjEuTGlzdE1lbW9yeVJldmlzaW9uc1JlcXVlc3QaJS5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVzcG9uc2USVwoOSW5nZXN0TWVtb3JpZXMSHy5xdWlwdS52MS5Jbmdlc3RNZW1vcmllc1JlcXVlc3QaIC5xdWlwdS52MS5Jbmdlc3RNZW1vcmllc1Jlc3BvbnNlKAEwARJSCg1XYXRjaE1lbW9yaWVzEh4ucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QaHy5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVzcG9uc2UwAUKdAQoMY29tLnF1aXB1LnYxQhJNZW1vcnlTZXJ2aWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
 
 /**
  * Request of CreateMemory.
@@ -716,6 +716,249 @@ export const WatchedChangeSchema: GenMessage<WatchedChange> = /*@__PURE__*/
   messageDesc(file_quipu_v1_memory_service, 20);
 
 /**
+ * One message to IngestMemories.
+ *
+ * @generated from message quipu.v1.IngestMemoriesRequest
+ */
+export type IngestMemoriesRequest = Message<"quipu.v1.IngestMemoriesRequest"> & {
+  /**
+   * Required. `start` in the first message, `item` in all others.
+   *
+   * @generated from oneof quipu.v1.IngestMemoriesRequest.message
+   */
+  message: {
+    /**
+     * Where the memories go.
+     *
+     * @generated from field: quipu.v1.IngestStart start = 1;
+     */
+    value: IngestStart;
+    case: "start";
+  } | {
+    /**
+     * A memory to store.
+     *
+     * @generated from field: quipu.v1.IngestItem item = 2;
+     */
+    value: IngestItem;
+    case: "item";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message quipu.v1.IngestMemoriesRequest.
+ * Use `create(IngestMemoriesRequestSchema)` to create a new message.
+ */
+export const IngestMemoriesRequestSchema: GenMessage<IngestMemoriesRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 21);
+
+/**
+ * The beginning of a stream of memories.
+ *
+ * @generated from message quipu.v1.IngestStart
+ */
+export type IngestStart = Message<"quipu.v1.IngestStart"> & {
+  /**
+   * Required. `spaces/{space}`. The space is made with default settings if it does not exist.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required. A UUID that the caller chose for the stream, kept for 7 days after its last item.
+   *
+   * @generated from field: string stream_id = 2;
+   */
+  streamId: string;
+};
+
+/**
+ * Describes the message quipu.v1.IngestStart.
+ * Use `create(IngestStartSchema)` to create a new message.
+ */
+export const IngestStartSchema: GenMessage<IngestStart> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 22);
+
+/**
+ * A memory of a stream.
+ *
+ * @generated from message quipu.v1.IngestItem
+ */
+export type IngestItem = Message<"quipu.v1.IngestItem"> & {
+  /**
+   * Required. The place of the item in the stream, 0 or more: what tells it from the others of its stream. Each is greater
+   * than the one before in the same call.
+   *
+   * @generated from field: int64 offset = 1;
+   */
+  offset: bigint;
+
+  /**
+   * Optional. As in CreateMemory.
+   *
+   * @generated from field: string memory_id = 2;
+   */
+  memoryId: string;
+
+  /**
+   * Required. As in CreateMemory; a given `vector` is not made anew.
+   *
+   * @generated from field: quipu.v1.Memory memory = 3;
+   */
+  memory?: Memory;
+};
+
+/**
+ * Describes the message quipu.v1.IngestItem.
+ * Use `create(IngestItemSchema)` to create a new message.
+ */
+export const IngestItemSchema: GenMessage<IngestItem> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 23);
+
+/**
+ * One message from IngestMemories.
+ *
+ * @generated from message quipu.v1.IngestMemoriesResponse
+ */
+export type IngestMemoriesResponse = Message<"quipu.v1.IngestMemoriesResponse"> & {
+  /**
+   * What became of items, in the order they came.
+   *
+   * @generated from field: repeated quipu.v1.IngestAcknowledgement acknowledgements = 1;
+   */
+  acknowledgements: IngestAcknowledgement[];
+};
+
+/**
+ * Describes the message quipu.v1.IngestMemoriesResponse.
+ * Use `create(IngestMemoriesResponseSchema)` to create a new message.
+ */
+export const IngestMemoriesResponseSchema: GenMessage<IngestMemoriesResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 24);
+
+/**
+ * What became of an item.
+ *
+ * @generated from message quipu.v1.IngestAcknowledgement
+ */
+export type IngestAcknowledgement = Message<"quipu.v1.IngestAcknowledgement"> & {
+  /**
+   * The item's.
+   *
+   * @generated from field: int64 offset = 1;
+   */
+  offset: bigint;
+
+  /**
+   * Whether it was stored, or why not.
+   *
+   * @generated from oneof quipu.v1.IngestAcknowledgement.outcome
+   */
+  outcome: {
+    /**
+     * It is committed, and found by every search from now on.
+     *
+     * @generated from field: quipu.v1.IngestedMemory stored = 2;
+     */
+    value: IngestedMemory;
+    case: "stored";
+  } | {
+    /**
+     * It was refused.
+     *
+     * @generated from field: quipu.v1.IngestRefusal refused = 3;
+     */
+    value: IngestRefusal;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message quipu.v1.IngestAcknowledgement.
+ * Use `create(IngestAcknowledgementSchema)` to create a new message.
+ */
+export const IngestAcknowledgementSchema: GenMessage<IngestAcknowledgement> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 25);
+
+/**
+ * A memory that was stored.
+ *
+ * @generated from message quipu.v1.IngestedMemory
+ */
+export type IngestedMemory = Message<"quipu.v1.IngestedMemory"> & {
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Revision of the space that made it.
+   *
+   * @generated from field: int64 revision = 2;
+   */
+  revision: bigint;
+};
+
+/**
+ * Describes the message quipu.v1.IngestedMemory.
+ * Use `create(IngestedMemorySchema)` to create a new message.
+ */
+export const IngestedMemorySchema: GenMessage<IngestedMemory> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 26);
+
+/**
+ * Why an item was not stored. It may be sent again with the same offset once it is mended.
+ *
+ * @generated from message quipu.v1.IngestRefusal
+ */
+export type IngestRefusal = Message<"quipu.v1.IngestRefusal"> & {
+  /**
+   * A gRPC status code, such as 3 for INVALID_ARGUMENT.
+   *
+   * @generated from field: int32 code = 1;
+   */
+  code: number;
+
+  /**
+   * As in ErrorInfo: a value of ErrorReason without its prefix.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * For people.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * Path of the field that is wrong, below the item; empty when it is none.
+   *
+   * @generated from field: string field = 4;
+   */
+  field: string;
+
+  /**
+   * As in ErrorInfo.
+   *
+   * @generated from field: map<string, string> metadata = 5;
+   */
+  metadata: { [key: string]: string };
+};
+
+/**
+ * Describes the message quipu.v1.IngestRefusal.
+ * Use `create(IngestRefusalSchema)` to create a new message.
+ */
+export const IngestRefusalSchema: GenMessage<IngestRefusal> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 27);
+
+/**
  * Keeps memories. An acknowledged write is committed in the database and visible to every later search.
  *
  * @generated from service quipu.v1.MemoryService
@@ -810,6 +1053,21 @@ export const MemoryService: GenService<{
     methodKind: "unary";
     input: typeof ListMemoryRevisionsRequestSchema;
     output: typeof ListMemoryRevisionsResponseSchema;
+  },
+  /**
+   * Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
+   * is `start`, all others are `item`; responses acknowledge items. They are stored in the order they come, several in one
+   * transaction, and taken as fast as they are stored. A stream that broke off is begun again under the same stream id, on
+   * any server, with the items that were not acknowledged: one that was stored is not stored twice, and is acknowledged
+   * with what was stored then. The call ends when the caller has ended its side and everything is acknowledged, or with
+   * UNAVAILABLE when the server stops.
+   *
+   * @generated from rpc quipu.v1.MemoryService.IngestMemories
+   */
+  ingestMemories: {
+    methodKind: "bidi_streaming";
+    input: typeof IngestMemoriesRequestSchema;
+    output: typeof IngestMemoriesResponseSchema;
   },
   /**
    * Follows the logs of spaces: every change once and in the order of its space, those made before and those to come.

@@ -1,0 +1,179 @@
+/** The client, and how to get one. */
+
+import type { ConnectionOptions } from "node:tls";
+import * as bulk from "./bulk.js";
+import * as embeddings from "./embeddings.js";
+import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
+import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
+import type { Space } from "./gen/quipu/v1/space_pb.js";
+import * as memories from "./memories.js";
+import type { MemoryLike } from "./names.js";
+import type { CallOptions, SpaceOptions, SpaceWriteOptions } from "./options.js";
+import type { Hits, Results } from "./results.js";
+import * as searches from "./searches.js";
+import { Session } from "./session.js";
+import * as spaces from "./spaces.js";
+import { Wire } from "./wire.js";
+
+const DEFAULT_ADDRESS = "localhost:50051";
+const DEFAULT_SPACE = "default";
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+/** Options of a client. */
+export interface ConnectOptions {
+  /** Sent with every call. */
+  readonly apiKey?: string | undefined;
+  /** The space that calls without one mean; default `default`. */
+  readonly space?: string | undefined;
+  /** Milliseconds for calls that bring none, attempts included; Infinity for no limit; default 30,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Speak TLS: true for the usual authorities, or options of `node:tls` such as `ca`, `cert` and `key`. */
+  readonly tls?: boolean | ConnectionOptions | undefined;
+}
+
+/**
+ * Give a client; it connects at its first call.
+ *
+ * @param address host and port; default `localhost:50051`.
+ * @throws TypeError when that is no address.
+ */
+export function connect(address: string = DEFAULT_ADDRESS, options: ConnectOptions = {}): Client {
+  const { apiKey, space = DEFAULT_SPACE, timeoutMs = DEFAULT_TIMEOUT_MS, tls = false } = options;
+  return new Client(new Session(new Wire({ address, apiKey, timeoutMs, tls }), space));
+}
+
+/**
+ * A client, made by `connect`. Any number of calls may be under way at once.
+ *
+ * A memory is given as its id, its full name, or itself. All calls fail with a QuipuError of the class of their status,
+ * and throw TypeError or RangeError for arguments that cannot be sent.
+ */
+export class Client {
+  readonly #session: Session;
+
+  /** @internal */
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Store a memory and return it as stored. The space is made if there is none. Fails with `AlreadyExists`. */
+  add(content: string, options: memories.AddOptions = {}): Promise<Memory> {
+    return memories.add(this.#session, content, options);
+  }
+
+  /**
+   * Store memories in batches, each all or none, one after the other, and return them as stored. `timeoutMs` counts for
+   * each batch.
+   *
+   * An error says how many memories were stored before it. With the same request id and the same memories in the same
+   * order, what was stored before is not stored again.
+   */
+  addMany(drafts: bulk.Drafts, options: SpaceWriteOptions = {}): Promise<Memory[]> {
+    return bulk.addMany(this.#session, drafts, options);
+  }
+
+  /** Store memories as they come, however many, as `addMany` does, and return their number. */
+  ingest(drafts: bulk.Drafts, options: bulk.IngestOptions = {}): Promise<number> {
+    return bulk.ingest(this.#session, drafts, options);
+  }
+
+  /** Return a memory. Fails with `NotFound`. */
+  get(memory: MemoryLike, options: SpaceOptions = {}): Promise<Memory> {
+    return memories.get(this.#session, memory, options);
+  }
+
+  /** Return those memories that exist, by the ids or names that were given. */
+  getMany(ids: readonly string[], options: SpaceOptions = {}): Promise<Map<string, Memory>> {
+    return memories.getMany(this.#session, ids, options);
+  }
+
+  /** List the memories of a space as it is when the first page is fetched. `timeoutMs` counts for each page. */
+  list(options: memories.ListOptions = {}): Results<Memory> {
+    return memories.list(this.#session, options);
+  }
+
+  /** Change the fields that are given; null clears one. Fails with `NotFound`, and `Aborted` when `etag` is old. */
+  update(memory: MemoryLike, options: memories.UpdateOptions): Promise<Memory> {
+    return memories.update(this.#session, memory, options);
+  }
+
+  /**
+   * Delete a memory and return the revision of the deletion. Its history stays. Fails with `NotFound`, and `Aborted`
+   * when `etag` is old.
+   */
+  delete(memory: MemoryLike, options: memories.DeleteOptions = {}): Promise<bigint> {
+    return memories.delete(this.#session, memory, options);
+  }
+
+  /** Bring a deleted memory back. Fails with `NotFound`, and `FailedPrecondition` when it is not deleted. */
+  undelete(memory: MemoryLike, options: SpaceWriteOptions = {}): Promise<Memory> {
+    return memories.undelete(this.#session, memory, options);
+  }
+
+  /** List what was done to a memory, newest first; it may be deleted. `timeoutMs` counts for each page. */
+  history(memory: MemoryLike, options: SpaceOptions = {}): Results<MemoryRevision> {
+    return memories.history(this.#session, memory, options);
+  }
+
+  /** Find memories, best first. Fails with `NotFound` when there is no such space, and `DataLoss` when cut short. */
+  search(query: searches.Query, options: searches.SearchOptions = {}): Hits {
+    return searches.search(this.#session, query, options);
+  }
+
+  /** Create a space, which is only needed for settings. Fails with `AlreadyExists`. */
+  createSpace(space: string, options: spaces.CreateSpaceOptions = {}): Promise<Space> {
+    return spaces.createSpace(this.#session, space, options);
+  }
+
+  /** Return a space; default: that of the client. Fails with `NotFound`. */
+  getSpace(space?: string, options: CallOptions = {}): Promise<Space> {
+    return spaces.getSpace(this.#session, space, options);
+  }
+
+  /** List the spaces by id. `timeoutMs` counts for each page. */
+  spaces(options: spaces.ListSpacesOptions = {}): Results<Space> {
+    return spaces.spaces(this.#session, options);
+  }
+
+  /** Change the settings that are given. Fails with `NotFound`, and `Aborted` when `etag` is old. */
+  updateSpace(space: string, options: spaces.UpdateSpaceOptions): Promise<Space> {
+    return spaces.updateSpace(this.#session, space, options);
+  }
+
+  /**
+   * Destroy a space for good and return how many memories went with it. Fails with `FailedPrecondition` when it has
+   * memories and `force` is not set.
+   */
+  deleteSpace(space: string, options: spaces.DeleteSpaceOptions = {}): Promise<bigint> {
+    return spaces.deleteSpace(this.#session, space, options);
+  }
+
+  /**
+   * Embed texts as the server does for its own use. `timeoutMs` counts for each 256 texts.
+   *
+   * @returns for each text its vectors, of unit length: one for a text within the window of the model, several for a
+   * longer one.
+   */
+  embed(texts: embeddings.Texts, options: embeddings.EmbedOptions = {}): Promise<Float32Array[][]> {
+    return embeddings.embed(this.#session, texts, options);
+  }
+
+  /** List the models of the server, the default one first. */
+  models(options: CallOptions = {}): Promise<EmbeddingModel[]> {
+    return embeddings.models(this.#session, options);
+  }
+
+  /** Count the tokens of each text, without special tokens. `timeoutMs` counts for each 256 texts. */
+  countTokens(texts: embeddings.Texts, options: embeddings.ModelOptions = {}): Promise<number[]> {
+    return embeddings.countTokens(this.#session, texts, options);
+  }
+
+  /** End the connection and the calls on it, which fail with `Cancelled`. An open connection keeps Node.js running. */
+  close(): void {
+    this.#session.wire.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+}

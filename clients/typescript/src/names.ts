@@ -1,0 +1,28 @@
+/** Names of resources from what callers give: an id, a full name, or the resource itself. */
+
+import type { Memory } from "./gen/quipu/v1/memory_pb.js";
+
+/** A memory: its id, its name `spaces/{space}/memories/{memory}`, or itself. */
+export type MemoryLike = string | Memory;
+
+/** `spaces/{space}` from an id or a name. */
+export function spaceName(space: string): string {
+  return space.startsWith("spaces/") ? space : `spaces/${space}`;
+}
+
+/** `spaces/{space}/memories/{memory}` from an id, a name or a memory. */
+export function memoryName(memory: MemoryLike, space: string): string {
+  if (typeof memory !== "string") return memory.name;
+  return memory.startsWith("spaces/") ? memory : `${spaceName(space)}/memories/${memory}`;
+}
+
+/** `models/{model}` from an id or a name; empty for the default model. */
+export function modelName(model: string | undefined): string {
+  return model && !model.startsWith("models/") ? `models/${model}` : (model ?? "");
+}
+
+/** The name of the space of a memory. */
+export function spaceOf(memoryName: string): string {
+  const end = memoryName.indexOf("/memories/");
+  return end < 0 ? memoryName : memoryName.slice(0, end);
+}

@@ -1,0 +1,82 @@
+/** What all calls of a client share. */
+
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { DataLoss } from "./errors.js";
+import { ReadConsistencySchema, type ReadConsistency } from "./gen/quipu/v1/consistency_pb.js";
+import type { Memory } from "./gen/quipu/v1/memory_pb.js";
+import { memoryName, spaceName, spaceOf, type MemoryLike } from "./names.js";
+import type { Wire } from "./wire.js";
+
+/**
+ * How fresh a read must be.
+ *
+ * - `strong`: it sees every write acknowledged before it began.
+ * - `session`: it sees what this client wrote.
+ * - `atLeast`: it sees these revisions, by id or name of space; one beyond the head fails with `OutOfRange`.
+ * - `maxStalenessMs`: it sees what was written earlier than so many milliseconds ago; 0 to 3,600,000.
+ */
+export type Consistency =
+  | "strong"
+  | "session"
+  | { readonly atLeast: Readonly<Record<string, bigint | number>> }
+  | { readonly maxStalenessMs: number };
+
+/** A connection, the space that calls without one mean, and the last revision seen of each space. */
+export class Session {
+  readonly wire: Wire;
+  readonly #space: string;
+  readonly #revisions = new Map<string, bigint>();
+
+  constructor(wire: Wire, space: string) {
+    this.wire = wire;
+    this.#space = space;
+  }
+
+  /** The name of a space. */
+  parent(space?: string): string {
+    return spaceName(space || this.#space);
+  }
+
+  /** The name of a memory. */
+  name(memory: MemoryLike, space?: string): string {
+    return memoryName(memory, space || this.#space);
+  }
+
+  /** Remember that a space has reached a revision. */
+  saw(space: string, revision: bigint): void {
+    if (revision > (this.#revisions.get(space) ?? 0n)) this.#revisions.set(space, revision);
+  }
+
+  /** Remember the revision of a memory that was written. */
+  sawMemory(memory: Memory): Memory {
+    this.saw(spaceOf(memory.name), memory.revision);
+    return memory;
+  }
+
+  /** Forget a space that is no more. */
+  forget(space: string): void {
+    this.#revisions.delete(space);
+  }
+
+  /** The level of a read of these spaces, by their names. */
+  consistency(level: Consistency, spaces: readonly string[]): ReadConsistency {
+    if (level === "strong") return create(ReadConsistencySchema, { level: { case: "strong", value: {} } });
+    if (level === "session") return atLeast(spaces.map((space) => [space, this.#revisions.get(space) ?? 0n]));
+    if ("atLeast" in level) {
+      return atLeast(Object.entries(level.atLeast).map(([space, revision]) => [spaceName(space), BigInt(revision)]));
+    }
+    const value = durationFromMs(level.maxStalenessMs);
+    return create(ReadConsistencySchema, { level: { case: "maxStaleness", value } });
+  }
+}
+
+/** What an answer must have. */
+export function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new DataLoss("the server left out what was asked for");
+  return value;
+}
+
+function atLeast(revisions: readonly (readonly [string, bigint])[]): ReadConsistency {
+  return create(ReadConsistencySchema, { level: { case: "atLeast", value: { revisions: Object.fromEntries(revisions) } } });
+}

@@ -1,0 +1,36 @@
+/** Arguments of scenarios, named as in Python, as the options of this client. */
+
+import { fromJson, isMessage, type JsonValue } from "@bufbuild/protobuf";
+import { FilterSchema } from "@quipu-memory/client/v1";
+import { isMapping, type Mapping } from "./variables.js";
+
+/** Options from arguments. Mappings of users, such as metadata, keep their keys. */
+export function toOptions(named: Mapping): Mapping {
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => option(name, value)));
+}
+
+function option(name: string, value: unknown): [string, unknown] {
+  switch (name) {
+    case "timeout":
+      return ["timeoutMs", Number(value) * 1_000];
+    case "recency_half_life":
+      return ["recencyHalfLifeMs", Number.parseFloat(String(value)) * 1_000];
+    case "ranking":
+      return [name, isMapping(value) ? toOptions(value) : value];
+    case "memories":
+      return [name, (value as unknown[]).map((draft) => (isMapping(draft) ? toOptions(draft) : draft))];
+    case "consistency":
+      return [name, isMapping(value) ? { atLeast: revisions(value) } : value];
+    case "filter":
+      return [name, isMapping(value) ? fromJson(FilterSchema, value as JsonValue) : value];
+    case "memory":
+    case "example":
+      return [name, isMapping(value) && !isMessage(value) ? value["name"] : value];
+    default:
+      return [name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value];
+  }
+}
+
+function revisions(mapping: Mapping): Record<string, bigint> {
+  return Object.fromEntries(Object.entries(mapping).map(([space, revision]) => [space, BigInt(String(revision))]));
+}

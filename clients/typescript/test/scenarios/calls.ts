@@ -1,0 +1,69 @@
+/** Steps as calls of the client. */
+
+import { createRegistry, isMessage, toJson } from "@bufbuild/protobuf";
+import { Hits, Results, type Client } from "@quipu-memory/client";
+import * as v1 from "@quipu-memory/client/v1";
+import { toOptions } from "./arguments.js";
+import { isMapping, type Mapping } from "./variables.js";
+
+type Call = (client: Client, options: never) => Promise<unknown> | Results<unknown>;
+
+const MESSAGES = createRegistry(v1.MemorySchema, v1.MemoryRevisionSchema, v1.HitSchema, v1.SearchSummarySchema, v1.SpaceSchema, v1.EmbeddingModelSchema);
+
+const CALLS: Record<string, Call> = {
+  add: (client, { content, ...options }: { content: string }) => client.add(content, options),
+  add_many: (client, { memories, ...options }: { memories: string[] }) => client.addMany(memories, options),
+  get: (client, { memory, ...options }: { memory: string }) => client.get(memory, options),
+  get_many: (client, { memories, ...options }: { memories: string[] }) => client.getMany(memories, options),
+  list: (client, options) => client.list(options),
+  update: (client, { memory, ...options }: { memory: string }) => client.update(memory, options),
+  delete: (client, { memory, ...options }: { memory: string }) => client.delete(memory, options),
+  undelete: (client, { memory, ...options }: { memory: string }) => client.undelete(memory, options),
+  history: (client, { memory, ...options }: { memory: string }) => client.history(memory, options),
+  search: (client, options: Mapping) => {
+    const { text, vector, example, ...rest } = options;
+    const query = vector !== undefined ? { vector } : example !== undefined ? { example } : { text };
+    return client.search(query as { text: string }, rest);
+  },
+  create_space: (client, { space, ...options }: { space: string }) => client.createSpace(space, options),
+  get_space: (client, { space, ...options }: { space?: string }) => client.getSpace(space, options),
+  spaces: (client, options) => client.spaces(options),
+  update_space: (client, { space, ...options }: { space: string }) => client.updateSpace(space, options),
+  delete_space: (client, { space, ...options }: { space: string }) => client.deleteSpace(space, options),
+  embed: (client, { texts, ...options }: { texts: string[] }) => client.embed(texts, options),
+  models: (client, options) => client.models(options),
+  count_tokens: (client, { texts, ...options }: { texts: string[] }) => client.countTokens(texts, options),
+};
+
+/** Do an operation; the result is as a scenario expects it. */
+export async function call(client: Client, name: string, named: Mapping, take: number | undefined): Promise<unknown> {
+  const operation = CALLS[name];
+  if (!operation) throw new Error(`there is no operation ${name}`);
+  const answer = operation(client, toOptions(named) as never);
+  if (!(answer instanceof Results)) return plain(await answer);
+  const items = take === undefined ? await answer.all() : await some(answer, take);
+  if (!(answer instanceof Hits)) return plain(items);
+  return { hits: plain(items), ...(take === undefined ? { summary: plain(answer.summary) } : {}) };
+}
+
+/** Read some items and leave, which cancels what is under way. */
+async function some(answer: Results<unknown>, take: number): Promise<unknown[]> {
+  const items: unknown[] = [];
+  for await (const item of answer) {
+    items.push(item);
+    if (items.length === take) break;
+  }
+  return items;
+}
+
+/** A result as JSON has it. */
+function plain(value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [key, plain(item)]));
+  if (value instanceof Float32Array) return [...value];
+  if (Array.isArray(value)) return value.map(plain);
+  if (!isMapping(value) || !isMessage(value)) return value;
+  const schema = MESSAGES.getMessage(value.$typeName);
+  if (!schema) throw new Error(`there is no message ${value.$typeName}`);
+  return toJson(schema, value, { useProtoFieldName: true, registry: MESSAGES });
+}
