@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ FOUND = {
     "ListMemoryRevisions": "revisions",
     "BatchGetMemories": "missing",
     "WatchMemories": "changes",
+    "IngestMemories": "acknowledgements",
     "DeleteSpace": "deletedMemoryCount",
 }
 """What the first message of an answer has."""
@@ -66,6 +67,15 @@ def command(text: str, is_refused: bool) -> Command:
     return Command("call", words[0].replace("/", "."), options.get("-d", "{}"), is_refused)
 
 
+def documents(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON documents that stand one after the other."""
+    decoder, rest = json.JSONDecoder(), text.strip()
+    while rest:
+        document, end = decoder.raw_decode(rest)
+        yield mapped(document)
+        rest = rest[end:].strip()
+
+
 def mapped(document: dict[str, Any]) -> dict[str, Any]:
     """Write the mask as the JSON of Protobuf has it; grpcurl takes it as a message."""
     if "update_mask" not in document:
@@ -91,31 +101,30 @@ class Caller:
         text = command.request
         for place, field in PLACES.items():
             text = text.replace(place, self._last.get(field, place))
-        request = GetMessageClass(method.input_type)()
-        json_format.ParseDict(mapped(json.loads(text)), request, descriptor_pool=self._pool)
+        message = GetMessageClass(method.input_type)
+        requests = [json_format.ParseDict(d, message(), descriptor_pool=self._pool) for d in documents(text)]
         try:
-            answers = self._send(method, request)
+            answers = self._send(method, requests)
         except grpc.RpcError:
             assert command.is_refused, command
             return
         assert not command.is_refused
-        first, last = (
-            json_format.MessageToDict(answer, descriptor_pool=self._pool) for answer in (answers[0], answers[-1])
-        )
+        first, last = (json_format.MessageToDict(a, descriptor_pool=self._pool) for a in (answers[0], answers[-1]))
         assert FOUND.get(name, "") in {"", *first}, command
         self._last = {**last, **last.get("memory", {})}
 
-    def _send(self, method: MethodDescriptor, request: Any) -> list[Any]:
-        path = f"/{method.containing_service.full_name}/{method.name}"
-        read = GetMessageClass(method.output_type).FromString
-        if not method.server_streaming:
-            return [self._channel.unary_unary(path, type(request).SerializeToString, read)(request, timeout=30)]
-        stream = self._channel.unary_stream(path, type(request).SerializeToString, read)(request, timeout=30)
+    def _send(self, method: MethodDescriptor, requests: Sequence[Any]) -> Sequence[Any]:
+        """Send the requests; the answers, of a watch the first one."""
+        call = self._channel.stream_stream(
+            f"/{method.containing_service.full_name}/{method.name}",
+            GetMessageClass(method.input_type).SerializeToString,
+            GetMessageClass(method.output_type).FromString,
+        )(iter(requests), timeout=30)
         if method.name.startswith("Watch"):
-            first = next(stream)
-            stream.cancel()
+            first = next(call)
+            call.cancel()
             return [first]
-        return list(stream)
+        return list(call)
 
 
 def run(port: int) -> None:
