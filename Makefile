@@ -165,6 +165,10 @@ bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder
 	$(if $(DATA),,$(error bench-quality needs DATA=folder))
 	$(BIN)/python -m bench.quality --data $(DATA) $(ARGS)
 
+.PHONY: client-overhead
+client-overhead: $(DEV) $(SCENARIO_CLIENTS) ## Measure what each client costs over its generated stub
+	$(BIN)/python -m bench.overhead $(ARGS)
+
 .PHONY: docs
 docs: $(PROTO_PYTHON) ## Write the API reference, docs/api.md, from the comments in proto/
 	$(BUF) build --as-file-descriptor-set --output .tools/api.binpb
