@@ -116,11 +116,15 @@ test-node:
 	@echo 'clients/typescript does not exist yet'
 endif
 
-SCENARIO_CLIENTS := $(if $(wildcard clients/typescript/package.json),$(NODE_MODULES))
+CLIENT_MODULES := $(if $(wildcard clients/typescript/package.json),$(NODE_MODULES))
 
 .PHONY: test-scenarios
-test-scenarios: $(DEV) $(SCENARIO_CLIENTS) ## Play clients/scenarios through every client; ARGS='python go' chooses
+test-scenarios: $(DEV) $(CLIENT_MODULES) ## Play clients/scenarios through every client; ARGS='python go' chooses
 	$(BIN)/python -m tests.scenarios $(ARGS)
+
+.PHONY: try-packages
+try-packages: $(DEV) $(CLIENT_MODULES) ## Install the package of each client in an empty folder, and use it there
+	$(BIN)/python -m tests.packaging
 
 # Checking
 
@@ -166,7 +170,7 @@ bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder
 	$(BIN)/python -m bench.quality --data $(DATA) $(ARGS)
 
 .PHONY: client-overhead
-client-overhead: $(DEV) $(SCENARIO_CLIENTS) ## Measure what each client costs over its generated stub
+client-overhead: $(DEV) $(CLIENT_MODULES) ## Measure what each client costs over its generated stub
 	$(BIN)/python -m bench.overhead $(ARGS)
 
 .PHONY: docs
