@@ -24,7 +24,7 @@ PROTO_NODE := .tools/protogen/.installed
 PROTO_TOOLS := $(PROTO_PYTHON) $(PROTO_GO) $(PROTO_NODE)
 NODE_MODULES := clients/typescript/node_modules/.package-lock.json
 
-TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) tools/check_versions.py tools/api_reference.py
+TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) $(wildcard tools/*.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
@@ -135,6 +135,7 @@ check: $(DEV) proto-check ## Check style, types, layers, versions and generated 
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_versions.py
+	$(BIN)/python tools/sources.py --check
 
 .PHONY: format
 format: $(DEV) $(PROTO_PYTHON) ## Format Python, Go and the protos
@@ -172,6 +173,10 @@ bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder
 .PHONY: client-overhead
 client-overhead: $(DEV) $(CLIENT_MODULES) ## Measure what each client costs over its generated stub
 	$(BIN)/python -m bench.overhead $(ARGS)
+
+.PHONY: lines
+lines: $(DEV) ## Count the lines of code that somebody wrote, by place and language
+	$(BIN)/python tools/sources.py
 
 .PHONY: docs
 docs: $(PROTO_PYTHON) ## Write the API reference, docs/api.md, from the comments in proto/
