@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from quipu_server.domain import Change, Memory, MemoryFields, RequestKey, Space, Vector, Write
+from quipu_server.domain import Change, Head, Memory, MemoryFields, RequestKey, Space, Vector, Write
 from quipu_server.errors import (
     AlreadyExists,
     Conflict,
@@ -12,13 +12,12 @@ from quipu_server.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
-    OutOfRange,
 )
 from quipu_server.filters import METADATA_PREFIX, Condition
 from quipu_server.identifiers import new_memory_id
 from quipu_server.passages import Passages
-from quipu_server.ports import Lane, ListQuery, LogSource, MemoryStore, SearchViews
-from quipu_server.spaces import Spaces
+from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
+from quipu_server.spaces import Spaces, check_reached
 
 WRITE_ATTEMPTS = 5
 """How often a write without an etag is decided anew when others change the same memory meanwhile."""
@@ -128,19 +127,23 @@ class Memories:
             memory_id = ids[int(conflict.metadata["index"])]
             raise AlreadyExists("memory", f"{home.resource_name}/memories/{memory_id}") from conflict
 
-    async def get(self, target: Target) -> Memory:
-        """The memory. Raises NotFound, also when it is deleted or expired."""
-        found = await self.batch_get(target.tenant, target.space, [target.memory_id])
+    async def get(self, target: Target, revision: int = NEWEST) -> Memory:
+        """The memory, as of a revision. Raises NotFound, also when it is deleted or expired; OutOfRange."""
+        found = await self.batch_get(target.tenant, target.space, [target.memory_id], revision)
         if target.memory_id not in found:
             raise NotFound("memory", target.name)
         return found[target.memory_id]
 
-    async def batch_get(self, tenant: str, space: str, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
-        """Those of the memories that exist, by id. Raises NotFound for the space."""
+    async def batch_get(
+        self, tenant: str, space: str, memory_ids: Sequence[str], revision: int = NEWEST
+    ) -> Mapping[str, Memory]:
+        """Those of the memories that exist, by id, as of a revision. Raises NotFound for the space, OutOfRange."""
         home = await self._spaces.find(tenant, space)
-        latest = await self._store.latest(home, memory_ids)
-        now = (await self._log.heads([home.id]))[home.id].now
-        return {key: m for key, m in latest.items() if not m.is_deleted and not m.is_expired(now)}
+        latest = await self._store.latest(home, memory_ids, revision)
+        head = await self._head(home)
+        if revision != NEWEST:
+            check_reached(home, head, revision)
+        return {key: m for key, m in latest.items() if not m.is_deleted and not m.is_expired(head.now)}
 
     async def update(
         self, target: Target, patch: Patch, *, etag: str, allow_missing: bool, request: RequestKey | None
@@ -176,7 +179,7 @@ class Memories:
         # Nothing to end is an answer as well: repeated later, the request must not end what was made meanwhile.
         if request:
             await self._store.append(home, [], request)
-        return (await self._log.heads([home.id]))[home.id].revision
+        return (await self._head(home)).revision
 
     async def undelete(self, target: Target, *, request: RequestKey | None) -> Memory:
         """Bring a deleted memory back. Raises NotFound, FailedPrecondition (MEMORY_NOT_DELETED)."""
@@ -194,11 +197,9 @@ class Memories:
     async def list(self, tenant: str, space: str, listing: Listing) -> Page:
         """One page, as of the revision of the first one. Raises NotFound, OutOfRange."""
         home = await self._spaces.find(tenant, space)
-        head = (await self._log.heads([home.id]))[home.id]
+        head = await self._head(home)
         revision = head.revision if listing.revision is None else listing.revision
-        if revision > head.revision:
-            metadata = {"name": home.resource_name, "head": f"{head.revision}"}
-            raise OutOfRange(f"the space has revision {head.revision}", metadata=metadata)
+        check_reached(home, head, revision)
         query = ListQuery(
             home,
             revision,
@@ -217,10 +218,16 @@ class Memories:
     async def history(self, target: Target, before: int | None, limit: int) -> Sequence[Memory]:
         """Versions of a memory, newest first, deletions included. Raises NotFound when it never existed."""
         home = await self._home(target)
-        found = await self._store.history(home, target.memory_id, before or 2**63 - 1, limit)
+        found = await self._store.history(home, target.memory_id, before or NEWEST, limit)
         if not found and before is None:
             raise NotFound("memory", target.name)
         return found
+
+    async def _head(self, home: Space) -> Head:
+        """Where the space stands. Raises NotFound when it was deleted meanwhile."""
+        if (head := (await self._log.heads([home.id])).get(home.id)) is None:
+            raise NotFound("space", home.resource_name)
+        return head
 
     async def _home(self, target: Target, *, create: bool = False) -> Space:
         find = self._spaces.ensure if create else self._spaces.find

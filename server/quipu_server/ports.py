@@ -29,6 +29,9 @@ from quipu_server.domain import (
 from quipu_server.errors import RequestIdReused
 from quipu_server.filters import Condition
 
+NEWEST = 2**63 - 1
+"""A revision that no space will come to."""
+
 
 class Lane(IntEnum):
     """Who goes first when texts wait to be embedded."""
@@ -150,14 +153,19 @@ class MemoryStore(Protocol):
     ) -> Mapping[UUID, Memory | RequestIdReused]:
         """What those requests made that were answered earlier, by id of the request."""
 
-    async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
+    async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
         """The newest version of each memory, deleted and expired ones included; absent where there is none.
 
-        A deleted memory has change DELETED and the fields it had before.
+        A deleted memory has change DELETED and the fields it had before. upto: no version is newer than this revision.
         """
 
-    async def hydrate(self, space: Space, revisions: Revisions, now: datetime) -> Mapping[int, Memory]:
-        """Those of the revisions that are current, not deleted and not expired, by revision."""
+    async def hydrate(
+        self, space: Space, revisions: Revisions, now: datetime, *, past: bool = False
+    ) -> Mapping[int, Memory]:
+        """Those of the revisions that are current, not deleted and not expired, by revision.
+
+        past: those that were current once as well.
+        """
 
     async def vectors(self, space: Space, passage_id: UUID) -> Vectors:
         """The vectors of the chunks of a passage, as the database holds them (float16 precision)."""
@@ -238,6 +246,9 @@ class SearchViews(Protocol):
 
     async def view(self, space: Space, at_least: Head) -> SearchView:
         """A view whose revision is at least that of the head."""
+
+    def past(self, space: Space, revision: int) -> SearchView:
+        """A view of the space as it was at a revision."""
 
     def written(self, space: Space, revision: int) -> None:
         """Tell that a write was acknowledged; a hot index catches up in the background."""

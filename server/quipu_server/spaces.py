@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from quipu_server.domain import RankingWeights, RequestKey, Space, SpaceStatus
-from quipu_server.errors import EtagMismatch, FailedPrecondition, InvalidArgument, NotFound
+from quipu_server.domain import Head, RankingWeights, RequestKey, Space, SpaceStatus
+from quipu_server.errors import EtagMismatch, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from quipu_server.ports import Analyser, Embedder, SearchViews, SpaceStore
 
 DEFAULT_LANGUAGE = "en"
@@ -120,3 +120,12 @@ def check_etag(space: Space, etag: str) -> None:
     """Raise EtagMismatch when an etag is given and is not that of the space."""
     if etag and etag != space.etag:
         raise EtagMismatch(space.resource_name, space.etag)
+
+
+def check_reached(space: Space, head: Head, revision: int) -> None:
+    """Raise OutOfRange when a space has not come as far as the caller says it has seen."""
+    if revision > head.revision:
+        metadata = {"name": space.resource_name, "head": f"{head.revision}"}
+        raise OutOfRange(
+            f"{space.resource_name} has come to revision {head.revision}, not {revision}", metadata=metadata
+        )

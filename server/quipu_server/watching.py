@@ -9,9 +9,8 @@ from quipu_server.domain import Head, Space
 from quipu_server.errors import NotFound, Unavailable
 from quipu_server.filters import Condition
 from quipu_server.ports import LogSource, MemoryStore, Watched
-from quipu_server.search.freshness import check_reached
 from quipu_server.search.heads import Heads
-from quipu_server.spaces import Spaces
+from quipu_server.spaces import Spaces, check_reached
 
 MOST_REVISIONS = 200
 """Of the log, read at once: what a watcher who does not read keeps in memory."""

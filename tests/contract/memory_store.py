@@ -23,7 +23,7 @@ from quipu_server.domain import (
 )
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.filters import Condition
-from quipu_server.ports import ListQuery, Watched
+from quipu_server.ports import NEWEST, ListQuery, Watched
 from tests.contract.stores import Stores
 from tests.integration.oracle import meets
 
@@ -184,11 +184,15 @@ class Memories:
         assert answer is None or isinstance(answer, list)
         return answer
 
-    async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
-        return {m.memory_id: m for m in self._data.log.get(space.id, []) if m.memory_id in memory_ids}
+    async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
+        versions = self._data.log.get(space.id, [])[:upto]
+        return {m.memory_id: m for m in versions if m.memory_id in memory_ids}
 
-    async def hydrate(self, space: Space, revisions: Revisions, now: datetime) -> Mapping[int, Memory]:
-        live = self._data.live(space, len(self._data.log[space.id]))
+    async def hydrate(
+        self, space: Space, revisions: Revisions, now: datetime, *, past: bool = False
+    ) -> Mapping[int, Memory]:
+        versions = self._data.log[space.id]
+        live = [m for m in versions if not m.is_deleted] if past else self._data.live(space, len(versions))
         return {m.revision: m for m in live if m.revision in revisions and not m.is_expired(now)}
 
     async def vectors(self, space: Space, passage_id: UUID) -> Vectors:

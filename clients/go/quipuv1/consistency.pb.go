@@ -32,6 +32,7 @@ type ReadConsistency struct {
 	//	*ReadConsistency_Strong
 	//	*ReadConsistency_AtLeast
 	//	*ReadConsistency_MaxStaleness
+	//	*ReadConsistency_AsOf
 	Level         isReadConsistency_Level `protobuf_oneof:"level"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -101,6 +102,15 @@ func (x *ReadConsistency) GetMaxStaleness() *durationpb.Duration {
 	return nil
 }
 
+func (x *ReadConsistency) GetAsOf() *AsOfRead {
+	if x != nil {
+		if x, ok := x.Level.(*ReadConsistency_AsOf); ok {
+			return x.AsOf
+		}
+	}
+	return nil
+}
+
 type isReadConsistency_Level interface {
 	isReadConsistency_Level()
 }
@@ -120,11 +130,19 @@ type ReadConsistency_MaxStaleness struct {
 	MaxStaleness *durationpb.Duration `protobuf:"bytes,3,opt,name=max_staleness,json=maxStaleness,proto3,oneof"`
 }
 
+type ReadConsistency_AsOf struct {
+	// The past: spaces as they were at the given revisions; what is missing in the map is read as it stands. Memories
+	// that were changed or deleted since are found as they were then; those that have expired are not.
+	AsOf *AsOfRead `protobuf:"bytes,4,opt,name=as_of,json=asOf,proto3,oneof"`
+}
+
 func (*ReadConsistency_Strong) isReadConsistency_Level() {}
 
 func (*ReadConsistency_AtLeast) isReadConsistency_Level() {}
 
 func (*ReadConsistency_MaxStaleness) isReadConsistency_Level() {}
+
+func (*ReadConsistency_AsOf) isReadConsistency_Level() {}
 
 // The strong level; it has no settings.
 type StrongRead struct {
@@ -210,20 +228,72 @@ func (x *AtLeastRead) GetRevisions() map[string]int64 {
 	return nil
 }
 
+// The revisions that are read.
+type AsOfRead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. Revision by name of space; one beyond the head of the space is refused with OUT_OF_RANGE.
+	Revisions     map[string]int64 `protobuf:"bytes,1,rep,name=revisions,proto3" json:"revisions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AsOfRead) Reset() {
+	*x = AsOfRead{}
+	mi := &file_quipu_v1_consistency_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AsOfRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AsOfRead) ProtoMessage() {}
+
+func (x *AsOfRead) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_consistency_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AsOfRead.ProtoReflect.Descriptor instead.
+func (*AsOfRead) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_consistency_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *AsOfRead) GetRevisions() map[string]int64 {
+	if x != nil {
+		return x.Revisions
+	}
+	return nil
+}
+
 var File_quipu_v1_consistency_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_consistency_proto_rawDesc = "" +
 	"\n" +
-	"\x1aquipu/v1/consistency.proto\x12\bquipu.v1\x1a\x1egoogle/protobuf/duration.proto\"\xc0\x01\n" +
+	"\x1aquipu/v1/consistency.proto\x12\bquipu.v1\x1a\x1egoogle/protobuf/duration.proto\"\xeb\x01\n" +
 	"\x0fReadConsistency\x12.\n" +
 	"\x06strong\x18\x01 \x01(\v2\x14.quipu.v1.StrongReadH\x00R\x06strong\x122\n" +
 	"\bat_least\x18\x02 \x01(\v2\x15.quipu.v1.AtLeastReadH\x00R\aatLeast\x12@\n" +
-	"\rmax_staleness\x18\x03 \x01(\v2\x19.google.protobuf.DurationH\x00R\fmaxStalenessB\a\n" +
+	"\rmax_staleness\x18\x03 \x01(\v2\x19.google.protobuf.DurationH\x00R\fmaxStaleness\x12)\n" +
+	"\x05as_of\x18\x04 \x01(\v2\x12.quipu.v1.AsOfReadH\x00R\x04asOfB\a\n" +
 	"\x05level\"\f\n" +
 	"\n" +
 	"StrongRead\"\x8f\x01\n" +
 	"\vAtLeastRead\x12B\n" +
 	"\trevisions\x18\x01 \x03(\v2$.quipu.v1.AtLeastRead.RevisionsEntryR\trevisions\x1a<\n" +
+	"\x0eRevisionsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\x89\x01\n" +
+	"\bAsOfRead\x12?\n" +
+	"\trevisions\x18\x01 \x03(\v2!.quipu.v1.AsOfRead.RevisionsEntryR\trevisions\x1a<\n" +
 	"\x0eRevisionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\x9b\x01\n" +
@@ -241,24 +311,28 @@ func file_quipu_v1_consistency_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_consistency_proto_rawDescData
 }
 
-var file_quipu_v1_consistency_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_quipu_v1_consistency_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_quipu_v1_consistency_proto_goTypes = []any{
 	(*ReadConsistency)(nil),     // 0: quipu.v1.ReadConsistency
 	(*StrongRead)(nil),          // 1: quipu.v1.StrongRead
 	(*AtLeastRead)(nil),         // 2: quipu.v1.AtLeastRead
-	nil,                         // 3: quipu.v1.AtLeastRead.RevisionsEntry
-	(*durationpb.Duration)(nil), // 4: google.protobuf.Duration
+	(*AsOfRead)(nil),            // 3: quipu.v1.AsOfRead
+	nil,                         // 4: quipu.v1.AtLeastRead.RevisionsEntry
+	nil,                         // 5: quipu.v1.AsOfRead.RevisionsEntry
+	(*durationpb.Duration)(nil), // 6: google.protobuf.Duration
 }
 var file_quipu_v1_consistency_proto_depIdxs = []int32{
 	1, // 0: quipu.v1.ReadConsistency.strong:type_name -> quipu.v1.StrongRead
 	2, // 1: quipu.v1.ReadConsistency.at_least:type_name -> quipu.v1.AtLeastRead
-	4, // 2: quipu.v1.ReadConsistency.max_staleness:type_name -> google.protobuf.Duration
-	3, // 3: quipu.v1.AtLeastRead.revisions:type_name -> quipu.v1.AtLeastRead.RevisionsEntry
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 2: quipu.v1.ReadConsistency.max_staleness:type_name -> google.protobuf.Duration
+	3, // 3: quipu.v1.ReadConsistency.as_of:type_name -> quipu.v1.AsOfRead
+	4, // 4: quipu.v1.AtLeastRead.revisions:type_name -> quipu.v1.AtLeastRead.RevisionsEntry
+	5, // 5: quipu.v1.AsOfRead.revisions:type_name -> quipu.v1.AsOfRead.RevisionsEntry
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_consistency_proto_init() }
@@ -270,6 +344,7 @@ func file_quipu_v1_consistency_proto_init() {
 		(*ReadConsistency_Strong)(nil),
 		(*ReadConsistency_AtLeast)(nil),
 		(*ReadConsistency_MaxStaleness)(nil),
+		(*ReadConsistency_AsOf)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -277,7 +352,7 @@ func file_quipu_v1_consistency_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_consistency_proto_rawDesc), len(file_quipu_v1_consistency_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -267,7 +267,10 @@ func (x *BatchCreateMemoriesResponse) GetRevision() int64 {
 type GetMemoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. `spaces/{space}/memories/{memory}`.
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Optional. A revision of the space: the memory as it was then; NOT_FOUND if there was none, OUT_OF_RANGE for a revision
+	// that the space has not come to. Without it, as it is now.
+	Revision      int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +310,13 @@ func (x *GetMemoryRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *GetMemoryRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 // Response of GetMemory.
@@ -485,7 +495,10 @@ type ListMemoriesRequest struct {
 	// without the time come last; equal times are ordered by id.
 	OrderBy string `protobuf:"bytes,6,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// Optional. Shows deleted memories too.
-	ShowDeleted   bool `protobuf:"varint,7,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
+	ShowDeleted bool `protobuf:"varint,7,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
+	// Optional. A revision of the space: the memories as they were then, less those that have expired since. OUT_OF_RANGE for
+	// one that the space has not come to. Without it, as they are when the first page is made.
+	Revision      int64 `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -578,6 +591,13 @@ func (x *ListMemoriesRequest) GetShowDeleted() bool {
 		return x.ShowDeleted
 	}
 	return false
+}
+
+func (x *ListMemoriesRequest) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
 }
 
 type isListMemoriesRequest_Filtering interface {
@@ -1862,9 +1882,10 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"request_id\x18\x03 \x01(\tR\trequestId\"g\n" +
 	"\x1bBatchCreateMemoriesResponse\x12,\n" +
 	"\bmemories\x18\x01 \x03(\v2\x10.quipu.v1.MemoryR\bmemories\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x03R\brevision\"&\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\"B\n" +
 	"\x10GetMemoryRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"=\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\"=\n" +
 	"\x11GetMemoryResponse\x12(\n" +
 	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"G\n" +
 	"\x17BatchGetMemoriesRequest\x12\x16\n" +
@@ -1872,7 +1893,7 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\x05names\x18\x02 \x03(\tR\x05names\"b\n" +
 	"\x18BatchGetMemoriesResponse\x12,\n" +
 	"\bmemories\x18\x01 \x03(\v2\x10.quipu.v1.MemoryR\bmemories\x12\x18\n" +
-	"\amissing\x18\x02 \x03(\tR\amissing\"\x83\x02\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"\x9f\x02\n" +
 	"\x13ListMemoriesRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -1882,7 +1903,8 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\vfilter_tree\x18\x05 \x01(\v2\x10.quipu.v1.FilterH\x00R\n" +
 	"filterTree\x12\x19\n" +
 	"\border_by\x18\x06 \x01(\tR\aorderBy\x12!\n" +
-	"\fshow_deleted\x18\a \x01(\bR\vshowDeletedB\v\n" +
+	"\fshow_deleted\x18\a \x01(\bR\vshowDeleted\x12\x1a\n" +
+	"\brevision\x18\b \x01(\x03R\brevisionB\v\n" +
 	"\tfiltering\"\x88\x01\n" +
 	"\x14ListMemoriesResponse\x12,\n" +
 	"\bmemories\x18\x01 \x03(\v2\x10.quipu.v1.MemoryR\bmemories\x12&\n" +

@@ -45,6 +45,10 @@ class HotCatalogue:
             return self._cold(space, at_least.revision)
         return HotView(space, contents, self._log, self._searching)
 
+    def past(self, space: Space, revision: int) -> SearchView:
+        """A view of the space as it was at a revision."""
+        return self._cold(space, revision)
+
     def written(self, space: Space, revision: int) -> None:
         """Tell that a write was acknowledged; a hot index catches up in the background."""
         if (resident := self._residents.get(space.id)) is not None:

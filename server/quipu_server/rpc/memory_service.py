@@ -10,6 +10,7 @@ from quipu.v1.memory_service_pb2_grpc import MemoryServiceServicer
 from quipu_server.errors import InvalidArgument
 from quipu_server.ingesting import Ingesting
 from quipu_server.memories import Draft, Listing, Memories, Target
+from quipu_server.ports import NEWEST
 from quipu_server.rpc import names
 from quipu_server.rpc.caller import Context, caller_tenant
 from quipu_server.rpc.convert.filters import read_filtering
@@ -20,7 +21,7 @@ from quipu_server.rpc.convert.watches import read_watch, write_changes
 from quipu_server.rpc.digest import request_key
 from quipu_server.rpc.ingest import ingest
 from quipu_server.rpc.pages import Place, invalid_token, read_token, write_token
-from quipu_server.rpc.validate import check_count, check_page_size
+from quipu_server.rpc.validate import check_count, check_page_size, check_revision
 from quipu_server.watching import Watching
 
 MOST_DRAFTS = 500
@@ -70,7 +71,7 @@ class MemoryService(MemoryServiceServicer):
 
     async def GetMemory(self, request: messages.GetMemoryRequest, context: Context) -> messages.GetMemoryResponse:
         target = _target(request.name, "name", context)
-        memory = await self._memories.get(target)
+        memory = await self._memories.get(target, check_revision(request.revision) or NEWEST)
         return messages.GetMemoryResponse(memory=write_memory(memory, target.space))
 
     async def BatchGetMemories(
@@ -192,12 +193,13 @@ def _read_listing(request: messages.ListMemoriesRequest) -> Listing:
     if order_by not in ORDERS:
         raise InvalidArgument("order_by", f"must be one of {', '.join(ORDERS)}, alone or followed by ' desc'")
     revision, after = _read_place(read_token(request, request.page_token))
+    as_of = check_revision(request.revision) or None
     return Listing(
         condition=read_filtering(request),
         order_by=order_by,
         descending=request.order_by.endswith(DESCENDING),
         show_deleted=request.show_deleted,
-        revision=revision,
+        revision=as_of if revision is None else revision,
         after=after,
         limit=check_page_size(request.page_size),
     )

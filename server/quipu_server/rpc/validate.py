@@ -70,3 +70,10 @@ def check_page_size(size: int) -> int:
 def check_uuid(text: str, path: str) -> UUID:
     """A UUID as 8-4-4-4-12 hexadecimal digits."""
     return UUID(check_pattern(text, path, _UUID, "a UUID, as 123e4567-e89b-42d3-a456-426614174000"))
+
+
+def check_revision(revision: int) -> int:
+    """A revision, or 0 where none is given."""
+    if revision < 0:
+        raise InvalidArgument("revision", "must not be negative")
+    return revision

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from cachetools import LRUCache
 
 from quipu_server.domain import Head, Space
-from quipu_server.errors import FailedPrecondition, OutOfRange
+from quipu_server.errors import FailedPrecondition
 from quipu_server.ports import LogSource
 from quipu_server.search.heads import Heads
 from quipu_server.search.query import SearchQuery
-from quipu_server.spaces import Spaces
+from quipu_server.spaces import Spaces, check_reached
 
 REMEMBERED_SPACES = 100_000
 
@@ -36,7 +37,8 @@ class Freshness:
         for space, head in found:
             self._read[space] = (asked_at, head)
             check_reached(space, head, query.at_least.get(space.name, 0))
-        return found
+            check_reached(space, head, query.as_of.get(space.name, 0))
+        return [(space, replace(head, revision=query.as_of.get(space.name, head.revision))) for space, head in found]
 
     async def space(self, tenant: str, name: str) -> Space:
         """The space as it was last read. Raises NotFound."""
@@ -67,15 +69,6 @@ class Freshness:
         known = [self._read.get(space) for space in spaces]
         fresh = [entry[1] for entry in known if entry is not None and entry[0] >= oldest]
         return list(zip(spaces, fresh, strict=True)) if len(fresh) == len(spaces) else None
-
-
-def check_reached(space: Space, head: Head, revision: int) -> None:
-    """Raise OutOfRange when a space has not come as far as the caller says it has seen."""
-    if revision > head.revision:
-        metadata = {"name": space.resource_name, "head": f"{head.revision}"}
-        raise OutOfRange(
-            f"{space.resource_name} has come to revision {head.revision}, not {revision}", metadata=metadata
-        )
 
 
 def mixed_models(space: Space, first: Space) -> FailedPrecondition:

@@ -95,7 +95,12 @@ class Search:
             found = await self._freshness.resolve(query)
             if mode is not Mode.LEXICAL:
                 self._freshness.check_models([space for space, _ in found])
-            return [(await self._views.view(space, head), head) for space, head in found]
+            return [(await self._view(query, space, head), head) for space, head in found]
+
+    async def _view(self, query: SearchQuery, space: Space, head: Head) -> SearchView:
+        return (
+            self._views.past(space, head.revision) if space.name in query.as_of else await self._views.view(space, head)
+        )
 
     async def _probe(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Probe:
         """What to look for, as far as the mode needs it."""
@@ -138,7 +143,8 @@ class Search:
         for number, pool in enumerate(ranked.pools):
             places = ranked.places[:count][ranked.pool_numbers[:count] == number]
             if len(places):
-                read = await self._store.hydrate(pool.space, pool.evidence.revisions[places], found.head.now)
+                past = pool.space.name in query.as_of
+                read = await self._store.hydrate(pool.space, pool.evidence.revisions[places], found.head.now, past=past)
                 memories |= {(number, revision): memory for revision, memory in read.items()}
         hits = (make_hit(found.quarries, ranked, i, memories, explain=query.explain) for i in range(count))
         return [hit for hit in hits if hit is not None]

@@ -30,6 +30,8 @@ class SearchQuery:
     at_least: Mapping[str, int] = field(default_factory=dict)
     """Revision by name of space."""
     max_staleness_s: float | None = None
+    as_of: Mapping[str, int] = field(default_factory=dict)
+    """Revision by name of space, for those that are read as they were."""
 
 
 @dataclass(frozen=True, slots=True)

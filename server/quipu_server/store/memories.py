@@ -9,7 +9,7 @@ import numpy as np
 from quipu_server.domain import Memory, RequestKey, Revisions, Space, Vectors, Write
 from quipu_server.errors import RequestIdReused
 from quipu_server.filters import Condition
-from quipu_server.ports import ListQuery, Watched
+from quipu_server.ports import NEWEST, ListQuery, Watched
 from quipu_server.store.appending import AnsweredBefore, append, append_each
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Connection, Database
@@ -20,10 +20,11 @@ from quipu_server.store.rows import MEMORY_COLUMNS, decode_vectors, to_memory
 _MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
 _RANGE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision BETWEEN %s AND %s ORDER BY r.revision"
 _THESE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s::bigint[])"
-_HYDRATE = f"""
-{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s) AND r.ended IS NULL AND r.change <> 3
+_HYDRATE_PAST = f"""
+{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s) AND r.change <> 3
 AND (r.expire_time IS NULL OR r.expire_time > %s)
 """
+_HYDRATE = f"{_HYDRATE_PAST} AND r.ended IS NULL"
 _HISTORY = f"""
 {_MEMORIES} WHERE r.space_id = %s AND r.memory_id = %s AND r.revision < %s ORDER BY r.revision DESC LIMIT %s
 """
@@ -31,7 +32,7 @@ _LATEST = f"""
 SELECT {MEMORY_COLUMNS} FROM unnest(%s::text[]) AS wanted (memory_id)
 CROSS JOIN LATERAL (
     SELECT * FROM memory_revisions r
-    WHERE r.space_id = %s AND r.memory_id = wanted.memory_id ORDER BY r.revision DESC LIMIT 1
+    WHERE r.space_id = %s AND r.memory_id = wanted.memory_id AND r.revision <= %s ORDER BY r.revision DESC LIMIT 1
 ) r
 """
 _CHANGES = f"""
@@ -86,12 +87,14 @@ class PostgresMemoryStore:
             made = {memory.revision: memory for memory in map(to_memory, await rows.fetchall())}
         return {key: made[answer] if isinstance(answer, int) else answer for key, answer in answers.items()}
 
-    async def latest(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Memory]:
-        found = await self._fetch(_LATEST, list(memory_ids), space.id, prepare=False)
+    async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
+        found = await self._fetch(_LATEST, list(memory_ids), space.id, upto, prepare=False)
         return {memory.memory_id: memory for memory in found}
 
-    async def hydrate(self, space: Space, revisions: Revisions, now: datetime) -> Mapping[int, Memory]:
-        found = await self._fetch(_HYDRATE, space.id, revisions.tolist(), now, prepare=True)
+    async def hydrate(
+        self, space: Space, revisions: Revisions, now: datetime, *, past: bool = False
+    ) -> Mapping[int, Memory]:
+        found = await self._fetch(_HYDRATE_PAST if past else _HYDRATE, space.id, revisions.tolist(), now, prepare=True)
         return {memory.revision: memory for memory in found}
 
     async def vectors(self, space: Space, passage_id: UUID) -> Vectors:

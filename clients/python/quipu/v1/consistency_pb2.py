@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aquipu/v1/consistency.proto\x12\x08quipu.v1\x1a\x1egoogle/protobuf/duration.proto\"\xc0\x01\n\x0fReadConsistency\x12.\n\x06strong\x18\x01 \x01(\x0b\x32\x14.quipu.v1.StrongReadH\x00R\x06strong\x12\x32\n\x08\x61t_least\x18\x02 \x01(\x0b\x32\x15.quipu.v1.AtLeastReadH\x00R\x07\x61tLeast\x12@\n\rmax_staleness\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00R\x0cmaxStalenessB\x07\n\x05level\"\x0c\n\nStrongRead\"\x8f\x01\n\x0b\x41tLeastRead\x12\x42\n\trevisions\x18\x01 \x03(\x0b\x32$.quipu.v1.AtLeastRead.RevisionsEntryR\trevisions\x1a<\n\x0eRevisionsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x02\x38\x01\x42\x9b\x01\n\x0c\x63om.quipu.v1B\x10\x43onsistencyProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aquipu/v1/consistency.proto\x12\x08quipu.v1\x1a\x1egoogle/protobuf/duration.proto\"\xeb\x01\n\x0fReadConsistency\x12.\n\x06strong\x18\x01 \x01(\x0b\x32\x14.quipu.v1.StrongReadH\x00R\x06strong\x12\x32\n\x08\x61t_least\x18\x02 \x01(\x0b\x32\x15.quipu.v1.AtLeastReadH\x00R\x07\x61tLeast\x12@\n\rmax_staleness\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00R\x0cmaxStaleness\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x12.quipu.v1.AsOfReadH\x00R\x04\x61sOfB\x07\n\x05level\"\x0c\n\nStrongRead\"\x8f\x01\n\x0b\x41tLeastRead\x12\x42\n\trevisions\x18\x01 \x03(\x0b\x32$.quipu.v1.AtLeastRead.RevisionsEntryR\trevisions\x1a<\n\x0eRevisionsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x02\x38\x01\"\x89\x01\n\x08\x41sOfRead\x12?\n\trevisions\x18\x01 \x03(\x0b\x32!.quipu.v1.AsOfRead.RevisionsEntryR\trevisions\x1a<\n\x0eRevisionsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x02\x38\x01\x42\x9b\x01\n\x0c\x63om.quipu.v1B\x10\x43onsistencyProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +35,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\014com.quipu.v1B\020ConsistencyProtoP\001Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\242\002\003QXX\252\002\010Quipu.V1\312\002\010Quipu\\V1\342\002\024Quipu\\V1\\GPBMetadata\352\002\tQuipu::V1'
   _globals['_ATLEASTREAD_REVISIONSENTRY']._loaded_options = None
   _globals['_ATLEASTREAD_REVISIONSENTRY']._serialized_options = b'8\001'
+  _globals['_ASOFREAD_REVISIONSENTRY']._loaded_options = None
+  _globals['_ASOFREAD_REVISIONSENTRY']._serialized_options = b'8\001'
   _globals['_READCONSISTENCY']._serialized_start=73
-  _globals['_READCONSISTENCY']._serialized_end=265
-  _globals['_STRONGREAD']._serialized_start=267
-  _globals['_STRONGREAD']._serialized_end=279
-  _globals['_ATLEASTREAD']._serialized_start=282
-  _globals['_ATLEASTREAD']._serialized_end=425
-  _globals['_ATLEASTREAD_REVISIONSENTRY']._serialized_start=365
-  _globals['_ATLEASTREAD_REVISIONSENTRY']._serialized_end=425
+  _globals['_READCONSISTENCY']._serialized_end=308
+  _globals['_STRONGREAD']._serialized_start=310
+  _globals['_STRONGREAD']._serialized_end=322
+  _globals['_ATLEASTREAD']._serialized_start=325
+  _globals['_ATLEASTREAD']._serialized_end=468
+  _globals['_ATLEASTREAD_REVISIONSENTRY']._serialized_start=408
+  _globals['_ATLEASTREAD_REVISIONSENTRY']._serialized_end=468
+  _globals['_ASOFREAD']._serialized_start=471
+  _globals['_ASOFREAD']._serialized_end=608
+  _globals['_ASOFREAD_REVISIONSENTRY']._serialized_start=408
+  _globals['_ASOFREAD_REVISIONSENTRY']._serialized_end=468
 # @@protoc_insertion_point(module_scope)

@@ -28,6 +28,7 @@ class ReadConsistency(_message.Message):
     STRONG_FIELD_NUMBER: _builtins.int
     AT_LEAST_FIELD_NUMBER: _builtins.int
     MAX_STALENESS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def strong(self) -> Global___StrongRead:
         """Every write acknowledged before the read began is seen, whichever replica took it."""
@@ -40,18 +41,25 @@ class ReadConsistency(_message.Message):
     def max_staleness(self) -> _duration_pb2.Duration:
         """What was written earlier than this long ago is seen; 0 to 1 hour."""
 
+    @_builtins.property
+    def as_of(self) -> Global___AsOfRead:
+        """The past: spaces as they were at the given revisions; what is missing in the map is read as it stands. Memories
+        that were changed or deleted since are found as they were then; those that have expired are not.
+        """
+
     def __init__(
         self,
         *,
         strong: Global___StrongRead | None = ...,
         at_least: Global___AtLeastRead | None = ...,
         max_staleness: _duration_pb2.Duration | None = ...,
+        as_of: Global___AsOfRead | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "level", b"level", "max_staleness", b"max_staleness", "strong", b"strong"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least", b"at_least", "level", b"level", "max_staleness", b"max_staleness", "strong", b"strong"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "level", b"level", "max_staleness", b"max_staleness", "strong", b"strong"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "at_least", b"at_least", "level", b"level", "max_staleness", b"max_staleness", "strong", b"strong"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_level: _TypeAlias = _typing.Literal["strong", "at_least", "max_staleness"]  # noqa: Y015
+    _WhichOneofReturnType_level: _TypeAlias = _typing.Literal["strong", "at_least", "max_staleness", "as_of"]  # noqa: Y015
     _WhichOneofArgType_level: _TypeAlias = _typing.Literal["level", b"level"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_level) -> _WhichOneofReturnType_level | None: ...
 
@@ -119,3 +127,47 @@ class AtLeastRead(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AtLeastRead: _TypeAlias = AtLeastRead  # noqa: Y015
+
+@_typing.final
+class AsOfRead(_message.Message):
+    """The revisions that are read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class RevisionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def revisions(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Required. Revision by name of space; one beyond the head of the space is refused with OUT_OF_RANGE."""
+
+    def __init__(
+        self,
+        *,
+        revisions: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revisions", b"revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AsOfRead: _TypeAlias = AsOfRead  # noqa: Y015

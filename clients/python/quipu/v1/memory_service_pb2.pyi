@@ -153,16 +153,22 @@ class GetMemoryRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Required. `spaces/{space}/memories/{memory}`."""
+    revision: _builtins.int
+    """Optional. A revision of the space: the memory as it was then; NOT_FOUND if there was none, OUT_OF_RANGE for a revision
+    that the space has not come to. Without it, as it is now.
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -263,6 +269,7 @@ class ListMemoriesRequest(_message.Message):
     FILTER_TREE_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SHOW_DELETED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`."""
     page_size: _builtins.int
@@ -277,6 +284,10 @@ class ListMemoriesRequest(_message.Message):
     """
     show_deleted: _builtins.bool
     """Optional. Shows deleted memories too."""
+    revision: _builtins.int
+    """Optional. A revision of the space: the memories as they were then, less those that have expired since. OUT_OF_RANGE for
+    one that the space has not come to. Without it, as they are when the first page is made.
+    """
     @_builtins.property
     def filter_tree(self) -> _filter_pb2.Filter:
         """The condition as a tree."""
@@ -291,10 +302,11 @@ class ListMemoriesRequest(_message.Message):
         filter_tree: _filter_pb2.Filter | None = ...,
         order_by: _builtins.str = ...,
         show_deleted: _builtins.bool = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "show_deleted", b"show_deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "revision", b"revision", "show_deleted", b"show_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_filtering: _TypeAlias = _typing.Literal["filter", "filter_tree"]  # noqa: Y015
     _WhichOneofArgType_filtering: _TypeAlias = _typing.Literal["filtering", b"filtering"]  # noqa: Y015

@@ -59,6 +59,7 @@ def read_search(request: SearchRequest, tenant: str) -> SearchQuery:
         explain=request.explain,
         at_least=read_revisions(request.consistency.at_least.revisions, "consistency.at_least.revisions"),
         max_staleness_s=_read_staleness(request),
+        as_of=read_revisions(request.consistency.as_of.revisions, "consistency.as_of.revisions"),
     )
 
 

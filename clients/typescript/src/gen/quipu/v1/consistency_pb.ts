@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/consistency.proto.
  */
 export const file_quipu_v1_consistency: GenFile = /*@__PURE__*/
-  fileDesc("ChpxdWlwdS92MS9jb25zaXN0ZW5jeS5wcm90bxIIcXVpcHUudjEioQEKD1JlYWRDb25zaXN0ZW5jeRImCgZzdHJvbmcYASABKAsyFC5xdWlwdS52MS5TdHJvbmdSZWFkSAASKQoIYXRfbGVhc3QYAiABKAsyFS5xdWlwdS52MS5BdExlYXN0UmVhZEgAEjIKDW1heF9zdGFsZW5lc3MYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IAEIHCgVsZXZlbCIMCgpTdHJvbmdSZWFkIngKC0F0TGVhc3RSZWFkEjcKCXJldmlzaW9ucxgBIAMoCzIkLnF1aXB1LnYxLkF0TGVhc3RSZWFkLlJldmlzaW9uc0VudHJ5GjAKDlJldmlzaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAFCmwEKDGNvbS5xdWlwdS52MUIQQ29uc2lzdGVuY3lQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_duration]);
+  fileDesc("ChpxdWlwdS92MS9jb25zaXN0ZW5jeS5wcm90bxIIcXVpcHUudjEixgEKD1JlYWRDb25zaXN0ZW5jeRImCgZzdHJvbmcYASABKAsyFC5xdWlwdS52MS5TdHJvbmdSZWFkSAASKQoIYXRfbGVhc3QYAiABKAsyFS5xdWlwdS52MS5BdExlYXN0UmVhZEgAEjIKDW1heF9zdGFsZW5lc3MYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIjCgVhc19vZhgEIAEoCzISLnF1aXB1LnYxLkFzT2ZSZWFkSABCBwoFbGV2ZWwiDAoKU3Ryb25nUmVhZCJ4CgtBdExlYXN0UmVhZBI3CglyZXZpc2lvbnMYASADKAsyJC5xdWlwdS52MS5BdExlYXN0UmVhZC5SZXZpc2lvbnNFbnRyeRowCg5SZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBInIKCEFzT2ZSZWFkEjQKCXJldmlzaW9ucxgBIAMoCzIhLnF1aXB1LnYxLkFzT2ZSZWFkLlJldmlzaW9uc0VudHJ5GjAKDlJldmlzaW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAzoCOAFCmwEKDGNvbS5xdWlwdS52MUIQQ29uc2lzdGVuY3lQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_duration]);
 
 /**
  * How fresh a read must be. Without a level a read is strong.
@@ -49,6 +49,15 @@ export type ReadConsistency = Message<"quipu.v1.ReadConsistency"> & {
      */
     value: Duration;
     case: "maxStaleness";
+  } | {
+    /**
+     * The past: spaces as they were at the given revisions; what is missing in the map is read as it stands. Memories
+     * that were changed or deleted since are found as they were then; those that have expired are not.
+     *
+     * @generated from field: quipu.v1.AsOfRead as_of = 4;
+     */
+    value: AsOfRead;
+    case: "asOf";
   } | { case: undefined; value?: undefined };
 };
 
@@ -95,4 +104,25 @@ export type AtLeastRead = Message<"quipu.v1.AtLeastRead"> & {
  */
 export const AtLeastReadSchema: GenMessage<AtLeastRead> = /*@__PURE__*/
   messageDesc(file_quipu_v1_consistency, 2);
+
+/**
+ * The revisions that are read.
+ *
+ * @generated from message quipu.v1.AsOfRead
+ */
+export type AsOfRead = Message<"quipu.v1.AsOfRead"> & {
+  /**
+   * Required. Revision by name of space; one beyond the head of the space is refused with OUT_OF_RANGE.
+   *
+   * @generated from field: map<string, int64> revisions = 1;
+   */
+  revisions: { [key: string]: bigint };
+};
+
+/**
+ * Describes the message quipu.v1.AsOfRead.
+ * Use `create(AsOfReadSchema)` to create a new message.
+ */
+export const AsOfReadSchema: GenMessage<AsOfRead> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_consistency, 3);
 
