@@ -24,8 +24,7 @@ PROTO_NODE := .tools/protogen/.installed
 PROTO_TOOLS := $(PROTO_PYTHON) $(PROTO_GO) $(PROTO_NODE)
 NODE_MODULES := clients/typescript/node_modules/.package-lock.json
 
-TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) tools/check_versions.py tools/api_reference.py
-LAST_TAG = $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) $(wildcard tools/*.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
@@ -74,7 +73,7 @@ $(NODE_MODULES): clients/typescript/package.json clients/typescript/package-lock
 	@touch $@
 
 .PHONY: setup
-setup: $(DEV) ## Install the server, the Python client and the tools of development into .venv
+setup: $(DEV) $(PROTO_PYTHON) ## Install the server, the Python client and the tools of development
 
 # Running
 
@@ -88,7 +87,7 @@ serve: $(RUNTIME) ## Start the server; ARGS='--port 50051' passes options on
 test: test-python test-go test-node test-scenarios ## Run every test
 
 .PHONY: test-python
-test-python: $(DEV) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
+test-python: $(DEV) $(PROTO_PYTHON) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-fast
@@ -117,11 +116,15 @@ test-node:
 	@echo 'clients/typescript does not exist yet'
 endif
 
-SCENARIO_CLIENTS := $(if $(wildcard clients/typescript/package.json),$(NODE_MODULES))
+CLIENT_MODULES := $(if $(wildcard clients/typescript/package.json),$(NODE_MODULES))
 
 .PHONY: test-scenarios
-test-scenarios: $(DEV) $(SCENARIO_CLIENTS) ## Play clients/scenarios through every client; ARGS='python go' chooses
+test-scenarios: $(DEV) $(CLIENT_MODULES) ## Play clients/scenarios through every client; ARGS='python go' chooses
 	$(BIN)/python -m tests.scenarios $(ARGS)
+
+.PHONY: try-packages
+try-packages: $(DEV) $(CLIENT_MODULES) ## Install the package of each client in an empty folder, and use it there
+	$(BIN)/python -m tests.packaging
 
 # Checking
 
@@ -132,6 +135,7 @@ check: $(DEV) proto-check ## Check style, types, layers, versions and generated 
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_versions.py
+	$(BIN)/python tools/sources.py --check
 
 .PHONY: format
 format: $(DEV) $(PROTO_PYTHON) ## Format Python, Go and the protos
@@ -148,10 +152,12 @@ proto: $(PROTO_TOOLS) ## Generate the code of all clients from proto/
 
 .PHONY: proto-check
 proto-check: $(PROTO_TOOLS) ## Lint the protos, compare with the last release and with the generated code
-	$(BUF) lint
-	$(BUF) format --diff --exit-code
-	$(if $(LAST_TAG),$(BUF) breaking --against '.git#tag=$(LAST_TAG)')
+	tools/check_protos
 	tools/generate --check
+
+.PHONY: proto-release
+proto-release: $(PROTO_PYTHON) ## Make the protos the API that later ones are compared with; part of a release
+	$(BUF) build --exclude-source-info --output proto/released.binpb
 
 # Measuring and documenting
 
@@ -163,6 +169,14 @@ bench: $(DEV) ## Measure speed on this machine; ARGS passes options on
 bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder
 	$(if $(DATA),,$(error bench-quality needs DATA=folder))
 	$(BIN)/python -m bench.quality --data $(DATA) $(ARGS)
+
+.PHONY: client-overhead
+client-overhead: $(DEV) $(CLIENT_MODULES) ## Measure what each client costs over its generated stub
+	$(BIN)/python -m bench.overhead $(ARGS)
+
+.PHONY: lines
+lines: $(DEV) ## Count the lines of code that somebody wrote, by place and language
+	$(BIN)/python tools/sources.py
 
 .PHONY: docs
 docs: $(PROTO_PYTHON) ## Write the API reference, docs/api.md, from the comments in proto/

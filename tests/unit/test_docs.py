@@ -1,14 +1,18 @@
 """The documentation says what is there."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from quipu.wire import RETRIES
 from quipu_server.config import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = ROOT / "docs"
+INDEX = DOCS / "README.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("clients/*/README.md")), *sorted(DOCS.rglob("*.md"))]
 
 
 def anchors(page: Path) -> set[str]:
@@ -17,9 +21,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
+def links(page: Path) -> list[str]:
+    """Where the links of a page lead, those in its examples left out."""
+    text = re.sub(r"^```.+?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+    for target in links(page):
         path, _, anchor = target.partition("#")
         if "://" in target:
             continue
@@ -28,8 +38,21 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(linked), target
 
 
+def test_the_index_has_every_page_once() -> None:
+    listed = [(DOCS / target).resolve() for target in links(INDEX)]
+    assert sorted(page for page in listed if page.is_relative_to(DOCS)) == sorted({*DOCS.rglob("*.md")} - {INDEX})
+    assert "docs/README.md" in links(ROOT / "README.md")
+
+
+def test_clients_of_other_languages_are_given_the_attempts_of_ours() -> None:
+    (config,) = re.findall(
+        r"```json\n(.+?)```", (DOCS / "clients" / "other-languages.md").read_text("utf-8"), re.DOTALL
+    )
+    assert json.loads(config) == RETRIES
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
-    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    text = (DOCS / "operations.md").read_text("utf-8")
     rows = {name: (default, what) for name, default, what in re.findall(r"^\| `(\w+)` \| (.*) \| (.+) \|$", text, re.M)}
     assert list(rows) == list(Settings.model_fields)
     for name, field in Settings.model_fields.items():
@@ -50,6 +73,6 @@ def test_readme_shows_how_to_start_before_line_forty() -> None:
 
 
 def test_every_decision_is_listed() -> None:
-    listed = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    for decision in (ROOT / "docs" / "adr").glob("*.md"):
+    listed = (DOCS / "architecture.md").read_text("utf-8")
+    for decision in (DOCS / "adr").glob("*.md"):
         assert f"(adr/{decision.name})" in listed

@@ -1,0 +1,1 @@
+"""What the clients cost over the generated stubs."""
