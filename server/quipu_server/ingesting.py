@@ -8,7 +8,7 @@ from typing import TypeAlias
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, Overloaded, QuipuError
 from quipu_server.identifiers import new_memory_id
-from quipu_server.memories import Draft
+from quipu_server.inputs import Draft
 from quipu_server.passages import Passages
 from quipu_server.ports import Lane, MemoryStore, SearchViews
 from quipu_server.spaces import Spaces

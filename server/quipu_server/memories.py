@@ -13,59 +13,14 @@ from quipu_server.errors import (
     InvalidArgument,
     NotFound,
 )
-from quipu_server.filters import Condition
 from quipu_server.identifiers import new_memory_id
+from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.passages import Passages
-from quipu_server.patches import Patch
 from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
 from quipu_server.spaces import Spaces, check_reached
 
 WRITE_ATTEMPTS = 5
 """How often a write without an etag is decided anew when others change the same memory meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A memory to create. `vector` is finite and not all zero; it is scaled here."""
-
-    fields: MemoryFields
-    memory_id: str | None = None
-    vector: Vector | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A memory by name."""
-
-    tenant: str
-    space: str
-    memory_id: str
-
-    @property
-    def name(self) -> str:
-        return f"spaces/{self.space}/memories/{self.memory_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What to list. `revision` None means: as of now; `after` is the last row of the page before."""
-
-    condition: Condition | None = None
-    order_by: str = "create_time"
-    descending: bool = False
-    show_deleted: bool = False
-    revision: int | None = None
-    after: tuple[datetime | None, str] | None = None
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page; `after` is None on the last one."""
-
-    memories: Sequence[Memory]
-    after: tuple[datetime | None, str] | None
-    revision: int
 
 
 @dataclass(frozen=True, slots=True)

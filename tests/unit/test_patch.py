@@ -3,7 +3,7 @@
 import numpy as np
 
 from quipu_server.domain import Kind, MemoryFields
-from quipu_server.patches import Patch
+from quipu_server.inputs import Patch
 
 OLD = MemoryFields("old", kind=Kind.SEMANTIC, tags=("t",), metadata={"a": 1.0, "b": "x"}, importance=0.9)
 

@@ -9,7 +9,8 @@ from quipu.v1 import memory_service_pb2 as messages
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceServicer
 from quipu_server.errors import InvalidArgument
 from quipu_server.ingesting import Ingesting
-from quipu_server.memories import Draft, Listing, Memories, Target
+from quipu_server.inputs import Draft, Listing, Target
+from quipu_server.memories import Memories
 from quipu_server.ports import NEWEST
 from quipu_server.rpc import names
 from quipu_server.rpc.caller import Context, caller_tenant

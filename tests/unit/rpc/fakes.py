@@ -24,8 +24,7 @@ from quipu_server.domain import (
     Vector,
 )
 from quipu_server.errors import NotFound
-from quipu_server.memories import Draft, Listing, Page, Target
-from quipu_server.patches import Patch
+from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.ports import NEWEST, Lane
 from quipu_server.search import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.spaces import SpaceSettings

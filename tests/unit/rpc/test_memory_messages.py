@@ -16,8 +16,7 @@ from quipu.v1.memory_service_pb2 import CreateMemoryRequest, UpdateMemoryRequest
 from quipu.v1.value_pb2 import ListValue, Value, Vector
 from quipu_server.domain import Change, Kind, MemoryFields, MetadataValue, Role
 from quipu_server.errors import InvalidArgument
-from quipu_server.memories import Draft
-from quipu_server.patches import Patch
+from quipu_server.inputs import Draft, Patch
 from quipu_server.rpc.convert.memories import read_draft, read_fields, read_patch, write_memory, write_revision
 from quipu_server.rpc.convert.times import write_time
 from tests.unit.rpc.fakes import THEN, memory

@@ -11,8 +11,7 @@ from quipu.v1.memory_service_pb2 import CreateMemoryRequest, IngestItem, UpdateM
 from quipu_server.domain import Kind, Memory, MemoryFields, Role, Vector
 from quipu_server.errors import InvalidArgument
 from quipu_server.filters import METADATA_PREFIX
-from quipu_server.memories import Draft
-from quipu_server.patches import Patch
+from quipu_server.inputs import Draft, Patch
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.masks import read_mask
 from quipu_server.rpc.convert.times import read_time, write_optional_time, write_time

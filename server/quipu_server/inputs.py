@@ -1,10 +1,55 @@
-"""Changes of single fields."""
+"""What callers ask of memories."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 
-from quipu_server.domain import MemoryFields, Metadata, Vector
-from quipu_server.filters import METADATA_PREFIX
+from quipu_server.domain import Memory, MemoryFields, Metadata, Vector
+from quipu_server.filters import METADATA_PREFIX, Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory to create. `vector` is finite and not all zero; it is scaled here."""
+
+    fields: MemoryFields
+    memory_id: str | None = None
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A memory by name."""
+
+    tenant: str
+    space: str
+    memory_id: str
+
+    @property
+    def name(self) -> str:
+        return f"spaces/{self.space}/memories/{self.memory_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What to list. `revision` None means: as of now; `after` is the last row of the page before."""
+
+    condition: Condition | None = None
+    order_by: str = "create_time"
+    descending: bool = False
+    show_deleted: bool = False
+    revision: int | None = None
+    after: tuple[datetime | None, str] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page; `after` is None on the last one."""
+
+    memories: Sequence[Memory]
+    after: tuple[datetime | None, str] | None
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
