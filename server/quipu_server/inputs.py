@@ -70,9 +70,9 @@ class Patch:
         return replace(old, **named)
 
     def changes(self, old: MemoryFields) -> bool:
-        """Tell whether anything becomes another value; a given vector always does."""
+        """Tell whether anything becomes another value; a vector always does."""
         new = self.apply(old)
-        return self.vector is not None or new != old or _kinds(new.metadata) != _kinds(old.metadata)
+        return "vector" in self.paths or new != old or _kinds(new.metadata) != _kinds(old.metadata)
 
 
 def _kinds(metadata: Metadata) -> Mapping[str, object]:

@@ -25,12 +25,13 @@ WRITE_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """A write decided from the version `before`; a new vector or text makes a new passage."""
+    """A write decided from the version `before`. anew: it gets a new vector, the given one or that of its text."""
 
     change: Change
     fields: MemoryFields
     before: Memory | None
     vector: Vector | None = None
+    anew: bool = False
 
 
 class Memories:
@@ -97,7 +98,8 @@ class Memories:
             check_etag(target, latest, etag)
             if not patch.changes(latest.fields):
                 return latest
-            return _Edit(Change.UPDATED, _filled(patch.apply(latest.fields)), latest, patch.vector)
+            anew = "vector" in patch.paths
+            return _Edit(Change.UPDATED, _filled(patch.apply(latest.fields)), latest, patch.vector, anew)
 
         return await self._write(home, target, decide, request, retry=not etag)
 
@@ -213,7 +215,7 @@ class Memories:
     async def _prepare(self, home: Space, memory_id: str, edit: _Edit) -> Write:
         before = edit.before
         expected = before.revision if before and not before.is_deleted else 0
-        if before and edit.vector is None and edit.fields.indexed_like(before.fields):
+        if before and not edit.anew and edit.fields.indexed_like(before.fields):
             return Write(memory_id, edit.change, edit.fields, before.passage_id, expected)
         self._spaces.check_model(home)
         passage = (await self._passages.make(home, [edit.fields], [edit.vector], Lane.INGEST))[0]

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from quipu.v1.embedding_service_pb2 import EmbedRequest
 from quipu.v1.memory_pb2 import (
     MEMORY_CHANGE_CREATED,
     MEMORY_CHANGE_DELETED,
@@ -320,3 +321,18 @@ async def test_the_first_write_makes_the_space(api: Api, space: str) -> None:
     await api.create(space, "x")
     made = (await api.spaces.GetSpace(GetSpaceRequest(name=space))).space
     assert (made.revision, made.memory_count, made.language) == (1, 1, "en")
+
+
+async def test_a_vector_that_is_taken_away_is_made_of_the_text(api: Api, space: str) -> None:
+    texts = ("The cat sleeps on the sofa.", "Interest rates were raised.")
+    embedded = await api.embeddings.Embed(EmbedRequest(texts=texts))
+    own, other = (embedding.chunks[0].vector for embedding in embedded.embeddings)
+    memory = await api.create(space, texts[0], vector=other)
+
+    async def cosine() -> float:
+        found = await api.search(space, vector=own, explain=True)
+        return found.hits[0].explanation.cosine
+
+    assert await cosine() < 0.5
+    await update(api, Memory(name=memory.name), "vector")
+    assert await cosine() == pytest.approx(1.0, abs=1e-3)

@@ -252,7 +252,8 @@ type Memory struct {
 	Etag string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Output only. Revision of the space at which this version was written: the token for reads that must see it.
 	Revision int64 `protobuf:"varint,16,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Input only, optional. A vector made by the caller with the model of the space, instead of embedding `content`.
+	// Input only, optional. A vector made by the caller with the model of the space, instead of embedding `content`. An
+	// update whose mask names it without a value embeds the content.
 	Vector        *Vector `protobuf:"bytes,17,opt,name=vector,proto3" json:"vector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -225,7 +225,9 @@ class Memory(_message.Message):
 
     @_builtins.property
     def vector(self) -> _value_pb2.Vector:
-        """Input only, optional. A vector made by the caller with the model of the space, instead of embedding `content`."""
+        """Input only, optional. A vector made by the caller with the model of the space, instead of embedding `content`. An
+        update whose mask names it without a value embeds the content.
+        """
 
     def __init__(
         self,

@@ -139,7 +139,8 @@ export type Memory = Message<"quipu.v1.Memory"> & {
   revision: bigint;
 
   /**
-   * Input only, optional. A vector made by the caller with the model of the space, instead of embedding `content`.
+   * Input only, optional. A vector made by the caller with the model of the space, instead of embedding `content`. An
+   * update whose mask names it without a value embeds the content.
    *
    * @generated from field: quipu.v1.Vector vector = 17;
    */
