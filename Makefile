@@ -5,6 +5,7 @@ GO ?= go
 NPM ?= npm
 ARGS ?=
 DATA ?=
+SIZE ?=
 
 # Generators of the Go code, as old as allows Go 1.23; clients/go needs libraries at least as new.
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6
@@ -159,6 +160,10 @@ bench: $(DEV) ## Measure speed on this machine; ARGS passes options on
 bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder
 	$(if $(DATA),,$(error bench-quality needs DATA=folder))
 	$(BIN)/python -m bench.quality --data $(DATA) $(ARGS)
+
+.PHONY: bench-scale
+bench-scale: $(DEV) ## Measure a large space: SIZE=200000 sets how large, DATA=folder brings real texts
+	$(BIN)/python -m bench.scale $(if $(SIZE),--size $(SIZE)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: docs
 docs: $(PROTO_PYTHON) ## Write the API reference, docs/api.md, from the comments in proto/
