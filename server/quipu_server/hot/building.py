@@ -56,7 +56,8 @@ def build_graph(
 def _start(segments: Sequence[Segment | GraphSegment], base: GraphSegment | None, kind: Any, tuning: Tuning) -> Any:
     """An index with the rows of the base, if there is one."""
     if base is not None and base.storage.sq.qtype == kind:
-        return faiss.downcast_index(faiss.clone_index(base.index))
+        # What a downcast gives would not keep the clone in memory; FAISS gives the clone its own type.
+        return faiss.clone_index(base.index)
     dimension = segments[0].codes.shape[1]
     index = faiss.IndexHNSWSQ(dimension, kind, tuning.links, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = tuning.build_breadth
