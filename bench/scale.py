@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench.collection import MissingData
 from bench.scale_corpus import Material, gather_material
-from bench.scale_index import ALL, SHARES, Built, Timing, build, measure, measure_words, resident_bytes
+from bench.scale_index import ALL, SHARES, Built, Timing, build, measure, measure_words
 from bench.scale_rival import RivalTiming, measure_rival
 
 SMALL = 10_000
@@ -67,7 +67,7 @@ def _rival(material: Material, size: int, built: Built, wanted: float) -> RivalT
 def _sizes_table(sentence_count: int) -> Table:
     title = f"Vector search, k = 10, of vectors made of {sentence_count:,} sentences; {os.cpu_count()} processors"
     table = Table(title=title)
-    for heading in ("memories", "filled, s", "graph, s", "MB", "as counted", "of process"):
+    for heading in ("memories", "filled, s", "graph, s", "MB", "counted"):
         table.add_column(heading, justify="right")
     for heading in ("p50, ms", "p95, ms", "recall", "plan", "words p50", "p95"):
         table.add_column(heading, justify="right")
@@ -81,7 +81,6 @@ def _add_size(table: Table, size: int, built: Built, timing: Timing, words: Timi
         f"{built.graph_s:.1f}",
         f"{built.memory_bytes / 1e6:,.0f}",
         f"{built.counted_bytes / 1e6:,.0f}",
-        f"{resident_bytes() / 1e6:,.0f}",
         f"{timing.p50_ms:.2f}",
         f"{timing.p95_ms:.2f}",
         f"{timing.recall:.4f}",

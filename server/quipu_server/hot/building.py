@@ -50,7 +50,7 @@ def build_graph(
         faiss.omp_set_num_threads(before)
     codes, error = _exact_codes(index, segments, tuning)
     postings = Postings.join([segment.postings for segment in segments])
-    return GraphSegment(segments[0].first_row, codes, postings, index, error, tuning.search_breadth)
+    return GraphSegment(segments[0].first_row, codes, postings, index, error, tuning.breadth(row_count))
 
 
 def _start(segments: Sequence[Segment | GraphSegment], base: GraphSegment | None, kind: Any, tuning: Tuning) -> Any:

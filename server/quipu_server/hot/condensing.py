@@ -1,6 +1,7 @@
 """Builds graphs in the background, while what they replace is searched."""
 
 import atexit
+import ctypes
 import os
 import threading
 from collections import deque
@@ -46,6 +47,8 @@ def condense(index: "ref[Condensable]", is_stopped: Stopped = lambda: False) -> 
     finally:
         if (waiting := index()) is not None:
             waiting.install(claimed, graph)
+    del claimed
+    _return_memory()
 
 
 class Condenser:
@@ -95,6 +98,13 @@ class Condenser:
                 return self._waiting.popleft()
             self._thread = None
             return None
+
+
+def _return_memory() -> None:
+    """Give the system what the replaced segments took; glibc would keep what lies between small objects for ever."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
 
 
 def _step_back() -> None:
