@@ -23,7 +23,7 @@ from quipu_server.scoring import cosines
 from tests.logs import a_deletion, a_row
 
 DIMENSION, CLUSTERS, ROWS = 32, 80, 6_000
-SMALL = Tuning(graph_rows=1_500, byte_rows=0, links=16, build_breadth=80, build_threads=2)
+SMALL = Tuning(graph_rows=1_500, byte_rows=0, links=16, build_breadth=120, search_breadth=192, build_threads=2)
 HALF, BYTES, MIXED = (replace(SMALL, byte_rows=rows) for rows in (1_000_000, 0, 3_500))
 
 
