@@ -5,6 +5,7 @@ GO ?= go
 NPM ?= npm
 ARGS ?=
 DATA ?=
+SIZE ?=
 
 # Generators of the Go code, as old as allows Go 1.23; clients/go needs libraries at least as new.
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6
@@ -177,6 +178,10 @@ client-overhead: $(DEV) $(CLIENT_MODULES) ## Measure what each client costs over
 .PHONY: lines
 lines: $(DEV) ## Count the lines of code that somebody wrote, by place and language
 	$(BIN)/python tools/sources.py
+
+.PHONY: bench-scale
+bench-scale: $(DEV) ## Measure a large space: SIZE=200000 sets how large, DATA=folder brings real texts
+	$(BIN)/python -m bench.scale $(if $(SIZE),--size $(SIZE)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: docs
 docs: $(PROTO_PYTHON) ## Write the API reference, docs/api.md, from the comments in proto/

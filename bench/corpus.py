@@ -44,7 +44,7 @@ def make_corpus(folder: Path | None, memory_count: int, question_count: int) -> 
     """From LoCoMo in this folder, or from the sample. Raises MissingData."""
     random = Random(20240101)
     if folder is None:
-        memories = _memories(_sample_lines(), memory_count, random)
+        memories = _memories(sample_lines(), memory_count, random)
         asked = _made_questions(memories, random)
     else:
         conversations = load_locomo(folder)
@@ -53,7 +53,7 @@ def make_corpus(folder: Path | None, memory_count: int, question_count: int) -> 
     return Corpus(memories, _different(asked, memories, question_count, random))
 
 
-def _sample_lines() -> Sequence[str]:
+def sample_lines() -> Sequence[str]:
     """The contents of the samples, in the order of their names."""
     samples = [file for file in files("quipu_server.samples").iterdir() if file.name.endswith(".jsonl")]
     texts = [file.read_text("utf-8") for file in sorted(samples, key=lambda file: file.name)]

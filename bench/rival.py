@@ -67,6 +67,10 @@ class Rival:
         """Build the HNSW index of a table, as pgvector does by default."""
         await self._connection.execute(_INDEX.format(name=name))
 
+    async def set_build_memory(self, megabytes: int) -> None:
+        """Let the building of an index use so much memory; a graph that does not fit is built many times slower."""
+        await self._connection.execute(f"SET maintenance_work_mem = '{megabytes}MB'")
+
     async def set_ef_search(self, value: int) -> None:
         """Let searches consider so many candidates."""
         await self._connection.execute(f"SET hnsw.ef_search = {value}")

@@ -226,6 +226,9 @@ class SearchView(Protocol):
     def revision(self) -> int: ...
     @property
     def path(self) -> Path: ...
+    @property
+    def plan(self) -> str:
+        """How `dense` found its memories; "" before. See `SpaceAnswer.plan` in the API."""
 
     async def select(self, condition: Condition | None, now: datetime) -> Selection:
         """Resolve a filter."""

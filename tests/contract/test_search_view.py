@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from quipu_server.domain import IndexRow
+from quipu_server.domain import IndexRow, Path
 from quipu_server.filters import Comparison, Condition, Operator
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.search_view import HotView
@@ -145,6 +145,15 @@ async def test_k_come_back_under_a_narrow_filter(make_view: ViewMaker) -> None:
     rare = Comparison("session", Operator.EQUAL, "rare")
     assert len(await dense(view, 1, 10, rare)) == 10
     assert len(await lexical(view, ["word"], 10, rare)) == 10
+
+
+async def test_a_view_tells_how_it_found_the_nearest(make_view: ViewMaker) -> None:
+    view = await make_view([a_row(i + 1, session="rare" if i % 100 == 0 else "usual") for i in range(1_000)])
+    assert view.plan == ""
+    await dense(view, 1, 10)
+    plan = view.plan
+    await dense(view, 1, 10, Comparison("session", Operator.EQUAL, "rare"))
+    assert (plan, view.plan) == (("exact", "few") if view.path is Path.HOT else ("sql", "sql"))
 
 
 async def test_an_empty_space_answers_nothing(make_view: ViewMaker) -> None:

@@ -762,7 +762,15 @@ type SpaceAnswer struct {
 	// Which path answered.
 	Path SearchPath `protobuf:"varint,3,opt,name=path,proto3,enum=quipu.v1.SearchPath" json:"path,omitempty"`
 	// Number of memories that the filter let through; not set without a filter.
-	MatchedCount  *int64 `protobuf:"varint,4,opt,name=matched_count,json=matchedCount,proto3,oneof" json:"matched_count,omitempty"`
+	MatchedCount *int64 `protobuf:"varint,4,opt,name=matched_count,json=matchedCount,proto3,oneof" json:"matched_count,omitempty"`
+	// How the nearest vectors were found: the way that is expected to cost the least, by how many memories the filter
+	// lets through. Only with `explain`; empty in mode `SEARCH_MODE_LEXICAL`. One of
+	// `exact`: all vectors were gone through;
+	// `few`: the vectors that the filter lets through were compared one by one;
+	// `hnsw`: by the graph that a large space has; of the nearest it may miss a few, never the number asked for;
+	// `hnsw, exact`: the graph came back with too few, so all vectors were gone through;
+	// `sql`: by the database.
+	Plan          string `protobuf:"bytes,5,opt,name=plan,proto3" json:"plan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -823,6 +831,13 @@ func (x *SpaceAnswer) GetMatchedCount() int64 {
 		return *x.MatchedCount
 	}
 	return 0
+}
+
+func (x *SpaceAnswer) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
 }
 
 // How long one stage took.
@@ -935,12 +950,13 @@ const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"\x11incomplete_reason\x18\x04 \x01(\tR\x10incompleteReason\x12A\n" +
 	"\x0ereference_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rreferenceTime\x122\n" +
 	"\aranking\x18\x06 \x01(\v2\x18.quipu.v1.RankingWeightsR\aranking\x12-\n" +
-	"\x06stages\x18\a \x03(\v2\x15.quipu.v1.StageTimingR\x06stages\"\xa5\x01\n" +
+	"\x06stages\x18\a \x03(\v2\x15.quipu.v1.StageTimingR\x06stages\"\xb9\x01\n" +
 	"\vSpaceAnswer\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\tR\x05space\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12(\n" +
 	"\x04path\x18\x03 \x01(\x0e2\x14.quipu.v1.SearchPathR\x04path\x12(\n" +
-	"\rmatched_count\x18\x04 \x01(\x03H\x00R\fmatchedCount\x88\x01\x01B\x10\n" +
+	"\rmatched_count\x18\x04 \x01(\x03H\x00R\fmatchedCount\x88\x01\x01\x12\x12\n" +
+	"\x04plan\x18\x05 \x01(\tR\x04planB\x10\n" +
 	"\x0e_matched_count\"Z\n" +
 	"\vStageTiming\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\tR\x05stage\x125\n" +

@@ -57,6 +57,11 @@ class TextColumn:
         accepted = np.array([value != "" and accepts(value) for value in self.vocabulary.values], np.bool_)
         return self._slots(accepted[self.codes])
 
+    def is_set(self) -> Mask:
+        """Which slots have a value."""
+        nothing = self.vocabulary.find("")
+        return self._slots(np.ones(len(self.codes), np.bool_) if nothing is None else self.codes != nothing)
+
     def decode(self, slots: NDArray[np.int64]) -> Sequence[str]:
         """The values of some slots."""
         values = self.vocabulary.values

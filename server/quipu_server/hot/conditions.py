@@ -68,7 +68,7 @@ def _among(field: str, values: tuple[Scalar, ...], columns: Columns) -> Mask:
 
 def _is_set(field: str, columns: Columns) -> Mask:
     if field in columns.texts:
-        return columns.texts[field].where(lambda _: True)
+        return columns.texts[field].is_set()
     found: Mask = _numbers(field, columns) != NEVER
     return found
 

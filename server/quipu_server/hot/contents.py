@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from quipu_server.hot.codes import Codes, Rows
 from quipu_server.hot.columns import Columns
 from quipu_server.hot.delta import Delta
+from quipu_server.hot.graph import GraphSegment
 from quipu_server.hot.postings import UNKNOWN_TERM, Occurrences
-from quipu_server.hot.segment import Codes, Mask, Part, Rows, Segment
+from quipu_server.hot.segment import Mask, Part, Segment
 from quipu_server.hot.vocabulary import Vocabulary
 
 Slots = NDArray[np.int64]
@@ -26,7 +28,7 @@ class Contents:
     revision: int
     columns: Columns
     vocabulary: Vocabulary
-    segments: tuple[Segment, ...]
+    segments: tuple[Segment | GraphSegment, ...]
     delta: Delta | None
     live: Mask
     live_count: int
@@ -37,6 +39,12 @@ class Contents:
     def parts(self) -> Sequence[Part]:
         """Segments and delta."""
         return (*self.segments, self.delta) if self.delta else self.segments
+
+    @property
+    def graph(self) -> GraphSegment | None:
+        """The segment that has a graph: the first, if any."""
+        first = self.segments[0] if self.segments else None
+        return first if isinstance(first, GraphSegment) else None
 
     @property
     def row_count(self) -> int:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from quipu_server.domain import IndexRow, Vector, Vectors
 from quipu_server.hot.arrays import Growing
+from quipu_server.hot.codes import Codes
 from quipu_server.hot.postings import Occurrences, Postings
-from quipu_server.hot.segment import Codes, Mask, Nearest, Segment
+from quipu_server.hot.segment import Mask, Nearest, Segment
 from quipu_server.hot.vocabulary import Vocabulary
 
 
@@ -26,6 +27,10 @@ class Delta:
     terms: NDArray[np.int32]
     slots: NDArray[np.int32]
     frequencies: NDArray[np.int32]
+
+    @property
+    def error(self) -> float:
+        return 0.0
 
     def search(self, query: Vector, count: int, mask: Mask | None) -> Nearest:
         """All rows that the mask lets through."""

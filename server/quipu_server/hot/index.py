@@ -3,21 +3,23 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import ref
 
 import numpy as np
 
 from quipu_server.domain import Change, IndexRow
 from quipu_server.hot.columns import GrowingColumns, microseconds
+from quipu_server.hot.condensing import CONDENSER, Condenser, condense
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.delta import GrowingDelta
+from quipu_server.hot.graph import GraphSegment
+from quipu_server.hot.merging import exact_ones, runs_to_join
 from quipu_server.hot.segment import Segment
+from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
 from quipu_server.hot.vocabulary import STRING_BYTES, Vocabulary
 
 FREEZE_ROWS = 256
 """Rows of a delta that becomes a segment: going through so many costs what a call of FAISS does."""
-
-MERGE_RATIO = 4
-"""A segment becomes at least so many times as large as all after it, so that few of them cover many rows."""
 
 SPARE_DEAD = 1_024
 """Dead slots that are not worth building an index anew."""
@@ -33,10 +35,15 @@ class HotIndex:
     """Follows the log of a space.
 
     `append`, `publish` and `follow` are for one thread at a time, `merge` for another. After a failed `append` the
-    index is of no use.
+    index is of no use. Graphs are built by a thread of the condenser, if there is one; a merge asks for one when it is
+    due.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning = DEFAULT_TUNING, condenser: Condenser | None = CONDENSER) -> None:
+        self.tuning = tuning
+        self._condenser = condenser
+        self._claimed: Sequence[Segment | GraphSegment] = ()
+        self._may_condense = True
         self._columns = GrowingColumns()
         self._vocabulary = Vocabulary()
         self._newest: dict[str, int] = {}
@@ -46,6 +53,7 @@ class HotIndex:
         self._frozen: list[Segment] = []
         self._delta: GrowingDelta | None = None
         self._publishing = threading.Lock()
+        self._merging = threading.Lock()
         self._contents = self._at(0, ())
 
     @property
@@ -100,16 +108,59 @@ class HotIndex:
     @property
     def is_scattered(self) -> bool:
         """Whether it has segments to merge."""
-        return len(_alike(self._contents.segments)) > 1
+        return len(self._runs()) > 0
 
     def merge(self) -> None:
-        """Join the last segments that are alike. They are replaced when the joint one is ready."""
-        alike = _alike(self._contents.segments)
-        joint = Segment.join(alike)
+        """Join segments that are alike, and ask for a graph where there are too many rows to go through.
+
+        Segments are replaced when the joint one is ready.
+        """
+        for _ in self._runs():
+            self._join_a_run()
+        if self._condenser is not None and self.is_bulky:
+            self._condenser.request(self)
+
+    def _join_a_run(self) -> None:
+        with self._merging:
+            if runs := self._runs():
+                self._replace(runs[0], Segment.join(runs[0]))
+
+    @property
+    def is_bulky(self) -> bool:
+        """Whether it has more rows to go through than it should."""
+        row_count = sum(len(segment.codes) for segment in exact_ones(self._contents.segments))
+        return self._may_condense and not self._claimed and row_count > self.tuning.graph_rows
+
+    def condense(self) -> None:
+        """Build the graph that is due, here and now."""
+        condense(ref(self))
+
+    def claim(self) -> Sequence[Segment | GraphSegment]:
+        """The segments that a graph is to replace: all, or none if none is due. They are not merged meanwhile."""
+        with self._merging:
+            if not self.is_bulky:
+                return ()
+            self._claimed = self._contents.segments
+            return self._claimed
+
+    def install(self, claimed: Sequence[Segment | GraphSegment], graph: GraphSegment | None) -> None:
+        """Put a graph in the place of what was claimed. None: it could not be built, and is not tried again."""
+        with self._merging:
+            if graph is not None:
+                self._replace(claimed, graph)
+            self._may_condense = graph is not None
+            self._claimed = ()
+
+    def _runs(self) -> Sequence[Sequence[Segment]]:
+        segments = self._contents.segments[len(self._claimed) :]
+        return runs_to_join(exact_ones(segments), self.tuning.graph_rows)
+
+    def _replace(self, old: Sequence[Segment | GraphSegment], new: Segment | GraphSegment) -> None:
+        """Let readers see a segment instead of some that follow each other."""
         with self._publishing:
             segments = self._contents.segments
-            place = segments.index(alike[0])
-            segments = (*segments[:place], joint, *segments[place + len(alike) :])
+            place = segments.index(old[0])
+            segments = (*segments[:place], new, *segments[place + len(old) :])
             self._contents = replace(self._contents, segments=segments)
 
     def _add(self, rows: Sequence[IndexRow]) -> None:
@@ -133,7 +184,7 @@ class HotIndex:
         self._live = live
         self._total_length -= int(self._columns.lengths[slots].sum())
 
-    def _at(self, revision: int, segments: tuple[Segment, ...]) -> Contents:
+    def _at(self, revision: int, segments: tuple[Segment | GraphSegment, ...]) -> Contents:
         return Contents(
             revision=revision,
             columns=self._columns.view(),
@@ -145,12 +196,3 @@ class HotIndex:
             total_length=self._total_length,
             earliest_expiry=self._earliest_expiry,
         )
-
-
-def _alike(segments: Sequence[Segment]) -> Sequence[Segment]:
-    """The last segments, up to one that is much larger than those after it together."""
-    row_count, start = 0, len(segments)
-    while start and (not row_count or len(segments[start - 1].codes) < MERGE_RATIO * row_count):
-        start -= 1
-        row_count += len(segments[start].codes)
-    return segments[start:]

@@ -40,6 +40,7 @@ class HotView:
     def __init__(self, space: Space, contents: Contents, log: LogSource, threads: Executor) -> None:
         self.space = space
         self.revision = contents.revision
+        self.plan = ""
         self._contents = contents
         self._log = log
         self._threads = threads
@@ -60,8 +61,9 @@ class HotView:
 
     async def dense(self, query: Vector, depth: int, selection: Selection) -> Revisions:
         """The `depth` selected memories with the highest cosine of their best chunk, best first."""
-        slots = await self._run(partial(dense.nearest, self._contents, query, depth, _mask(selection)))
-        return self._contents.columns.revisions[slots]
+        found = await self._run(partial(dense.search, self._contents, query, depth, _mask(selection)))
+        self.plan = str(found.plan)
+        return self._contents.columns.revisions[found.slots]
 
     async def statistics(self, terms: Sequence[str]) -> TermStatistics:
         """Statistics of the space for these terms."""

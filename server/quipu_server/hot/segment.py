@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import Vector
+from quipu_server.hot.codes import CodeFile, Codes, Rows
 from quipu_server.hot.postings import Occurrences, Postings
 
-Codes = NDArray[np.float16]
 Mask = NDArray[np.bool_]
-Rows = NDArray[np.int64]
 
 
 class Nearest(NamedTuple):
@@ -33,8 +32,12 @@ class Part(Protocol):
     @property
     def first_row(self) -> int: ...
     @property
-    def codes(self) -> Codes:
+    def codes(self) -> Codes | CodeFile:
         """Shape (rows, dimension)."""
+
+    @property
+    def error(self) -> float:
+        """How far scores are off beside the rounding of sums, for a query of unit length, at most."""
 
     def search(self, query: Vector, count: int, mask: Mask | None) -> Nearest:
         """At least the `count` nearest rows, of those that the mask over this part's rows lets through."""
@@ -45,7 +48,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """A part whose vectors are searched by FAISS. `codes` lie in the memory of `index`."""
+    """A part whose vectors FAISS goes through. `codes` lie in the memory of `index`."""
 
     first_row: int
     codes: Codes
@@ -58,8 +61,7 @@ class Segment:
         index = faiss.IndexScalarQuantizer(codes.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         # At once: what is added to an index that is not empty may double the memory it keeps.
         index.add_sa_codes(codes.view(np.uint8))
-        memory = faiss.rev_swig_ptr(index.codes.data(), codes.nbytes)
-        return cls(first_row, memory.view(np.float16).reshape(codes.shape), postings, index)
+        return cls(first_row, codes_of(index), postings, index)
 
     @classmethod
     def join(cls, segments: Sequence["Segment"]) -> Self:
@@ -68,25 +70,37 @@ class Segment:
         return cls.build(segments[0].first_row, codes, Postings.join([segment.postings for segment in segments]))
 
     @property
+    def error(self) -> float:
+        return 0.0
+
+    @property
     def nbytes(self) -> int:
         return self.codes.nbytes + self.postings.nbytes
 
     def search(self, query: Vector, count: int, mask: Mask | None) -> Nearest:
-        count = min(count, len(self.codes))
-        scores, rows = self.index.search(query[None, :], count, params=_parameters(mask))
-        found = int(np.count_nonzero(rows >= 0))
-        everything = found < count or count == len(self.codes)
-        unseen = -np.inf if everything else float(scores[0, -1])
-        return Nearest(rows[0, :found] + self.first_row, scores[0, :found], unseen)
+        parameters = None if mask is None else faiss.SearchParameters(sel=selector(mask))  # type: ignore[call-arg]
+        return nearest(self.index, query, count, parameters, self.first_row)
 
     def find(self, terms: NDArray[np.int32]) -> Sequence[Occurrences]:
         return self.postings.find(terms)
 
 
-def _parameters(mask: Mask | None) -> faiss.SearchParameters | None:
-    """Parameters are made for each search: FAISS allows no sharing between threads."""
-    if mask is None:
-        return None
+def codes_of(index: Any) -> Codes:
+    """The float16 codes in the memory of an index of FAISS."""
+    memory = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.code_size)
+    return memory.view(np.float16).reshape(index.ntotal, index.d)
+
+
+def selector(mask: Mask) -> faiss.IDSelector:
+    """What lets the rows of a mask through. Made for each search: FAISS allows no sharing between threads."""
     # The stubs know the signatures of SWIG, not those of FAISS's own wrappers, which keep the bitmap alive.
-    selector = faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))  # type: ignore[call-arg,arg-type]
-    return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))  # type: ignore[call-arg,arg-type]
+
+
+def nearest(index: Any, query: Vector, count: int, parameters: Any, first_row: int) -> Nearest:
+    """What an index of FAISS that goes through its rows finds."""
+    count = min(count, index.ntotal)
+    scores, rows = index.search(query[None, :], count, params=parameters)
+    found = int(np.count_nonzero(rows >= 0))
+    everything = found < count or count == index.ntotal
+    return Nearest(rows[0, :found] + first_row, scores[0, :found], -np.inf if everything else float(scores[0, -1]))

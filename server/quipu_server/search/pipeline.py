@@ -152,7 +152,13 @@ class Search:
 
 def _summarise(query: SearchQuery, found: _Found, hit_count: int, watch: Stopwatch) -> Summary:
     answers = tuple(
-        Answer(q.view.space.name, q.view.revision, q.view.path, q.selection.count if query.condition else None)
+        Answer(
+            q.view.space.name,
+            q.view.revision,
+            q.view.path,
+            q.selection.count if query.condition else None,
+            q.view.plan if query.explain else "",
+        )
         for q in found.quarries
     )
     stages = tuple(watch.stages.items()) if query.explain else ()

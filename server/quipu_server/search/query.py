@@ -62,12 +62,13 @@ class ScoredHit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What answered for one space."""
+    """What answered for one space; `plan` is "" unless asked for."""
 
     space: str
     revision: int
     path: Path
     matched_count: int | None
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)

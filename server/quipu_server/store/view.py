@@ -21,6 +21,9 @@ from quipu_server.store.rows import VECTORS, decode_chunks, decode_revisions
 MARGIN = 16
 """Candidates fetched beyond those asked for, so that the edge is rarely too close to call at the first attempt."""
 
+PLAN = "sql"
+"""See `SpaceAnswer.plan` in the API."""
+
 _SELECT = f"""
 SELECT string_agg(int8send(r.revision), '' ORDER BY r.revision) FROM memory_revisions r
 WHERE r.space_id = %(space_id)s AND {AS_OF} AND {LIVE} AND {UNEXPIRED} AND {{condition}}
@@ -90,6 +93,7 @@ class StoreView:
         self.space = space
         self.revision = revision
         self._database = database
+        self.plan = ""
         self._postings: Postings | None = None
 
     async def select(self, condition: Condition | None, now: datetime) -> StoreSelection:
@@ -99,6 +103,7 @@ class StoreView:
         return StoreSelection(decode_revisions(rows[0][0]))
 
     async def dense(self, query: Vector, depth: int, selection: Selection) -> Revisions:
+        self.plan = PLAN
         near = await self._nearest(query, selection, -np.inf, depth + MARGIN)
         if len(near.revisions) == depth + MARGIN:
             # Whatever belongs to the best has at least this cosine, and PostgreSQL may find it that much lower.

@@ -392,6 +392,7 @@ class SpaceAnswer(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     MATCHED_COUNT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     space: _builtins.str
     """`spaces/{space}`."""
     revision: _builtins.int
@@ -400,6 +401,15 @@ class SpaceAnswer(_message.Message):
     """Which path answered."""
     matched_count: _builtins.int
     """Number of memories that the filter let through; not set without a filter."""
+    plan: _builtins.str
+    """How the nearest vectors were found: the way that is expected to cost the least, by how many memories the filter
+    lets through. Only with `explain`; empty in mode `SEARCH_MODE_LEXICAL`. One of
+    `exact`: all vectors were gone through;
+    `few`: the vectors that the filter lets through were compared one by one;
+    `hnsw`: by the graph that a large space has; of the nearest it may miss a few, never the number asked for;
+    `hnsw, exact`: the graph came back with too few, so all vectors were gone through;
+    `sql`: by the database.
+    """
     def __init__(
         self,
         *,
@@ -407,10 +417,11 @@ class SpaceAnswer(_message.Message):
         revision: _builtins.int = ...,
         path: Global___SearchPath.ValueType = ...,
         matched_count: _builtins.int | None = ...,
+        plan: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count", "matched_count", b"matched_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count", "matched_count", b"matched_count", "path", b"path", "revision", b"revision", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count", "matched_count", b"matched_count", "path", b"path", "plan", b"plan", "revision", b"revision", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__matched_count: _TypeAlias = _typing.Literal["matched_count"]  # noqa: Y015
     _WhichOneofArgType__matched_count: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count"]  # noqa: Y015

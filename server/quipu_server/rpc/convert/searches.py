@@ -131,4 +131,5 @@ def _write_answer(answer: Answer) -> SpaceAnswer:
         revision=answer.revision,
         path=_PATHS[answer.path],
         matched_count=answer.matched_count,
+        plan=answer.plan,
     )
