@@ -67,11 +67,7 @@ func (c *Client) Watch(ctx context.Context, options *WatchOptions) *Watching {
 	} else if chosen.Filter != "" {
 		request.Filtering = &quipuv1.WatchMemoriesRequest_Filter{Filter: chosen.Filter}
 	}
-	position := make(map[string]int64, len(chosen.After))
-	for space, revision := range chosen.After {
-		position[c.spaceName(space)] = revision
-	}
-	return &Watching{ctx: ctx, client: c, request: request, position: position}
+	return &Watching{ctx: ctx, client: c, request: request, position: c.named(chosen.After)}
 }
 
 // Changes gives the changes as they happen, until the range is left or the context ends; the client's timeout does not

@@ -111,10 +111,18 @@ def python_arguments(arguments: dict[str, Any]) -> tuple[list[str], dict[str, An
     texts: list[str] = named.pop("texts", [])
     for key in ("consistency", "after"):
         if isinstance(revisions := named.get(key), dict):
-            named[key] = {space: int(revision) for space, revision in revisions.items()}
-    if isinstance(after := named.get("after"), str):
-        named["after"] = int(after)
+            named[key] = consistency(revisions)
+    for key in ("after", "revision"):
+        if isinstance(revision := named.get(key), str):
+            named[key] = int(revision)
     return texts, named
+
+
+def consistency(revisions: dict[str, Any]) -> dict[str, int] | quipu.AsOf:
+    """Revisions by space, as those to have seen or, below `as_of`, as the past."""
+    if isinstance(past := revisions.get("as_of"), dict):
+        return quipu.AsOf({space: int(revision) for space, revision in past.items()})
+    return {space: int(revision) for space, revision in revisions.items()}
 
 
 def read_answer(answer: Any, items: list[Any], take: int | None) -> Any:

@@ -22,6 +22,7 @@ from quipu.errors import (
     Unknown,
 )
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
+from quipu.operations import AsOf
 from quipu.ranking import Ranking
 from quipu.results import Change, Hits, Results, SyncHits, SyncResults, SyncWatch, Watch
 from quipu.searches import Mode
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Aborted",
     "AlreadyExists",
+    "AsOf",
     "Cancelled",
     "Change",
     "Changes",

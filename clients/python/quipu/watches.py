@@ -7,8 +7,7 @@ from contextlib import aclosing
 from quipu import dual
 from quipu.errors import Unavailable
 from quipu.filters import FilterLike, filtering
-from quipu.names import space_name
-from quipu.operations import Operations
+from quipu.operations import Operations, by_space
 from quipu.results import Watch
 from quipu.v1.memory_service_pb2 import WatchMemoriesRequest, WatchMemoriesResponse
 from quipu.wire import FOREVER
@@ -66,11 +65,7 @@ class WatchOperations(Operations):
 
 
 def _position(spaces: Sequence[str], after: int | Mapping[str, int] | None) -> dict[str, int]:
-    if after is None:
-        return {}
-    if isinstance(after, Mapping):
-        return {space_name(space, "after"): revision for space, revision in after.items()}
-    return dict.fromkeys(spaces, after)
+    return {} if after is None else by_space(after, spaces, "after")
 
 
 def _wait_s(failures: int) -> float:

@@ -78,8 +78,8 @@ export class Client {
     return bulk.ingest(this.#session, drafts, options);
   }
 
-  /** Return a memory. Fails with `NotFound`. */
-  get(memory: MemoryLike, options: SpaceOptions = {}): Promise<Memory> {
+  /** Return a memory, as it is now or was at a revision. Fails with `NotFound`, and `OutOfRange` for the future. */
+  get(memory: MemoryLike, options: memories.GetOptions = {}): Promise<Memory> {
     return memories.get(this.#session, memory, options);
   }
 
