@@ -95,14 +95,18 @@ def refusing(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except quipu.QuipuError as error:
-        facts = {
-            "code": error.code.name,
-            "reason": error.reason,
-            "fields": [violation.field for violation in error.field_violations],
-            "metadata": error.metadata,
-            "retryable": error.is_retryable,
-        }
-        raise Refused(f"{error.code.name} {error.reason}: {error}", facts) from error
+        raise Refused(f"{error.code.name} {error.reason}: {error}", facts_of(error)) from error
+
+
+def facts_of(error: quipu.QuipuError) -> dict[str, Any]:
+    """An error as scenarios write it."""
+    return {
+        "code": error.code.name,
+        "reason": error.reason,
+        "fields": [violation.field for violation in error.field_violations],
+        "metadata": error.metadata,
+        "retryable": error.is_retryable,
+    }
 
 
 def python_arguments(arguments: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
@@ -139,6 +143,8 @@ def plain(value: Any) -> Any:
         return MessageToDict(value, preserving_proto_field_name=True)
     if isinstance(value, quipu.Change):
         return change(value)
+    if isinstance(value, quipu.Outcome):
+        return outcome(value)
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -157,3 +163,10 @@ def change(watched: quipu.Change) -> dict[str, Any]:
         "memory": plain(watched.memory),
     }
     return written | ({"left": True} if watched.left else {})
+
+
+def outcome(told: quipu.Outcome) -> dict[str, Any]:
+    """What became of a memory, as scenarios write it."""
+    if told.error is not None:
+        return {"offset": told.offset, "error": facts_of(told.error)}
+    return {"offset": told.offset, "name": told.name, "revision": told.revision}

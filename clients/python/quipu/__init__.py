@@ -24,7 +24,7 @@ from quipu.errors import (
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
 from quipu.operations import AsOf
 from quipu.ranking import Ranking
-from quipu.results import Change, Hits, Results, SyncHits, SyncResults, SyncWatch, Watch
+from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults, SyncWatch, Watch
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
 from quipu.v1.filter_pb2 import Filter
@@ -59,6 +59,7 @@ __all__ = [
     "Mode",
     "NotFound",
     "OutOfRange",
+    "Outcome",
     "PermissionDenied",
     "QuipuError",
     "Ranking",

@@ -58,7 +58,7 @@ class MemoryOperations(Operations):
         timeout: float | None = None,
     ) -> Memory:
         """Return a memory as it is now, or as it was at a revision of its space. Raises NotFound, OutOfRange."""
-        request = GetMemoryRequest(name=self._name(memory, space), revision=revision)
+        request = GetMemoryRequest(name=self._name(memory, space), revision=revision or 0)
         return (await self._wire.unary(self._wire.memories.GetMemory, request, timeout)).memory
 
     @call
@@ -96,7 +96,7 @@ class MemoryOperations(Operations):
             parent=self._parent(space),
             order_by=f"{order_by} desc" if descending else order_by,
             show_deleted=show_deleted,
-            revision=revision,
+            revision=revision or 0,
             page_size=page_size,
             **filtering(filter),
         )
