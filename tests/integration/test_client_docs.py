@@ -43,7 +43,7 @@ async def test_the_page_of_the_client_runs_and_prints(server: Running, tmp_path:
     names["memories"].close()
     for expected in (
         "spaces/ann/memories/cat 2",
-        "250 stored",
+        "250 memory.content: must not be empty",
         "MEMORY_NOT_FOUND spaces/ann/memories/nothing",
         "['memory.importance']",
         "2 created We adopted a cat. Her name is Miso.",
