@@ -5,7 +5,7 @@ import ipaddress
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -82,7 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        others = [asyncio.create_task(follow(database, server)), asyncio.create_task(tidy(database))]
+        others = [asyncio.create_task(follow(database, server, catalogue)), asyncio.create_task(tidy(database))]
         stack.push_async_callback(cancel, [serving, *others])
         yield Running(port, serving)
 
@@ -105,11 +105,14 @@ async def serve_when_ready(database: Database, server: RpcServer) -> None:
     log.info("serving")
 
 
-async def follow(database: Database, server: RpcServer) -> None:
-    """Keep the health in step with the database."""
+async def follow(database: Database, server: RpcServer, catalogue: HotCatalogue) -> None:
+    """Keep the health in step with the database, and see whether it is the same after it was away."""
     async for availability in database.changes():
         log.info("database", ready=availability.ready, reason=availability.reason)
         await server.health.set(serving=availability.ready)
+        if availability.ready:
+            with suppress(StoreUnavailable):
+                await catalogue.recheck()
 
 
 async def tidy(database: Database) -> None:

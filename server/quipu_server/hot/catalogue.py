@@ -40,7 +40,7 @@ class HotCatalogue:
 
     async def view(self, space: Space, at_least: Head) -> SearchView:
         """A view whose revision is at least that of the head."""
-        contents = await self._resident(space).reach(at_least.revision) if self._budget_bytes else None
+        contents = await self._resident(space).reach(at_least) if self._budget_bytes else None
         if contents is None:
             return self._cold(space, at_least.revision)
         return HotView(space, contents, self._log, self._searching)
@@ -49,6 +49,13 @@ class HotCatalogue:
         """Tell that a write was acknowledged; a hot index catches up in the background."""
         if (resident := self._residents.get(space.id)) is not None:
             resident.aim(revision)
+
+    async def recheck(self) -> None:
+        """Compare all indexes with the database, which may have another history now. Raises StoreUnavailable."""
+        heads = await self._log.heads(list(self._residents))
+        for key, resident in list(self._residents.items()):
+            if key in heads:
+                resident.check(heads[key])
 
     def forget(self, space: Space) -> None:
         """Tell that a space was deleted."""

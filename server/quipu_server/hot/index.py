@@ -46,7 +46,7 @@ class HotIndex:
         self._frozen: list[Segment] = []
         self._delta: GrowingDelta | None = None
         self._publishing = threading.Lock()
-        self._contents = self._at(0, ())
+        self._contents = self._at(0, 0, ())
 
     @property
     def contents(self) -> Contents:
@@ -67,11 +67,13 @@ class HotIndex:
 
     def follow(self, rows: Sequence[IndexRow]) -> None:
         """Append the next rows of the log and publish. Raises LogGap."""
+        if not rows:
+            return
         first = self._contents.revision + 1
         if [row.revision for row in rows] != list(range(first, first + len(rows))):
             raise LogGap(f"revision {first} does not come next")
         self.append(rows)
-        self.publish(first + len(rows) - 1)
+        self.publish(first + len(rows) - 1, rows[-1].nonce)
 
     def append(self, rows: Sequence[IndexRow]) -> None:
         """Take in rows of the log, by revision. Raises LogGap when one deletes what is not there."""
@@ -91,10 +93,10 @@ class HotIndex:
             self._add(made)
         self._end(ended)
 
-    def publish(self, revision: int) -> None:
-        """Let readers see what was appended."""
+    def publish(self, revision: int, nonce: int = 0) -> None:
+        """Let readers see what was appended. nonce: of the write that made the revision."""
         with self._publishing:
-            self._contents = self._at(revision, (*self._contents.segments, *self._frozen))
+            self._contents = self._at(revision, nonce, (*self._contents.segments, *self._frozen))
         self._frozen = []
 
     @property
@@ -133,9 +135,10 @@ class HotIndex:
         self._live = live
         self._total_length -= int(self._columns.lengths[slots].sum())
 
-    def _at(self, revision: int, segments: tuple[Segment, ...]) -> Contents:
+    def _at(self, revision: int, nonce: int, segments: tuple[Segment, ...]) -> Contents:
         return Contents(
             revision=revision,
+            nonce=nonce,
             columns=self._columns.view(),
             vocabulary=self._vocabulary,
             segments=segments,

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 import structlog
 
-from quipu_server.domain import Space
+from quipu_server.domain import Head, Space
 from quipu_server.errors import StoreUnavailable
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.flight import Flight
@@ -38,6 +38,10 @@ class TooLarge(Exception):
     """An index does not fit into the memory there is for all of them."""
 
 
+class Diverged(Exception):
+    """The database has another history than the index: it was restored, or another server took over that had less."""
+
+
 class Resident:
     """Loads the index of a space, lets it follow the log, and builds it anew when it is worn or in doubt.
 
@@ -62,6 +66,7 @@ class Resident:
         self._changed = changed
         self._index: HotIndex | None = None
         self._goal = 0
+        self._compared_s = 0.0
         self._retry_at_s = 0.0
         self._retry_s = FIRST_RETRY_S
         self._loading = Flight(self._load)
@@ -74,17 +79,23 @@ class Resident:
         """Memory it holds, about."""
         return BASE_BYTES + (self._index.nbytes if self._index else 0)
 
-    async def reach(self, revision: int) -> Contents | None:
-        """Contents at this revision or a later one; None while the space is cold, which it does not stay."""
-        self._goal = max(self._goal, revision)
-        if self._index is None and not await self._warm(revision):
+    async def reach(self, head: Head) -> Contents | None:
+        """Contents at the head or later; None while the space is cold, which it does not stay."""
+        self._goal = max(self._goal, head.revision)
+        if self._index is None and not await self._warm(head.revision):
             return None
         while (index := self._index) is not None:
-            if index.contents.revision >= revision:
+            if self._agrees(index.contents, head):
                 return index.contents
             if not await self._paging.join():
                 return None
         return None
+
+    def check(self, head: Head) -> None:
+        """Compare with the database in the background if the head leaves any doubt."""
+        if self._index is not None and not self._agrees(self._index.contents, head):
+            self._goal = max(self._goal, head.revision)
+            self._paging.start()
 
     def aim(self, revision: int) -> None:
         """Follow the log to this revision in the background, if the space is hot."""
@@ -96,6 +107,18 @@ class Resident:
         """End all that runs in the background."""
         for flight in (self._following, self._loading, self._paging, self._merging):
             await flight.stop()
+
+    def _agrees(self, contents: Contents, head: Head) -> bool:
+        """Whether the contents have come as far as the head, in the same history as it.
+
+        Each page of the log is compared with what it follows. Since then a head may tell of another history: one with
+        the same revision and another nonce, or one that lies before the contents.
+        """
+        if contents.revision < head.revision:
+            return False
+        if (contents.revision, contents.nonce) == (head.revision, head.nonce):
+            self._compared_s = max(self._compared_s, head.asked_s)
+        return head.asked_s <= self._compared_s
 
     async def _warm(self, revision: int) -> bool:
         """Begin to load; wait for the end if the space is small. Tells whether it is hot now."""
@@ -117,6 +140,7 @@ class Resident:
                 self._index = await self._build(self._goal)
         except Exception as error:
             log.warning("cannot load the index of a space", space=self.space.id, error=repr(error))
+            self._goal = 0
             self._retry_at_s = time.monotonic() + self._retry_s
             self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
             return False
@@ -125,15 +149,26 @@ class Resident:
         return True
 
     async def _build(self, revision: int) -> HotIndex:
-        index = HotIndex()
+        index, nonce = HotIndex(), await self._nonce(revision)
         run = asyncio.get_running_loop().run_in_executor
         async for rows in self._source.snapshot(self.space, revision):
             await run(self._threads, index.append, rows)
             self._check_size(index)
-        index.publish(revision)
+        index.publish(revision, nonce)
         if index.is_scattered:
             await run(self._threads, index.merge)
+        asked_s = time.monotonic()
+        if await self._nonce(revision) != nonce:
+            raise Diverged("the history changed while it was read")
+        self._compared_s = asked_s
         return index
+
+    async def _nonce(self, revision: int) -> int:
+        """The nonce of a revision. Raises LogGap when the log does not go so far."""
+        nonce = await self._source.nonce(self.space, revision)
+        if revision and not nonce:
+            raise LogGap(f"the log ends before revision {revision}")
+        return nonce
 
     async def _follow(self) -> bool:
         while (index := self._index) is not None and index.contents.revision < self._goal:
@@ -149,9 +184,13 @@ class Resident:
         except StoreUnavailable as error:
             log.warning("cannot follow a space", space=self.space.id, error=repr(error))
             return False
+        except Diverged as error:
+            log.warning("dropped the index of a space", space=self.space.id, error=str(error))
+            self._discard()
+            return False
         except Exception:
             log.exception("dropped the index of a space", space=self.space.id)
-            self._index = None
+            self._discard()
             return False
         finally:
             self._changed(self)
@@ -163,14 +202,23 @@ class Resident:
 
     async def _apply_page(self, index: HotIndex) -> None:
         """Apply the next rows of the log. Nobody else writes to the index meanwhile."""
-        rows = await self._source.tail(self.space, index.contents.revision, self._goal, PAGE_ROWS)
-        if not rows:
+        contents, asked_s = index.contents, time.monotonic()
+        rows, nonce = await self._source.tail(self.space, contents.revision, self._goal, PAGE_ROWS)
+        if nonce != contents.nonce:
+            raise Diverged(f"revision {contents.revision} is another one in the database")
+        if not rows and contents.revision < self._goal:
             raise LogGap(f"the log ends before revision {self._goal}")
+        self._compared_s = asked_s
         if len(rows) <= INLINE_ROWS:
             index.follow(rows)
         else:
             await asyncio.get_running_loop().run_in_executor(self._threads, index.follow, rows)
         self._check_size(index)
+
+    def _discard(self) -> None:
+        """Drop the index, and the goal: the log may end before it."""
+        self._index = None
+        self._goal = 0
 
     def _check_size(self, index: HotIndex) -> None:
         if index.nbytes > self._budget_bytes:
