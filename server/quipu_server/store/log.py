@@ -52,7 +52,8 @@ class PostgresLog:
         async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
             asked_s = time.monotonic()
             await cursor.execute(_HEADS, (list(space_ids),), prepare=True)
-            return {space_id: Head(*head, asked_s=asked_s) for space_id, *head in await cursor.fetchall()}
+            rows = await cursor.fetchall()
+        return {key: Head(at, now, version, nonce, count, asked_s) for key, at, now, version, nonce, count in rows}
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
         after = 0

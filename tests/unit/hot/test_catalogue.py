@@ -9,13 +9,13 @@ import pytest
 
 from quipu_server.domain import Head, Path, Space
 from quipu_server.errors import StoreUnavailable
-from quipu_server.hot import HotCatalogue, resident, search_view
+from quipu_server.hot import HotCatalogue, loading, resident, search_view
 from quipu_server.ports import SearchView
 from tests.logs import NOW, KeptLog, a_row, a_space, unit_vector
 
 PLENTY = 1 << 30
 PATIENCE_MS = 10_000
-LARGE = resident.SMALL_REVISION + 44
+LARGE = loading.SMALL_REVISION + 44
 
 MakeCatalogue = Callable[[int], HotCatalogue]
 
@@ -137,10 +137,10 @@ async def test_writes_are_followed_in_the_background(catalogue: HotCatalogue, lo
 async def test_a_reader_does_not_wait_for_later_writes(catalogue: HotCatalogue, log: KeptLog) -> None:
     space = fill(log, 10)
     await view_of(catalogue, log, space)
-    extend(log, space, 10 * resident.PAGE_ROWS)
+    extend(log, space, 10 * loading.PAGE_ROWS)
     catalogue.written(space, log.head(space).revision)
     view = await catalogue.view(space, Head(11, NOW, 1))
-    assert 11 <= view.revision < 3 * resident.PAGE_ROWS
+    assert 11 <= view.revision < 3 * loading.PAGE_ROWS
 
 
 async def test_writes_to_a_cold_space_load_nothing(catalogue: HotCatalogue, log: KeptLog) -> None:
