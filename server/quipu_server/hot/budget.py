@@ -70,7 +70,7 @@ class Budget(Generic[KeyT]):
         return all(self._visits.count(other) < count for other in self._leaving(size))
 
     def resize(self, key: KeyT, size: int) -> Sequence[KeyT]:
-        """Note what a space takes now; return those that have left for it, or the space itself if it is too large."""
+        """Note what a space takes now; return those that have left for it, or the space itself if it is not worth it."""
         self._used_bytes += size - self._sizes.get(key, 0)
         self._sizes[key] = size
         if size > self.limit_bytes:
@@ -78,6 +78,9 @@ class Budget(Generic[KeyT]):
             leaving = [key]
         else:
             leaving = list(self._leaving(0))
+            # It took more than was expected when it was let in, or it has grown since.
+            if any(self._visits.count(other) > self._visits.count(key) for other in leaving):
+                leaving = [key]
         for other in leaving:
             self.remove(other)
         return leaving

@@ -124,7 +124,7 @@ class Resident:
             return False
         is_soon_done = head.revision <= SMALL_REVISION and not self._has_to_queue
         if not self._loading.is_running:
-            self._expected_bytes = expected_bytes(head)
+            self._expected_bytes = expected_bytes(head) - BASE_BYTES
         loading = self._loading.start()
         self._changed(self)
         return await self._loading.join() if is_soon_done and not loading.done() else False

@@ -68,6 +68,16 @@ def test_what_grows_pushes_others_out() -> None:
     assert budget.used_bytes == 9
 
 
+def test_what_grows_pushes_nobody_out_that_is_visited_more() -> None:
+    budget = Budget[int](10)
+    for key, size in ((1, 4), (2, 4)):
+        budget.resize(key, size)
+    for key in (1, 1, 2):
+        budget.visit(key)
+    assert budget.resize(2, 7) == [2]
+    assert budget.used_bytes == 4
+
+
 def test_what_is_too_large_leaves_alone_and_does_not_come_back_soon() -> None:
     budget = Budget[int](10)
     budget.resize(1, 3)
