@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from quipu_server.announcement import announced
 from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
-from quipu_server.hot import HotCatalogue
+from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.memories import Memories
 from quipu_server.passages import Passages
 from quipu_server.rpc.server import RpcServer, UseCases
@@ -49,6 +50,22 @@ class Running:
         await asyncio.shield(self.serving)
 
 
+@dataclass(slots=True)
+class Drain:
+    """The time that a server has to stop."""
+
+    length_s: float
+    ends_s: float = 0.0
+
+    def begin(self) -> None:
+        self.ends_s = time.monotonic() + self.length_s
+
+    @property
+    def left_s(self) -> float:
+        """None before it began, and once it is over."""
+        return max(0.0, self.ends_s - time.monotonic())
+
+
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartupError when the server cannot start."""
     stopped = asyncio.Event()
@@ -77,13 +94,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(embedder.close)
         database = await open_database(settings, stack)
         catalogue = build_catalogue(settings, database)
-        stack.push_async_callback(catalogue.close)
+        drain = Drain(settings.drain_s)
+        stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         server = RpcServer(settings, build_use_cases(database, embedder, catalogue))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
         others = [asyncio.create_task(follow(database, server, catalogue)), asyncio.create_task(tidy(database))]
         stack.push_async_callback(cancel, [serving, *others])
+        stack.callback(drain.begin)
         yield Running(port, serving)
 
 
@@ -144,8 +163,9 @@ def build_embedder(settings: Settings) -> OnnxEmbedder:
 
 def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     """The hot indexes over the log, and the database for what is not hot."""
-    cold = partial(StoreView, database)
-    return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes)
+    cold, directory = partial(StoreView, database), settings.index_dir
+    snapshots = Snapshots(SnapshotStore(directory, settings.snapshot_bytes)) if directory else None
+    return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
 def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue) -> UseCases:

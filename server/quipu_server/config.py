@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     hot_bytes: int = Field(
         default_factory=default_hot_bytes, ge=0, description="Memory for hot indexes, bytes; 0 keeps none."
     )
+    snapshot_dir: Path | None = Field(
+        None, description="Directory of index snapshots; `index` in the data directory when empty."
+    )
+    snapshot_bytes: int = Field(8 << 30, ge=0, description="Disk for index snapshots, bytes; 0 keeps none.")
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
@@ -53,6 +57,15 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="JSON unless standard error is a terminal."
     )
+
+    @property
+    def index_dir(self) -> Path | None:
+        """Where snapshots of indexes are kept; None when they are not: with a database elsewhere, unless told."""
+        if self.snapshot_bytes == 0:
+            return None
+        has_data_dir = not self.database_url or "data_dir" in self.model_fields_set
+        directory = self.snapshot_dir or (self.data_dir / "index" if has_data_dir else None)
+        return directory and directory.expanduser()
 
     @classmethod
     def settings_customise_sources(

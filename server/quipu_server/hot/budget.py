@@ -70,7 +70,7 @@ class Budget(Generic[KeyT]):
         return all(self._visits.count(other) < count for other in self._leaving(size))
 
     def resize(self, key: KeyT, size: int) -> Sequence[KeyT]:
-        """Note what a space takes now; return those that have left for it, or the space itself if it is not worth it."""
+        """Note what a space takes now; return those that left for it, or itself if it is not worth it."""
         self._used_bytes += size - self._sizes.get(key, 0)
         self._sizes[key] = size
         if size > self.limit_bytes:

@@ -6,36 +6,36 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-import structlog
-
 from quipu_server.domain import Head, Space
 from quipu_server.hot.budget import Budget
 from quipu_server.hot.loading import LARGE_LOADS, Loader
 from quipu_server.hot.resident import Resident, expected_bytes
 from quipu_server.hot.search_view import HotView
+from quipu_server.hot.snapshots import Snapshots
 from quipu_server.ports import LogSource, SearchView
 
 ColdViews = Callable[[Space, int], SearchView]
 """Gives a view of a space at a revision that needs no index."""
 
-log = structlog.get_logger(__name__)
-
 
 class HotCatalogue:
     """The SearchViews: hot where an index is at hand, cold meanwhile.
 
-    cold: for spaces that are not hot. budget_bytes: memory for all indexes; with 0 all is cold. Lives on one event
-    loop; who made it closes it.
+    cold: for spaces that are not hot. budget_bytes: memory for all indexes; with 0 all is cold. snapshots: where
+    indexes are kept on disk; it is closed with the catalogue. Lives on one event loop; who made it closes it.
     """
 
-    def __init__(self, source: LogSource, cold: ColdViews, budget_bytes: int) -> None:
+    def __init__(
+        self, source: LogSource, cold: ColdViews, budget_bytes: int, snapshots: Snapshots | None = None
+    ) -> None:
         self._source = source
         self._cold = cold
         self._budget: Budget[UUID] = Budget(budget_bytes)
         self._searching = ThreadPoolExecutor(os.cpu_count(), "quipu-search")
         # Apart, so that no search waits for a merge.
         self._building = ThreadPoolExecutor(LARGE_LOADS, "quipu-index")
-        self._loader = Loader(source, self._building)
+        self._snapshots = snapshots
+        self._loader = Loader(source, self._building, snapshots)
         self._residents: dict[UUID, Resident] = {}
 
     @property
@@ -67,12 +67,17 @@ class HotCatalogue:
         """Tell that a space was deleted."""
         self._drop(space.id)
         self._budget.forget(space.id)
+        if self._snapshots is not None:
+            self._snapshots.discard(space)
 
-    async def close(self) -> None:
-        """End all background work."""
-        while self._residents:
-            _, resident = self._residents.popitem()
+    async def close(self, within_s: float = 0.0) -> None:
+        """End all background work; for so long, write snapshots of what has changed."""
+        residents, self._residents = list(self._residents.values()), {}
+        for resident in residents:
             await resident.stop()
+        if self._snapshots is not None:
+            last = [(resident.space, contents) for resident in residents if (contents := resident.contents)]
+            await self._snapshots.close(last, within_s)
         for threads in (self._searching, self._building):
             await asyncio.to_thread(threads.shutdown)
 
@@ -91,6 +96,8 @@ class HotCatalogue:
         if self._residents.get(resident.space.id) is resident:
             for key in self._budget.resize(resident.space.id, resident.nbytes):
                 self._drop(key)
+            if self._snapshots is not None and (contents := resident.contents) is not None:
+                self._snapshots.consider(resident.space, contents)
 
     def _drop(self, key: UUID) -> None:
         """Let go of a space. What still runs for it ends by itself."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Self
 
 import numpy as np
 
@@ -47,6 +48,20 @@ class HotIndex:
         self._delta: GrowingDelta | None = None
         self._publishing = threading.Lock()
         self._contents = self._at(0, 0, ())
+
+    @classmethod
+    def restore(cls, contents: Contents) -> Self:
+        """An index that goes on from contents that no other writes to."""
+        index = cls()
+        live = np.flatnonzero(contents.live)
+        index._columns = GrowingColumns.restore(contents.columns)
+        index._vocabulary = contents.vocabulary
+        index._newest = dict(zip(contents.columns.texts["id"].decode(live), live.tolist(), strict=True))
+        index._live, index._total_length = contents.live, contents.total_length
+        index._earliest_expiry = contents.earliest_expiry
+        index._delta = GrowingDelta.restore(contents.delta) if contents.delta else None
+        index._contents = contents
+        return index
 
     @property
     def contents(self) -> Contents:

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+import structlog
+
 from quipu_server.domain import Space
 from quipu_server.hot.index import HotIndex, LogGap
+from quipu_server.hot.snapshots import Snapshots
 from quipu_server.ports import LogSource
 
 SMALL_REVISION = 256
@@ -28,9 +31,15 @@ SMALL_LOADS = 4
 Progress = Callable[[HotIndex], None]
 """Told of an index that grows; raises what ends the load."""
 
+log = structlog.get_logger(__name__)
+
 
 class Diverged(Exception):
     """The database has another history than the index: it was restored, or another server took over that had less."""
+
+
+class Outdated(Exception):
+    """To build an index anew is less work than to follow the log from where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +55,44 @@ class Turns:
 
 
 class Loader:
-    """Reads logs. threads: for work that would hold the event loop up."""
+    """Reads logs and snapshots. threads: for work that would hold the event loop up."""
 
-    def __init__(self, source: LogSource, threads: Executor) -> None:
+    def __init__(self, source: LogSource, threads: Executor, snapshots: Snapshots | None = None) -> None:
         self._source = source
         self._threads = threads
+        self._snapshots = snapshots
         self.turns = Turns()
 
     async def load(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
-        """An index at a revision, and the monotonic time when it was compared with the log.
+        """An index at a revision or later, and the monotonic time when it was compared with the log.
 
         Raises LogGap when the log does not go so far, Diverged when its history changes meanwhile.
         """
+        return await self._resume(space, revision, progress) or await self._build(space, revision, progress)
+
+    async def _resume(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float] | None:
+        """The index of a snapshot, taken further; None if there is none that is worth it."""
+        if self._snapshots is None or (index := await self._snapshots.load(space)) is None:
+            return None
+        contents, asked_s = index.contents, time.monotonic()
+        try:
+            if await self._source.nonce(space, contents.revision) != contents.nonce:
+                raise Diverged(f"revision {contents.revision} is another one in the database")
+            if revision - contents.revision > max(PAGE_ROWS, contents.live_count):
+                raise Outdated(f"it is {revision - contents.revision} revisions behind")
+            progress(index)
+            while index.contents.revision < revision:
+                asked_s = await self.follow(space, index, revision)
+                progress(index)
+            await self.merge(index)
+        except (Diverged, Outdated, LogGap) as error:
+            log.warning("discarded the snapshot of an index", space=space.id, error=str(error))
+            self._snapshots.discard(space)
+            return None
+        return index, asked_s
+
+    async def _build(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
+        """An index of what is live."""
         index, nonce = HotIndex(), await self._nonce(space, revision)
         async for rows in self._source.snapshot(space, revision):
             await self._run(index.append, rows)
