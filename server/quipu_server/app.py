@@ -17,6 +17,7 @@ from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
+from quipu_server.indexes import Indexes
 from quipu_server.memories import Memories
 from quipu_server.passages import Passages
 from quipu_server.rpc.server import RpcServer, UseCases
@@ -176,7 +177,8 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
     memories = Memories(store, source, spaces, passages, catalogue)
-    return UseCases(memories, Watching(spaces, store, source), spaces, search, embedder)
+    indexes = Indexes(spaces, source, catalogue)
+    return UseCases(memories, Watching(spaces, store, source), spaces, search, embedder, indexes)
 
 
 def check_exposure(settings: Settings) -> None:

@@ -4,14 +4,19 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from statistics import fmean
 from uuid import UUID
 
 from quipu_server.domain import Head, Space
+from quipu_server.hot import reporting
 from quipu_server.hot.budget import Budget
+from quipu_server.hot.contents import Contents
 from quipu_server.hot.loading import LARGE_LOADS, Loader
 from quipu_server.hot.resident import Resident, expected_bytes
 from quipu_server.hot.search_view import HotView
 from quipu_server.hot.snapshots import Snapshots
+from quipu_server.indexes import IndexReport, RecallCheck
 from quipu_server.ports import LogSource, SearchView
 
 ColdViews = Callable[[Space, int], SearchView]
@@ -55,6 +60,20 @@ class HotCatalogue:
         """Tell that a write was acknowledged; a hot index catches up in the background."""
         if (resident := self._residents.get(space.id)) is not None:
             resident.aim(revision)
+
+    async def report(self, space: Space, head: Head, recall_sample: int) -> IndexReport:
+        """What is held of a space."""
+        resident, saved = self._residents.get(space.id), self._snapshots.saved(space) if self._snapshots else None
+        report = reporting.report(space, head, resident, saved)
+        if not recall_sample or resident is None or (contents := resident.contents) is None:
+            return report
+        return replace(report, recall=await self._check_recall(contents, recall_sample))
+
+    async def _check_recall(self, contents: Contents, sample_size: int) -> RecallCheck | None:
+        run = asyncio.get_running_loop().run_in_executor
+        slots = reporting.sample_of(contents, sample_size).tolist()
+        recalls = [await run(self._searching, reporting.recall_of, contents, slot) for slot in slots]
+        return RecallCheck(len(recalls), reporting.NEAREST, fmean(recalls)) if recalls else None
 
     async def recheck(self) -> None:
         """Compare all indexes with the database, which may have another history now. Raises StoreUnavailable."""

@@ -14,6 +14,7 @@ from quipu.v1.embedding_service_pb2 import (
     ListModelsResponse,
     TextEmbedding,
 )
+from quipu.v1.index_service_pb2 import DescribeIndexResponse, IndexDescription
 from quipu.v1.space_service_pb2 import (
     CreateSpaceResponse,
     DeleteSpaceResponse,
@@ -86,3 +87,11 @@ def test_models_are_listed(server: FakeServer) -> None:
     server.answers["ListModels"] = lambda _: ListModelsResponse(models=[EmbeddingModel(name="models/m", dimension=384)])
     with quipu.connect_sync(server.address) as client:
         assert [model.name for model in client.models()] == ["models/m"]
+
+
+async def test_an_index_is_described(server: FakeServer) -> None:
+    server.answers["DescribeIndex"] = lambda request: DescribeIndexResponse(index=IndexDescription(space=request.space))
+    async with quipu.connect(server.address, space="mine") as client:
+        assert (await client.describe_index()).space == "spaces/mine"
+        assert (await client.describe_index("a", recall_sample=5)).space == "spaces/a"
+    assert [request.recall_sample for request in server.requests] == [0, 5]
