@@ -95,6 +95,11 @@ test-python: $(DEV) ## Run the tests of the server and the Python client; ARGS='
 test-fast: $(DEV) ## Run the unit and contract tests: under a minute
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
 
+.PHONY: test-long
+test-long: export QUIPU_STEPS ?= 10000
+test-long: $(DEV) ## Let spaces live 10,000 steps at random and compare every search with the oracle
+	$(BIN)/python -m pytest -s tests/integration/test_long_life.py $(ARGS)
+
 .PHONY: test-go
 .PHONY: test-node
 ifneq ($(wildcard clients/go/go.mod),)
@@ -154,6 +159,10 @@ proto-check: $(PROTO_TOOLS) ## Lint the protos, compare with the last release an
 .PHONY: bench
 bench: $(DEV) ## Measure speed on this machine; ARGS passes options on
 	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-spaces
+bench-spaces: $(DEV) ## Measure a thousand spaces in memory for fifty; ARGS='--spaces 1000 --room 50' changes that
+	$(BIN)/python -m bench.spaces $(ARGS)
 
 .PHONY: bench-quality
 bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder

@@ -42,6 +42,11 @@ class Outdated(Exception):
     """To build an index anew is less work than to follow the log from where it stands."""
 
 
+def is_small(revision: int) -> bool:
+    """Whether a space that has come so far is loaded while its first reader waits."""
+    return revision <= SMALL_REVISION
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
     """How many loads may run at once."""
@@ -51,7 +56,7 @@ class Turns:
 
     def of(self, revision: int) -> asyncio.Semaphore:
         """Those of spaces that have come so far."""
-        return self.small if revision <= SMALL_REVISION else self.large
+        return self.small if is_small(revision) else self.large
 
 
 class Loader:

@@ -10,7 +10,7 @@ from quipu_server.errors import StoreUnavailable
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.flight import Flight
 from quipu_server.hot.index import HotIndex
-from quipu_server.hot.loading import SMALL_REVISION, Diverged, Loader
+from quipu_server.hot.loading import Diverged, Loader, is_small
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 600.0
@@ -122,7 +122,7 @@ class Resident:
         """Begin to load; wait for the end if the space is small and it is its turn. Tells whether it is hot now."""
         if not self._may_load:
             return False
-        is_soon_done = head.revision <= SMALL_REVISION and not self._has_to_queue
+        is_soon_done = is_small(head.revision) and not self._has_to_queue
         if not self._loading.is_running:
             self._expected_bytes = expected_bytes(head) - BASE_BYTES
         loading = self._loading.start()

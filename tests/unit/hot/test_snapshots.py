@@ -20,7 +20,7 @@ from quipu_server.domain import Space
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore, loading, snapshot_store, snapshots
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.search_view import HotView
-from quipu_server.hot.snapshot_file import MAGIC, Abandoned, Damaged, read_arrays, write_arrays
+from quipu_server.hot.snapshot_file import MAGIC, PREFIX, Abandoned, Damaged, read_arrays, write_arrays
 from tests.comparison import compare
 from tests.logs import KeptLog, a_row, a_space, random_condition, random_log
 from tests.oracle import Oracle
@@ -130,10 +130,16 @@ def spoil_digest(data: bytes) -> bytes:
     return data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]
 
 
+def with_header(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Another header, with the right digest."""
+    _, _, length = PREFIX.unpack(data[: PREFIX.size])
+    header, rest = change(data[PREFIX.size : PREFIX.size + length]), data[PREFIX.size + length :]
+    return PREFIX.pack(MAGIC, hashlib.sha256(header).digest(), len(header)) + header + rest
+
+
 def spoil_header(data: bytes) -> bytes:
     """A header that is wrong, with a digest that is right."""
-    body = data[40:].replace(b'"codes.kind"', b'"codes.king"', 1)
-    return MAGIC + hashlib.sha256(body).digest() + body
+    return with_header(data, lambda header: header.replace(b'"codes.kind"', b'"codes.king"', 1))
 
 
 SPOILERS: list[Callable[[bytes], bytes]] = [
@@ -250,8 +256,7 @@ def test_what_was_there_stays_when_a_new_one_cannot_be_written(tmp_path: Path) -
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "a.snapshot"
     write_arrays(path, {}, {"a": cast(Any, HotIndex().contents.live)}, never)
-    data = path.read_bytes()[40:].replace(b'"|b1"', b'"|O" ')
-    path.write_bytes(MAGIC + hashlib.sha256(data).digest() + data)
+    path.write_bytes(with_header(path.read_bytes(), lambda header: header.replace(b'"|b1"', b'"|O" ')))
     with pytest.raises(Damaged, match="type"):
         read_arrays(path)
 
