@@ -4,6 +4,7 @@ Texts and words are those of the sample, vectors are random, of 384 numbers.
 """
 
 import asyncio
+import ctypes
 import gc
 import os
 from collections import Counter
@@ -110,15 +111,16 @@ async def index_sizes(database: Database, home: Path, space: Space, size: int) -
     with ThreadPoolExecutor(1) as threads:
         loader = Loader(PostgresLog(database), threads)
         await loader.load(space, size, lambda _: None)
-        gc.collect()
         before = resident_bytes_here()
         kept = [(await loader.load(space, size, lambda _: None))[0] for _ in range(copies)]
-    gc.collect()
     taken = (resident_bytes_here() - before) // copies
     return kept[0].nbytes, taken, store.save(space, kept[0].contents, lambda: False).nbytes
 
 
 def resident_bytes_here() -> int:
+    """Memory of this process, without what was freed and only kept for later."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     return resident_bytes(os.getpid())
 
 
