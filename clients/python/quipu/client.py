@@ -7,6 +7,7 @@ import grpc
 from quipu.bulk import BulkOperations
 from quipu.dual import Asynchronous, Blocking, call
 from quipu.embeddings import EmbeddingOperations
+from quipu.indexes import IndexOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
 from quipu.spaces import SpaceOperations
@@ -19,7 +20,15 @@ DEFAULT_TIMEOUT = 30.0
 """Seconds."""
 
 
-class _Calls(MemoryOperations, BulkOperations, SearchOperations, WatchOperations, SpaceOperations, EmbeddingOperations):
+class _Calls(
+    MemoryOperations,
+    BulkOperations,
+    SearchOperations,
+    WatchOperations,
+    SpaceOperations,
+    EmbeddingOperations,
+    IndexOperations,
+):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 
     @call

@@ -4,7 +4,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-
 BREADTH_ROWS = 100_000
 """Rows of a graph that is searched with the breadth of the tuning; larger ones are with more."""
 
@@ -35,7 +34,8 @@ class Tuning:
     def breadth(self, row_count: int) -> int:
         """efSearch for a graph of so many rows.
 
-        Measured for a recall of 0.99: a million rows need three times what 100,000 do, as the square root would have it.
+        Measured for a recall of 0.99: a million rows need three times what 100,000 do, as the square root would have
+        it.
         """
         return int(self.search_breadth * max(1.0, (row_count / BREADTH_ROWS) ** 0.5))
 
