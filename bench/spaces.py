@@ -29,7 +29,7 @@ from quipu_server.domain import Vector, Vectors
 
 CLIENTS = 8
 DIMENSION = 384
-SEARCHES = 6_000
+SEARCHES = 3_000
 IN_USE_SHARE = 0.8
 """Of the spaces that memory holds, so many are in use while others are scanned."""
 SCANNED_SHARE = 0.1
