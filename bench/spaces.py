@@ -19,7 +19,7 @@ import click
 import grpc
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bench import requests
 from bench.corpus import make_corpus
@@ -29,7 +29,7 @@ from quipu_server.domain import Vector, Vectors
 
 CLIENTS = 8
 DIMENSION = 384
-SEARCHES = 6_000
+SEARCHES = 3_000
 IN_USE_SHARE = 0.8
 """Of the spaces that memory holds, so many are in use while others are scanned."""
 SCANNED_SHARE = 0.1
@@ -129,7 +129,8 @@ async def search(clients: Sequence[RawClient], pid: int, name: str, choose: Call
             request = search_request(choose(), queries[number % len(queries)])
             started = time.perf_counter()
             try:
-                outcome.hot += requests.is_hot(await client.search(request))
+                found = await client.search(request)
+                outcome.hot += requests.is_hot(found)
             except grpc.RpcError:
                 outcome.refused += 1
             outcome.times_ms.append(1_000 * (time.perf_counter() - started))
@@ -152,7 +153,7 @@ def vectors(count: int, seed: int) -> Vectors:
 
 
 def table_of(outcomes: Sequence[Outcome]) -> Table:
-    table = Table("searches", title=f"{SEARCHES:,} searches by vector each, {CLIENTS} at once")
+    table = Table(Column("searches", no_wrap=True), title=f"{SEARCHES:,} searches by vector each, {CLIENTS} at once")
     for heading in ("p50, ms", "p99, ms", "from memory", "refused", "process, MB"):
         table.add_column(heading, justify="right")
     for outcome in outcomes:

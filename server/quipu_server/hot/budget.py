@@ -1,13 +1,17 @@
 """Which spaces are worth their place in memory."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
 REMEMBERED_VISITS = 10_000
 """After so many all counts are halved, so that what was visited often long ago gives way."""
+
+EXAMINED = 200
+"""Of the least recently visited, so many are looked at for one that is visited less than a space that wants in."""
 
 
 class Visits(Generic[KeyT]):
@@ -37,8 +41,8 @@ class Visits(Generic[KeyT]):
 class Budget(Generic[KeyT]):
     """Bytes for spaces. The least recently visited leaves first.
 
-    When there is no room left, a space is let in only if it was visited more often lately than every one that would
-    have to leave (the rule of TinyLFU, with exact counts): spaces that are visited once, however many, push nobody out.
+    When there is no room left, a space is let in only if it was visited more often lately than those that have to
+    leave (the rule of TinyLFU, with exact counts): spaces that are visited once, however many, push nobody out.
     Counts are compared whatever the sizes: a large space takes the place of many, and costs as much as many while cold.
     """
 
@@ -66,8 +70,7 @@ class Budget(Generic[KeyT]):
         """Whether a space that needs about so many bytes, and has none yet, is to be let in."""
         if size > self.limit_bytes or self._too_large.get(key, 0) > self._visit_number:
             return False
-        count = self._visits.count(key)
-        return all(self._visits.count(other) < count for other in self._leaving(size))
+        return self._leaving(size, self._visits.count(key) - 1) is not None
 
     def resize(self, key: KeyT, size: int) -> Sequence[KeyT]:
         """Note what a space takes now; return those that left for it, or itself if it is not worth it."""
@@ -75,12 +78,12 @@ class Budget(Generic[KeyT]):
         self._sizes[key] = size
         if size > self.limit_bytes:
             self._too_large[key] = self._visit_number + REMEMBERED_VISITS
-            leaving = [key]
+            leaving = None
         else:
-            leaving = list(self._leaving(0))
-            # It took more than was expected when it was let in, or it has grown since.
-            if any(self._visits.count(other) > self._visits.count(key) for other in leaving):
-                leaving = [key]
+            # It may have taken more than was expected when it was let in, or it has grown since.
+            leaving = self._leaving(0, self._visits.count(key))
+        if leaving is None:
+            leaving = [key]
         for other in leaving:
             self.remove(other)
         return leaving
@@ -94,11 +97,13 @@ class Budget(Generic[KeyT]):
         self.remove(key)
         self._too_large.pop(key, None)
 
-    def _leaving(self, size: int) -> Iterator[KeyT]:
-        """Those that must leave for so many bytes more."""
-        excess = self._used_bytes + size - self.limit_bytes
-        for key, freed in self._sizes.items():
+    def _leaving(self, size: int, most_visits: int) -> Sequence[KeyT] | None:
+        """Those that have to leave for so many bytes more, of no more visits; None if that is not enough."""
+        excess, leaving = self._used_bytes + size - self.limit_bytes, []
+        for key, freed in islice(self._sizes.items(), EXAMINED):
             if excess <= 0:
-                return
-            excess -= freed
-            yield key
+                break
+            if self._visits.count(key) <= most_visits:
+                leaving.append(key)
+                excess -= freed
+        return leaving if excess <= 0 else None

@@ -12,8 +12,9 @@ from quipu_server.domain import Head, Space
 from quipu_server.hot import reporting
 from quipu_server.hot.budget import Budget
 from quipu_server.hot.contents import Contents
+from quipu_server.hot.estimate import Estimate
 from quipu_server.hot.loading import LARGE_LOADS, Loader
-from quipu_server.hot.resident import Resident, expected_bytes
+from quipu_server.hot.resident import BASE_BYTES, Resident
 from quipu_server.hot.search_view import HotView
 from quipu_server.hot.snapshots import Snapshots
 from quipu_server.indexes import IndexReport, RecallCheck
@@ -41,6 +42,7 @@ class HotCatalogue:
         self._building = ThreadPoolExecutor(LARGE_LOADS, "quipu-index")
         self._snapshots = snapshots
         self._loader = Loader(source, self._building, snapshots)
+        self._estimate = Estimate()
         self._residents: dict[UUID, Resident] = {}
 
     @property
@@ -110,8 +112,10 @@ class HotCatalogue:
             return None
         self._budget.visit(space.id)
         resident = self._residents.get(space.id)
-        if resident is None and self._budget.admits(space.id, expected_bytes(head)):
-            resident = self._residents[space.id] = Resident(space, self._loader, self._weigh)
+        if resident is None and not self._loader.is_busy(head.revision):
+            expected = BASE_BYTES + self._estimate.of(head.memory_count)
+            if self._budget.admits(space.id, expected):
+                resident = self._residents[space.id] = Resident(space, self._loader, self._estimate, self._weigh)
         return resident
 
     def _weigh(self, resident: Resident) -> None:

@@ -68,6 +68,10 @@ class Loader:
         self._snapshots = snapshots
         self.turns = Turns()
 
+    def is_busy(self, revision: int) -> bool:
+        """Whether a space that has come so far would have to wait for others to be loaded."""
+        return self.turns.of(revision).locked()
+
     async def load(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
         """An index at a revision or later, and the monotonic time when it was compared with the log.
 

@@ -8,6 +8,7 @@ import structlog
 from quipu_server.domain import Head, Space
 from quipu_server.errors import StoreUnavailable
 from quipu_server.hot.contents import Contents
+from quipu_server.hot.estimate import Estimate
 from quipu_server.hot.flight import Flight
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.loading import Diverged, Loader, is_small
@@ -19,9 +20,6 @@ LONGEST_RETRY_S = 600.0
 BASE_BYTES = 32_768
 """What a space costs that has nothing in it, about."""
 
-MEMORY_BYTES = 2_048
-"""What a memory costs, about, before it is loaded: a vector of 384 numbers, its words, ids and times."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -29,19 +27,15 @@ class Released(Exception):
     """The space has to leave while it is loaded."""
 
 
-def expected_bytes(head: Head) -> int:
-    """What a space will take, about."""
-    return BASE_BYTES + MEMORY_BYTES * head.memory_count
-
-
 class Resident:
     """Loads the index of a space, lets it follow the log, and builds it anew when it is worn or in doubt.
 
-    changed: called when the size has changed; it may call `release`.
+    estimate: of what a load will take. changed: called when the size has changed; it may call `release`.
     """
 
-    def __init__(self, space: Space, loader: Loader, changed: Callable[["Resident"], None]) -> None:
+    def __init__(self, space: Space, loader: Loader, estimate: Estimate, changed: Callable[["Resident"], None]) -> None:
         self.space = space
+        self._estimate = estimate
         self._loader = loader
         self._changed = changed
         self._index: HotIndex | None = None
@@ -119,19 +113,15 @@ class Resident:
         return head.asked_s <= self._compared_s
 
     async def _warm(self, head: Head) -> bool:
-        """Begin to load; wait for the end if the space is small and it is its turn. Tells whether it is hot now."""
-        if not self._may_load:
+        """Begin to load if there is a turn; wait for the end if the space is small. Tells whether it is hot now."""
+        if not self._may_load or (not self._loading.is_running and self._loader.is_busy(head.revision)):
             return False
-        is_soon_done = is_small(head.revision) and not self._has_to_queue
+        is_soon_done = is_small(head.revision)
         if not self._loading.is_running:
-            self._expected_bytes = expected_bytes(head) - BASE_BYTES
+            self._expected_bytes = self._estimate.of(head.memory_count)
         loading = self._loading.start()
         self._changed(self)
         return await self._loading.join() if is_soon_done and not loading.done() else False
-
-    @property
-    def _has_to_queue(self) -> bool:
-        return self._building is None and self._loader.turns.of(self._goal).locked()
 
     @property
     def _may_load(self) -> bool:
@@ -155,6 +145,8 @@ class Resident:
             self._building, self._expected_bytes = None, 0
             self._changed(self)
         self._retry_s = FIRST_RETRY_S
+        if self._index is not None:
+            self._estimate.learn(self._index.contents.live_count, self._index.nbytes)
         return True
 
     def _grow(self, index: HotIndex) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import hashlib
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -41,8 +42,12 @@ def log() -> KeptLog:
 
 @pytest.fixture
 def warnings() -> Iterator[list[Any]]:
+    before = structlog.get_config()
+    # Another test may have started a server, which says what is worth a line.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with structlog.testing.capture_logs() as logs:
         yield cast(list[Any], logs)
+    structlog.configure(**before)
 
 
 @pytest.fixture
