@@ -2,12 +2,13 @@
 
 import { DeadlineExceeded, Unavailable } from "./errors.js";
 import { cancellation, errorFrom, type FailedCall } from "./failures.js";
+import { sleep } from "./waits.js";
 
-/** As many as gRPC allows; with the waits between them some 4 s, enough for a restart. */
+/** As many as gRPC allows; the waits between them, 0.2 + 0.8 + 3.2 + 5 s, outlast a slow restart. */
 const MOST_ATTEMPTS = 5;
 const FIRST_WAIT_MS = 200;
-const LONGEST_WAIT_MS = 2_000;
-const WAIT_FACTOR = 2.5;
+const LONGEST_WAIT_MS = 5_000;
+const WAIT_FACTOR = 4;
 /** Every wait varies at random by a fifth, as in gRPC. */
 const JITTER = 0.2;
 /** Timers of Node.js take no longer times; a call with a later deadline has none. */
@@ -59,17 +60,4 @@ export class Attempts {
 function backoffMs(attempt: number): number {
   const waitMs = Math.min(FIRST_WAIT_MS * WAIT_FACTOR ** (attempt - 1), LONGEST_WAIT_MS);
   return waitMs * (1 + JITTER * (2 * Math.random() - 1));
-}
-
-/** Wait, but no longer than until one of the signals is aborted. */
-function sleep(waitMs: number, signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(wake, waitMs);
-    for (const signal of signals) signal.addEventListener("abort", wake);
-    function wake(): void {
-      clearTimeout(timer);
-      for (const signal of signals) signal.removeEventListener("abort", wake);
-      resolve();
-    }
-  });
 }

@@ -13,6 +13,7 @@ import type { Hits, Results } from "./results.js";
 import * as searches from "./searches.js";
 import { Session } from "./session.js";
 import * as spaces from "./spaces.js";
+import * as watches from "./watches.js";
 import { Wire } from "./wire.js";
 
 const DEFAULT_ADDRESS = "localhost:50051";
@@ -118,6 +119,17 @@ export class Client {
   /** Find memories, best first. Fails with `NotFound` when there is no such space, and `DataLoss` when cut short. */
   search(query: searches.Query, options: searches.SearchOptions = {}): Hits {
     return searches.search(this.#session, query, options);
+  }
+
+  /**
+   * Follow changes, for ever: each once and in the order of its space, those made before and those to come.
+   *
+   * When the server goes away after it has answered once, the watch goes on by itself where it was as soon as there is a
+   * server again. Fails with `NotFound`, also when a space is deleted; `OutOfRange`; `Unavailable` when no server ever
+   * answered.
+   */
+  watch(options: watches.WatchOptions = {}): watches.Watch {
+    return watches.watch(this.#session, options);
   }
 
   /** Create a space, which is only needed for settings. Fails with `AlreadyExists`. */

@@ -13,6 +13,7 @@ export type { Space } from "./gen/quipu/v1/space_pb.js";
 export type { AddOptions, DeleteOptions, ListOptions, UpdateOptions } from "./memories.js";
 export type { MemoryLike } from "./names.js";
 export type { CallOptions, SpaceOptions, SpaceWriteOptions, WriteOptions } from "./options.js";
+export type { Revision, Revisions } from "./numbers.js";
 export type { Ranking } from "./ranking.js";
 export { Hits, Results } from "./results.js";
 export type { Mode, Query, SearchOptions } from "./searches.js";
@@ -37,3 +38,4 @@ export {
   type Time,
   type VectorLike,
 } from "./values.js";
+export { Watch, type Change, type WatchOptions } from "./watches.js";

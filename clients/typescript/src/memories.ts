@@ -16,6 +16,7 @@ import {
   UpdateMemoryRequestSchema,
 } from "./gen/quipu/v1/memory_service_pb.js";
 import { spaceOf, type MemoryLike } from "./names.js";
+import { integer } from "./numbers.js";
 import type { SpaceOptions, SpaceWriteOptions } from "./options.js";
 import { paged, PAGE_SIZE } from "./pages.js";
 import type { Results } from "./results.js";
@@ -104,7 +105,7 @@ export function list(session: Session, options: ListOptions): Results<Memory> {
     parent: session.parent(options.space),
     orderBy: options.descending ? `${order} desc` : order,
     showDeleted: options.showDeleted ?? false,
-    pageSize: options.pageSize ?? PAGE_SIZE,
+    pageSize: integer("pageSize", options.pageSize ?? PAGE_SIZE),
     filtering: filtering(options.filter),
   });
   return paged(session.wire, MemoryService.method.listMemories, request, (page) => page.memories, options);

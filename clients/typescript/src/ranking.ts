@@ -22,6 +22,6 @@ export interface Ranking {
 export function toWeights({ recencyHalfLifeMs, ...weights }: Ranking): RankingWeights {
   const set = Object.fromEntries(Object.entries(weights).filter(([, weight]) => weight !== undefined));
   const message = create(RankingWeightsSchema, set);
-  if (recencyHalfLifeMs !== undefined) message.recencyHalfLife = durationFromMs(recencyHalfLifeMs);
+  if (recencyHalfLifeMs !== undefined) message.recencyHalfLife = durationFromMs(Math.round(recencyHalfLifeMs));
   return message;
 }

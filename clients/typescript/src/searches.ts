@@ -10,7 +10,8 @@ import {
   type Hit,
   type SearchRequest,
 } from "./gen/quipu/v1/search_service_pb.js";
-import { spaceName, type MemoryLike } from "./names.js";
+import type { MemoryLike } from "./names.js";
+import { integer } from "./numbers.js";
 import type { CallOptions } from "./options.js";
 import { toWeights, type Ranking } from "./ranking.js";
 import { Hits, type Answer } from "./results.js";
@@ -66,7 +67,7 @@ async function* responses(
 
 function toRequest(session: Session, query: Query, options: SearchOptions): SearchRequest {
   const { space, mode, k, ranking } = options;
-  const spaces = typeof space === "object" ? space.map(spaceName) : [session.parent(space)];
+  const spaces = session.parents(space);
   const request = create(SearchRequestSchema, {
     spaces,
     query: toQuery(session, query, typeof space === "string" ? space : undefined),
@@ -76,7 +77,7 @@ function toRequest(session: Session, query: Query, options: SearchOptions): Sear
     explain: options.explain ?? false,
     consistency: session.consistency(options.consistency ?? "strong", spaces),
   });
-  if (k !== undefined) request.k = k;
+  if (k !== undefined) request.k = integer("k", k);
   if (ranking) request.ranking = toWeights(ranking);
   return request;
 }

@@ -6,6 +6,7 @@ import { DataLoss } from "./errors.js";
 import { ReadConsistencySchema, type ReadConsistency } from "./gen/quipu/v1/consistency_pb.js";
 import type { Memory } from "./gen/quipu/v1/memory_pb.js";
 import { memoryName, spaceName, spaceOf, type MemoryLike } from "./names.js";
+import { integer, toRevision, type Revisions } from "./numbers.js";
 import type { Wire } from "./wire.js";
 
 /**
@@ -19,7 +20,7 @@ import type { Wire } from "./wire.js";
 export type Consistency =
   | "strong"
   | "session"
-  | { readonly atLeast: Readonly<Record<string, bigint | number>> }
+  | { readonly atLeast: Revisions }
   | { readonly maxStalenessMs: number };
 
 /** A connection, the space that calls without one mean, and the last revision seen of each space. */
@@ -36,6 +37,11 @@ export class Session {
   /** The name of a space. */
   parent(space?: string): string {
     return spaceName(space || this.#space);
+  }
+
+  /** The names of one space or several. */
+  parents(space?: string | readonly string[]): string[] {
+    return typeof space === "object" ? space.map(spaceName) : [this.parent(space)];
   }
 
   /** The name of a memory. */
@@ -64,11 +70,16 @@ export class Session {
     if (level === "strong") return create(ReadConsistencySchema, { level: { case: "strong", value: {} } });
     if (level === "session") return atLeast(spaces.map((space) => [space, this.#revisions.get(space) ?? 0n]));
     if ("atLeast" in level) {
-      return atLeast(Object.entries(level.atLeast).map(([space, revision]) => [spaceName(space), BigInt(revision)]));
+      return atLeast(named("atLeast", level.atLeast));
     }
-    const value = durationFromMs(level.maxStalenessMs);
+    const value = durationFromMs(integer("maxStalenessMs", level.maxStalenessMs));
     return create(ReadConsistencySchema, { level: { case: "maxStaleness", value } });
   }
+}
+
+/** Revisions by the names of their spaces. */
+export function named(option: string, revisions: Revisions): [string, bigint][] {
+  return Object.entries(revisions).map(([space, revision]) => [spaceName(space), toRevision(option, revision)]);
 }
 
 /** What an answer must have. */

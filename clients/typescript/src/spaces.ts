@@ -11,6 +11,7 @@ import {
   UpdateSpaceRequestSchema,
 } from "./gen/quipu/v1/space_service_pb.js";
 import { modelName } from "./names.js";
+import { integer } from "./numbers.js";
 import type { CallOptions, WriteOptions } from "./options.js";
 import { paged, PAGE_SIZE } from "./pages.js";
 import { toWeights, type Ranking } from "./ranking.js";
@@ -69,7 +70,7 @@ export async function getSpace(session: Session, space: string | undefined, opti
 }
 
 export function spaces(session: Session, options: ListSpacesOptions): Results<Space> {
-  const request = create(ListSpacesRequestSchema, { pageSize: options.pageSize ?? PAGE_SIZE });
+  const request = create(ListSpacesRequestSchema, { pageSize: integer("pageSize", options.pageSize ?? PAGE_SIZE) });
   return paged(session.wire, SpaceService.method.listSpaces, request, (page) => page.spaces, options);
 }
 

@@ -5,8 +5,12 @@ import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageSh
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Attempts } from "./attempts.js";
-import { errorFrom, type FailedCall } from "./failures.js";
+import { cancellation, errorFrom, type FailedCall } from "./failures.js";
 import type { CallOptions } from "./options.js";
+import { sleep } from "./waits.js";
+
+/** A call that waits for long, as a watch does, must learn when the server's machine is gone. */
+const LIVENESS = { pingIntervalMs: 30_000, pingTimeoutMs: 20_000 };
 
 /** Where a server is, and how to speak to it. */
 export interface Endpoint {
@@ -29,7 +33,7 @@ export class Wire {
     const baseUrl = new URL(`${tls ? "https" : "http"}://${address}`).origin;
     this.#endpoint = endpoint;
     this.#headers = new Headers(apiKey ? { authorization: `Bearer ${apiKey}` } : {});
-    this.#sessions = new Http2SessionManager(baseUrl, {}, typeof tls === "object" ? tls : {});
+    this.#sessions = new Http2SessionManager(baseUrl, LIVENESS, typeof tls === "object" ? tls : {});
     this.#transport = createGrpcTransport({ baseUrl, sessionManager: this.#sessions });
   }
 
@@ -71,6 +75,14 @@ export class Wire {
       // Connect clears its timer for the deadline, which keeps Node.js running, only when the end is read.
       parts.next().catch(() => undefined);
     }
+  }
+
+  /** Wait before a call is made anew. Rejects with Cancelled when the signal is aborted or the connection closed. */
+  async pause(waitMs: number, options: CallOptions): Promise<void> {
+    const call = this.#call({}, options);
+    await sleep(waitMs, call.signals);
+    const cancelled = cancellation(call);
+    if (cancelled) throw cancelled;
   }
 
   /** End the connection and the calls on it. */

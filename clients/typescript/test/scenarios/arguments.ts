@@ -21,6 +21,8 @@ function option(name: string, value: unknown): [string, unknown] {
       return [name, (value as unknown[]).map((draft) => (isMapping(draft) ? toOptions(draft) : draft))];
     case "consistency":
       return [name, isMapping(value) ? { atLeast: revisions(value) } : value];
+    case "after":
+      return [name, isMapping(value) ? revisions(value) : BigInt(String(value))];
     case "filter":
       return [name, isMapping(value) ? fromJson(FilterSchema, value as JsonValue) : value];
     case "memory":

@@ -1,7 +1,7 @@
 /** Steps as calls of the client. */
 
 import { createRegistry, isMessage, toJson } from "@bufbuild/protobuf";
-import { Hits, Results, type Client } from "@quipu-memory/client";
+import { Hits, MemoryChange, Results, Watch, type Change, type Client } from "@quipu-memory/client";
 import * as v1 from "@quipu-memory/client/v1";
 import { toOptions } from "./arguments.js";
 import { isMapping, type Mapping } from "./variables.js";
@@ -25,6 +25,7 @@ const CALLS: Record<string, Call> = {
     const query = vector !== undefined ? { vector } : example !== undefined ? { example } : { text };
     return client.search(query as { text: string }, rest);
   },
+  watch: (client, options) => client.watch(options),
   create_space: (client, { space, ...options }: { space: string }) => client.createSpace(space, options),
   get_space: (client, { space, ...options }: { space?: string }) => client.getSpace(space, options),
   spaces: (client, options) => client.spaces(options),
@@ -42,6 +43,7 @@ export async function call(client: Client, name: string, named: Mapping, take: n
   const answer = operation(client, toOptions(named) as never);
   if (!(answer instanceof Results)) return plain(await answer);
   const items = take === undefined ? await answer.all() : await some(answer, take);
+  if (answer instanceof Watch) return (items as Change[]).map(watched);
   if (!(answer instanceof Hits)) return plain(items);
   return { hits: plain(items), ...(take === undefined ? { summary: plain(answer.summary) } : {}) };
 }
@@ -54,6 +56,12 @@ async function some(answer: Results<unknown>, take: number): Promise<unknown[]> 
     if (items.length === take) break;
   }
   return items;
+}
+
+/** A change as scenarios write it. */
+function watched({ space, revision, change, memory, left }: Change): Mapping {
+  const name = `MEMORY_CHANGE_${MemoryChange[change]}`;
+  return { space, revision: plain(revision), change: name, memory: plain(memory), ...(left ? { left } : {}) };
 }
 
 /** A result as JSON has it. */

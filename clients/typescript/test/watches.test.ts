@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { setTimeout as after } from "node:timers/promises";
+import { test } from "node:test";
+import type { HandlerContext } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
+import { Cancelled, MemoryChange, NotFound, Unavailable, type Change, type Watch } from "@quipu-memory/client";
+import { MemoryService, type WatchMemoriesRequest } from "@quipu-memory/client/v1";
+import { refusal } from "./details.js";
+import { serving, type FakeServer } from "./server.js";
+
+/** What the server tells: revisions of one space, and how far it has come. */
+function told(space: string, revision: number, ...made: number[]) {
+  const changes = made.map((number) => ({
+    revision: { revision: BigInt(number), change: MemoryChange.UPDATED, memory: { name: `${space}/memories/m` } },
+    left: number % 2 === 0,
+  }));
+  return { space, revision: BigInt(revision), headRevision: BigInt(revision), changes };
+}
+
+async function hold(call: HandlerContext): Promise<void> {
+  await after(5_000, undefined, { signal: call.signal }).catch(() => undefined);
+}
+
+async function take(watch: Watch, count: number): Promise<Change[]> {
+  const changes: Change[] = [];
+  while (changes.length < count) changes.push((await watch.next()).value as Change);
+  await watch.close();
+  return changes;
+}
+
+test("changes come with what they are, and without a deadline", async (context) => {
+  const asked: [WatchMemoriesRequest, number | undefined][] = [];
+  const { client } = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories(request, call) {
+        asked.push([request, call.timeoutMs()]);
+        yield told("spaces/a", 2);
+        yield told("spaces/a", 4, 3, 4);
+        await hold(call);
+      },
+    });
+  });
+  const [first, second] = await take(client.watch({ after: { a: 2 }, filter: "x" }), 2);
+  assert.deepEqual([first?.space, first?.revision, first?.left], ["spaces/a", 3n, false]);
+  assert.equal(first?.change, MemoryChange.UPDATED);
+  assert.equal(first?.memory.name, "spaces/a/memories/m");
+  assert.equal(second?.left, true);
+  const [request, timeoutMs] = asked[0] ?? [];
+  assert.deepEqual(request?.spaces, ["spaces/a"]);
+  assert.deepEqual(request?.afterRevisions, { "spaces/a": 2n });
+  assert.equal(request?.filtering.value, "x");
+  assert.equal(timeoutMs, undefined);
+});
+
+test("the position is that of what was read", async (context) => {
+  const { client } = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories(_, call) {
+        yield* [told("spaces/a", 9), told("spaces/b", 20, 3), told("spaces/a", 12, 10, 11), told("spaces/a", 15)];
+        yield told("spaces/a", 16, 16);
+        await hold(call);
+      },
+    });
+  });
+  const watch = client.watch({ space: ["a", "b"], after: 2 });
+  const positions = [watch.position];
+  for await (const _ of watch) {
+    if (positions.push(watch.position) === 5) break;
+  }
+  const expected = [[2n, 2n], [9n, 3n], [10n, 20n], [11n, 20n], [16n, 20n]];
+  assert.deepEqual(positions, expected.map(([a, b]) => ({ "spaces/a": a, "spaces/b": b })));
+});
+
+test("a watch goes on where it was when a connection breaks, however often the server is not ready", async (context) => {
+  const begun: unknown[] = [];
+  let server: FakeServer | undefined;
+  const served = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories({ afterRevisions }, call) {
+        begun.push(afterRevisions);
+        if (begun.length === 2) throw refusal(Code.Unavailable, "NOT_READY");
+        const reached = Number(afterRevisions["spaces/a"] ?? 0);
+        yield told("spaces/a", reached);
+        yield told("spaces/a", reached + 1, reached + 1);
+        if (begun.length > 1) throw refusal(Code.Unavailable, "SHUTTING_DOWN");
+        await after(20);
+        server?.cut();
+        await hold(call);
+      },
+    });
+  });
+  server = served.server;
+  const changes = await take(served.client.watch(), 3);
+  assert.deepEqual(changes.map((change) => change.revision), [1n, 2n, 3n]);
+  assert.deepEqual(begun, [undefined, 1n, 1n, 2n].map((revision) => (revision ? { "spaces/a": revision } : {})));
+});
+
+test("a watch outlives a server that is started again", async (context) => {
+  const { client, server } = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories({ afterRevisions }, call) {
+        const reached = Number(afterRevisions["spaces/a"] ?? 0);
+        yield told("spaces/a", reached + 1, reached + 1);
+        await hold(call);
+      },
+    });
+  });
+  const watch = client.watch();
+  assert.equal((await watch.next()).value?.revision, 1n);
+  const next = watch.next();
+  await server.stop();
+  await after(300);
+  await server.start();
+  assert.equal((await next).value?.revision, 2n);
+  await watch.close();
+});
+
+test("a watch ends with an error that is not a matter of time", async (context) => {
+  const { client } = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories() {
+        yield told("spaces/a", 1, 1);
+        throw refusal(Code.NotFound, "SPACE_NOT_FOUND");
+      },
+    });
+  });
+  const watch = client.watch();
+  await watch.next();
+  await assert.rejects(watch.next(), NotFound);
+});
+
+test("a watch that never began says so", async (context) => {
+  const { client } = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories() {
+        throw refusal(Code.Unavailable, "NOT_READY");
+      },
+    });
+  });
+  await assert.rejects(client.watch().next(), Unavailable);
+});
+
+test("leaving, a signal and closing the client end a watch", async (context) => {
+  let open = 0;
+  const { client } = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories(_, call) {
+        open += 1;
+        yield told("spaces/a", 1, 1);
+        await hold(call);
+        open -= 1;
+      },
+    });
+  });
+  await take(client.watch(), 1);
+  const controller = new AbortController();
+  const watch = client.watch({ signal: controller.signal });
+  await watch.next();
+  const pending = assert.rejects(watch.next(), Cancelled);
+  controller.abort();
+  await pending;
+  const last = client.watch();
+  await last.next();
+  const closed = assert.rejects(last.next(), Cancelled);
+  client.close();
+  await closed;
+  await after(100);
+  assert.equal(open, 0);
+});
