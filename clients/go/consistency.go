@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// Consistency says how fresh a search must be. Its zero value is Strong().
+// Consistency says how fresh a search must be, or of when. Its zero value is Strong().
 type Consistency struct {
 	level func(c *Client, spaces []string) *quipuv1.ReadConsistency
 }
@@ -33,11 +33,17 @@ func Session() Consistency {
 // search with ErrOutOfRange.
 func AtLeast(revisions map[string]int64) Consistency {
 	return Consistency{func(c *Client, _ []string) *quipuv1.ReadConsistency {
-		named := make(map[string]int64, len(revisions))
-		for space, revision := range revisions {
-			named[c.spaceName(space)] = revision
+		return atLeast(c.named(revisions))
+	}}
+}
+
+// AsOf sees the past: spaces as they were at these revisions, by the id or the name of their spaces; others as they
+// stand. A revision beyond the head of its space ends the search with ErrOutOfRange.
+func AsOf(revisions map[string]int64) Consistency {
+	return Consistency{func(c *Client, _ []string) *quipuv1.ReadConsistency {
+		return &quipuv1.ReadConsistency{
+			Level: &quipuv1.ReadConsistency_AsOf{AsOf: &quipuv1.AsOfRead{Revisions: c.named(revisions)}},
 		}
-		return atLeast(named)
 	}}
 }
 
@@ -61,6 +67,15 @@ func atLeast(revisions map[string]int64) *quipuv1.ReadConsistency {
 	return &quipuv1.ReadConsistency{
 		Level: &quipuv1.ReadConsistency_AtLeast{AtLeast: &quipuv1.AtLeastRead{Revisions: revisions}},
 	}
+}
+
+// named gives revisions by the names of their spaces.
+func (c *Client) named(revisions map[string]int64) map[string]int64 {
+	named := make(map[string]int64, len(revisions))
+	for space, revision := range revisions {
+		named[c.spaceName(space)] = revision
+	}
+	return named
 }
 
 // revisions are the last ones seen, by name of space.

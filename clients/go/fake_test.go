@@ -33,6 +33,7 @@ type fake struct {
 	failures []error // ended with before anything is done, one for each call
 	search   func(*quipuv1.SearchRequest, grpc.ServerStreamingServer[quipuv1.SearchResponse]) error
 	watch    func(*quipuv1.WatchMemoriesRequest, watchStream) error
+	ingest   func(ingestStream) error
 }
 
 // serve starts a fake and connects to it, until the end of the test.
@@ -85,7 +86,7 @@ func (f *fake) unary(
 func (f *fake) stream(
 	service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler,
 ) error {
-	if info.FullMethod == quipuv1.MemoryService_WatchMemories_FullMethodName {
+	if info.FullMethod != quipuv1.SearchService_Search_FullMethodName {
 		return handler(service, stream)
 	}
 	request := &quipuv1.SearchRequest{}

@@ -24,6 +24,9 @@ type ListOptions struct {
 	Descending bool
 	// ShowDeleted lists deleted memories too.
 	ShowDeleted bool
+	// Revision of the space: the memories as they were then, less those that have expired since. 0, the default, stands
+	// for now.
+	Revision int64
 	// PageSize is how many memories are fetched at once, 1 to 1,000; default 100.
 	PageSize int32
 }
@@ -37,6 +40,7 @@ func (c *Client) List(ctx context.Context, options *ListOptions) iter.Seq2[*Memo
 		PageSize:    pageSizeOrDefault(chosen.PageSize),
 		OrderBy:     order(chosen.OrderBy, chosen.Descending),
 		ShowDeleted: chosen.ShowDeleted,
+		Revision:    chosen.Revision,
 	}
 	if chosen.FilterTree != nil {
 		request.Filtering = &quipuv1.ListMemoriesRequest_FilterTree{FilterTree: chosen.FilterTree}

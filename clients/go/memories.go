@@ -37,21 +37,30 @@ func (c *Client) Add(ctx context.Context, content string, options *AddOptions) (
 	return c.seen.sawMemory(response.GetMemory()), nil
 }
 
-// GetOptions are for Get and GetMany.
+// GetOptions are for Get.
 type GetOptions struct {
-	// Space of the memories that are given as ids; default: that of the client.
+	// Space of a memory that is given as an id; default: that of the client.
 	Space string
+	// Revision of the space: the memory as it was then. 0, the default, stands for now.
+	Revision int64
 }
 
-// Get returns a memory. It fails with ErrNotFound.
+// Get returns a memory. It fails with ErrNotFound, and with ErrOutOfRange for a revision that is not yet.
 func (c *Client) Get(ctx context.Context, memory string, options *GetOptions) (*Memory, error) {
-	request := &quipuv1.GetMemoryRequest{Name: c.memoryName(memory, orDefault(options).Space)}
+	chosen := orDefault(options)
+	request := &quipuv1.GetMemoryRequest{Name: c.memoryName(memory, chosen.Space), Revision: chosen.Revision}
 	response, err := unary(ctx, c.wire, c.memories.GetMemory, request)
 	return response.GetMemory(), err
 }
 
+// GetManyOptions are for GetMany.
+type GetManyOptions struct {
+	// Space of the memories that are given as ids; default: that of the client.
+	Space string
+}
+
 // GetMany returns those memories that exist, by the ids or names that were given.
-func (c *Client) GetMany(ctx context.Context, memories []string, options *GetOptions) (map[string]*Memory, error) {
+func (c *Client) GetMany(ctx context.Context, memories []string, options *GetManyOptions) (map[string]*Memory, error) {
 	space := orDefault(options).Space
 	byName := map[string]*Memory{}
 	for part := range parts(memories, mostNames) {

@@ -3,6 +3,7 @@ package quipu_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -147,6 +148,12 @@ func TestASessionSeesWhatItsClientWrote(t *testing.T) {
 	quipu.Collect(result.Hits())
 	least := &quipu.SearchOptions{Consistency: quipu.AtLeast(map[string]int64{"bob": 7})}
 	quipu.Collect(client.Search(ctx, "x", least).Hits())
+	then := &quipu.SearchOptions{Consistency: quipu.AsOf(map[string]int64{"bob": 5})}
+	quipu.Collect(client.Search(ctx, "x", then).Hits())
+	last := asked[*quipuv1.SearchRequest](server)[3].GetConsistency().GetAsOf().GetRevisions()
+	if !maps.Equal(last, map[string]int64{"spaces/bob": 5}) {
+		t.Errorf("asked for the past %v", last)
+	}
 	for i, expected := range []map[string]int64{
 		{"spaces/ann": 3, "spaces/bob": 0}, {"spaces/ann": 9, "spaces/bob": 0}, {"spaces/bob": 7},
 	} {

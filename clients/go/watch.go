@@ -2,8 +2,6 @@ package quipu
 
 import (
 	"context"
-	"errors"
-	"io"
 	"iter"
 	"maps"
 	"math/rand/v2"
@@ -67,11 +65,7 @@ func (c *Client) Watch(ctx context.Context, options *WatchOptions) *Watching {
 	} else if chosen.Filter != "" {
 		request.Filtering = &quipuv1.WatchMemoriesRequest_Filter{Filter: chosen.Filter}
 	}
-	position := make(map[string]int64, len(chosen.After))
-	for space, revision := range chosen.After {
-		position[c.spaceName(space)] = revision
-	}
-	return &Watching{ctx: ctx, client: c, request: request, position: position}
+	return &Watching{ctx: ctx, client: c, request: request, position: c.named(chosen.After)}
 }
 
 // Changes gives the changes as they happen, until the range is left or the context ends; the client's timeout does not
@@ -90,7 +84,7 @@ func (w *Watching) Changes() iter.Seq2[*Change, error] {
 				failures = 0
 			}
 			if err.Code == codes.Unavailable && (hasBegun || failures > 0) {
-				err = w.pause(failures)
+				err = w.client.wire.pause(w.ctx, failures)
 			}
 			if err != nil {
 				yield(nil, err)
@@ -120,7 +114,7 @@ func (w *Watching) read(give func(*Change) bool) (hasBegun bool, failed *Error) 
 	for {
 		response, err := stream.Recv()
 		if err != nil {
-			return hasBegun, w.client.wire.failure(interrupted(err), w.request, stream.Trailer())
+			return hasBegun, w.client.wire.failure(ended(err, "watch"), w.request, stream.Trailer())
 		}
 		hasBegun = true
 		w.client.seen.saw(response.GetSpace(), response.GetRevision())
@@ -150,23 +144,15 @@ func (w *Watching) reach(space string, revision int64) {
 	w.position[space] = revision
 }
 
-// interrupted is the error of a stream that ended: a server does not end a watch by itself.
-func interrupted(err error) error {
-	if errors.Is(err, io.EOF) {
-		return status.Error(codes.Unavailable, "the server ended the watch")
-	}
-	return err
-}
-
-// pause waits before the next call: twice as long each time, and never the same for all who wait.
-func (w *Watching) pause(failures int) *Error {
+// pause waits before a call begins anew: twice as long each time, and never the same for all who wait.
+func (w *wire) pause(ctx context.Context, failures int) *Error {
 	wait := min(firstWait<<min(failures, 9), longestWait)
 	timer := time.NewTimer(wait/2 + rand.N(wait/2))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-w.ctx.Done():
-		return w.client.wire.failure(status.FromContextError(w.ctx.Err()).Err(), w.request, nil)
+	case <-ctx.Done():
+		return w.failure(status.FromContextError(ctx.Err()).Err(), nil, nil)
 	}
 }

@@ -95,14 +95,18 @@ def refusing(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except quipu.QuipuError as error:
-        facts = {
-            "code": error.code.name,
-            "reason": error.reason,
-            "fields": [violation.field for violation in error.field_violations],
-            "metadata": error.metadata,
-            "retryable": error.is_retryable,
-        }
-        raise Refused(f"{error.code.name} {error.reason}: {error}", facts) from error
+        raise Refused(f"{error.code.name} {error.reason}: {error}", facts_of(error)) from error
+
+
+def facts_of(error: quipu.QuipuError) -> dict[str, Any]:
+    """An error as scenarios write it."""
+    return {
+        "code": error.code.name,
+        "reason": error.reason,
+        "fields": [violation.field for violation in error.field_violations],
+        "metadata": error.metadata,
+        "retryable": error.is_retryable,
+    }
 
 
 def python_arguments(arguments: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
@@ -111,10 +115,18 @@ def python_arguments(arguments: dict[str, Any]) -> tuple[list[str], dict[str, An
     texts: list[str] = named.pop("texts", [])
     for key in ("consistency", "after"):
         if isinstance(revisions := named.get(key), dict):
-            named[key] = {space: int(revision) for space, revision in revisions.items()}
-    if isinstance(after := named.get("after"), str):
-        named["after"] = int(after)
+            named[key] = consistency(revisions)
+    for key in ("after", "revision"):
+        if isinstance(revision := named.get(key), str):
+            named[key] = int(revision)
     return texts, named
+
+
+def consistency(revisions: dict[str, Any]) -> dict[str, int] | quipu.AsOf:
+    """Revisions by space, as those to have seen or, below `as_of`, as the past."""
+    if isinstance(past := revisions.get("as_of"), dict):
+        return quipu.AsOf({space: int(revision) for space, revision in past.items()})
+    return {space: int(revision) for space, revision in revisions.items()}
 
 
 def read_answer(answer: Any, items: list[Any], take: int | None) -> Any:
@@ -131,6 +143,8 @@ def plain(value: Any) -> Any:
         return MessageToDict(value, preserving_proto_field_name=True)
     if isinstance(value, quipu.Change):
         return change(value)
+    if isinstance(value, quipu.Outcome):
+        return outcome(value)
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
@@ -149,3 +163,10 @@ def change(watched: quipu.Change) -> dict[str, Any]:
         "memory": plain(watched.memory),
     }
     return written | ({"left": True} if watched.left else {})
+
+
+def outcome(told: quipu.Outcome) -> dict[str, Any]:
+    """What became of a memory, as scenarios write it."""
+    if told.error is not None:
+        return {"offset": told.offset, "error": facts_of(told.error)}
+    return {"offset": told.offset, "name": told.name, "revision": told.revision}

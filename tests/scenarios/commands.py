@@ -45,7 +45,9 @@ def _add_many(arguments: Arguments) -> Command:
 
 def _list(arguments: Arguments) -> Command:
     limit = {"limit": 0, **arguments}
-    return Command(["ls", "--json", *_options(limit, {"filter", "order_by", "descending", "show_deleted", "limit"})])
+    return Command(
+        ["ls", "--json", *_options(limit, {"filter", "order_by", "descending", "show_deleted", "revision", "limit"})]
+    )
 
 
 def _update(arguments: Arguments) -> Command:
@@ -62,11 +64,17 @@ def _delete(arguments: Arguments) -> Command:
 
 def _search(arguments: Arguments) -> Command:
     options = _options(arguments, {"example", "mode", "k", "filter", "min_relevance", "explain"})
+    for revision in arguments.get("consistency", {}).get("as_of", {}).values():
+        options += ["--as-of", str(revision)]
     return Command(["search", "--json", *options], [arguments["text"]] if "text" in arguments else [])
 
 
 def _of_one(*words: str) -> Callable[[Arguments], Command]:
     return lambda arguments: Command([*words], [arguments["memory"]])
+
+
+def _get(arguments: Arguments) -> Command:
+    return Command(["get", "--json", *_options(arguments, {"revision"})], [arguments["memory"]])
 
 
 def _create_space(arguments: Arguments) -> Command:
@@ -81,7 +89,7 @@ def _delete_space(arguments: Arguments) -> Command:
 _OF_MEMORIES: Mapping[str, Callable[[Arguments], Command]] = {
     "add": _add,
     "add_many": _add_many,
-    "get": _of_one("get", "--json"),
+    "get": _get,
     "list": _list,
     "update": _update,
     "delete": _delete,

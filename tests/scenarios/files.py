@@ -8,7 +8,20 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parents[2] / "clients" / "scenarios"
-MEMORIES = {"add", "add_many", "get", "get_many", "list", "update", "delete", "undelete", "history", "search", "watch"}
+MEMORIES = {
+    "add",
+    "add_many",
+    "ingest",
+    "get",
+    "get_many",
+    "list",
+    "update",
+    "delete",
+    "undelete",
+    "history",
+    "search",
+    "watch",
+}
 SPACES = {"create_space", "get_space", "spaces", "update_space", "delete_space"}
 OPERATIONS = MEMORIES | SPACES | {"embed", "models", "count_tokens", "restart"}
 CLIENTS = ("first", "second")

@@ -59,7 +59,12 @@ class FakeServer:
             self.contexts.append(context)
             return self.answers[method.name](request)
 
-        make = grpc.unary_stream_rpc_method_handler if method.server_streaming else grpc.unary_unary_rpc_method_handler
+        if method.client_streaming:
+            make = grpc.stream_stream_rpc_method_handler
+        elif method.server_streaming:
+            make = grpc.unary_stream_rpc_method_handler
+        else:
+            make = grpc.unary_unary_rpc_method_handler
         parse = GetMessageClass(method.input_type).FromString
         return make(handle, parse, GetMessageClass(method.output_type).SerializeToString)
 

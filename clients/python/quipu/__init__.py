@@ -22,8 +22,9 @@ from quipu.errors import (
     Unknown,
 )
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
+from quipu.operations import AsOf
 from quipu.ranking import Ranking
-from quipu.results import Change, Hits, Results, SyncHits, SyncResults, SyncWatch, Watch
+from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults, SyncWatch, Watch
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
 from quipu.v1.filter_pb2 import Filter
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Aborted",
     "AlreadyExists",
+    "AsOf",
     "Cancelled",
     "Change",
     "Changes",
@@ -57,6 +59,7 @@ __all__ = [
     "Mode",
     "NotFound",
     "OutOfRange",
+    "Outcome",
     "PermissionDenied",
     "QuipuError",
     "Ranking",

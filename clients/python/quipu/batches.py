@@ -1,6 +1,6 @@
 """Requests grouped so that each group fits a call."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import Iterable, Iterator
 
 from quipu.v1.memory_service_pb2 import CreateMemoryRequest
 
@@ -10,11 +10,11 @@ MOST_BYTES = 8 << 20
 """In one call; half of what the server takes by default."""
 
 
-async def batches(requests: AsyncIterable[CreateMemoryRequest]) -> AsyncIterator[list[CreateMemoryRequest]]:
+def batches(requests: Iterable[CreateMemoryRequest]) -> Iterator[list[CreateMemoryRequest]]:
     """Split into runs of at most MOST_MEMORIES and, unless one alone is larger, MOST_BYTES."""
     batch: list[CreateMemoryRequest] = []
     size = 0
-    async for request in requests:
+    for request in requests:
         length = request.ByteSize()
         if batch and (len(batch) == MOST_MEMORIES or size + length > MOST_BYTES):
             yield batch

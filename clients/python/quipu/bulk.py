@@ -1,21 +1,15 @@
 """Calls that store many memories."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from uuid import UUID, uuid5
 
 from quipu.batches import batches
 from quipu.dual import call
 from quipu.errors import QuipuError
-from quipu.fields import Draft, to_memory
+from quipu.fields import DraftLike, id_and_memory
 from quipu.operations import Operations, request_id_or_new
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import BatchCreateMemoriesRequest, CreateMemoryRequest
-
-T = TypeVar("T")
-
-DraftLike: TypeAlias = str | Draft
-"""A memory to add, or its content."""
 
 
 class BulkOperations(Operations):
@@ -40,32 +34,9 @@ class BulkOperations(Operations):
             stored.extend(batch)
         return stored
 
-    @call
-    async def ingest(
-        self,
-        memories: Iterable[DraftLike] | AsyncIterable[DraftLike],
-        *,
-        on_progress: Callable[[int], None] | None = None,
-        space: str | None = None,
-        request_id: str | None = None,
-        timeout: float | None = None,
-    ) -> int:
-        """Store memories as they come, however many, and return their number. `timeout` counts for each batch.
-
-        memories: read no further than the batch under way; a blocking client needs a plain iterable.
-        on_progress: called after each batch with the number of memories stored so far.
-        request_id: a UUID of the whole; give it to go on after an error, within 7 days, from the first memory again.
-        """
-        count = 0
-        async for batch in self._store(memories, space, request_id, timeout):
-            count += len(batch)
-            if on_progress:
-                on_progress(count)
-        return count
-
     async def _store(
         self,
-        memories: Iterable[DraftLike] | AsyncIterable[DraftLike],
+        memories: Iterable[DraftLike],
         space: str | None,
         request_id: str | None,
         timeout: float | None,
@@ -73,7 +44,7 @@ class BulkOperations(Operations):
         """Store batch by batch; yield each as stored."""
         parent, whole = self._parent(space), UUID(request_id_or_new(request_id))
         number = count = 0
-        async for batch in batches(_creations(memories)):
+        for batch in batches(map(creation, memories)):
             part = str(uuid5(whole, str(number)) if number else whole)
             request = BatchCreateMemoriesRequest(parent=parent, requests=batch, request_id=part)
             try:
@@ -88,22 +59,5 @@ class BulkOperations(Operations):
 
 def creation(draft: DraftLike) -> CreateMemoryRequest:
     """The request that creates a memory, but for its space."""
-    if isinstance(draft, str):
-        draft = {"content": draft}
-    fields = {key: value for key, value in draft.items() if key != "id"}
-    return CreateMemoryRequest(memory_id=draft.get("id") or "", memory=to_memory(fields))
-
-
-async def _creations(memories: Iterable[DraftLike] | AsyncIterable[DraftLike]) -> AsyncIterator[CreateMemoryRequest]:
-    async for draft in _each(memories):
-        yield creation(draft)
-
-
-async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
-    """The items of any iterable. Those of a plain one come without waiting in an event loop."""
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
-            yield item
+    memory_id, memory = id_and_memory(draft)
+    return CreateMemoryRequest(memory_id=memory_id, memory=memory)

@@ -8,6 +8,7 @@ from quipu.bulk import BulkOperations
 from quipu.dual import Asynchronous, Blocking, call
 from quipu.embeddings import EmbeddingOperations
 from quipu.indexes import IndexOperations
+from quipu.ingests import IngestOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
 from quipu.spaces import SpaceOperations
@@ -23,6 +24,7 @@ DEFAULT_TIMEOUT = 30.0
 class _Calls(
     MemoryOperations,
     BulkOperations,
+    IngestOperations,
     SearchOperations,
     WatchOperations,
     SpaceOperations,

@@ -7,6 +7,8 @@ import grpc
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
+from quipu.v1.memory_service_pb2 import IngestRefusal
+
 
 class FieldViolation(NamedTuple):
     """A field with a value that is not allowed; `field` is its path in the request."""
@@ -170,6 +172,21 @@ def error_from(error: grpc.RpcError, address: str, request_id: str) -> QuipuErro
         message = f"the server at {address} cannot be reached: {message.rpartition(': ')[2]}"
     call_id = str(dict(failed.trailing_metadata() or ()).get(CALL_ID_KEY, ""))
     return _CLASSES[failed.code()](message, **details, request_id=request_id, call_id=call_id)
+
+
+_BY_NUMBER: Mapping[int, type[QuipuError]] = {code.value[0]: cls for code, cls in _CLASSES.items()}
+
+
+def refusal_error(refused: IngestRefusal, stream_id: str) -> QuipuError:
+    """The exception for an item of a stream that was refused."""
+    violations = [FieldViolation(refused.field, refused.message)] if refused.field else []
+    return _BY_NUMBER.get(refused.code, Unknown)(
+        refused.message,
+        reason=refused.reason,
+        metadata=refused.metadata,
+        field_violations=violations,
+        request_id=stream_id,
+    )
 
 
 def _details(packed: Iterable[Any]) -> dict[str, Any]:

@@ -55,6 +55,18 @@ class Draft(Fields, total=False):
     id: str | None
 
 
+DraftLike: TypeAlias = str | Draft
+"""A memory to add, or its content."""
+
+
+def id_and_memory(draft: DraftLike) -> tuple[str, Memory]:
+    """The id of a memory to add, empty when the server shall make one, and the memory."""
+    if isinstance(draft, str):
+        return "", Memory(content=draft)
+    fields = {key: value for key, value in draft.items() if key != "id"}
+    return draft.get("id") or "", to_memory(fields)
+
+
 def to_memory(fields: Mapping[str, Any]) -> Memory:
     """Build a memory from Changes or the fields of a Draft. Raises TypeError and ValueError, naming the field."""
     return Memory(**{key: _convert(key, value) for key, value in fields.items() if value is not None})

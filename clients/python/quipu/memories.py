@@ -49,9 +49,16 @@ class MemoryOperations(Operations):
         return self._saw_memory(response.memory)
 
     @call
-    async def get(self, memory: MemoryLike, *, space: str | None = None, timeout: float | None = None) -> Memory:
-        """Return a memory. Raises NotFound."""
-        request = GetMemoryRequest(name=self._name(memory, space))
+    async def get(
+        self,
+        memory: MemoryLike,
+        *,
+        revision: int | None = None,
+        space: str | None = None,
+        timeout: float | None = None,
+    ) -> Memory:
+        """Return a memory as it is now, or as it was at a revision of its space. Raises NotFound, OutOfRange."""
+        request = GetMemoryRequest(name=self._name(memory, space), revision=revision or 0)
         return (await self._wire.unary(self._wire.memories.GetMemory, request, timeout)).memory
 
     @call
@@ -77,14 +84,19 @@ class MemoryOperations(Operations):
         order_by: Literal["create_time", "update_time", "event_time"] = "create_time",
         descending: bool = False,
         show_deleted: bool = False,
+        revision: int | None = None,
         page_size: int = 100,
         timeout: float | None = None,
     ) -> Results[Memory]:
-        """List the memories of a space as it is when the first page is fetched. `timeout` counts for each page."""
+        """List the memories of a space as it is when the first page is fetched. `timeout` counts for each page.
+
+        revision: lists the space as it was then, less the memories that have expired since.
+        """
         request = ListMemoriesRequest(
             parent=self._parent(space),
             order_by=f"{order_by} desc" if descending else order_by,
             show_deleted=show_deleted,
+            revision=revision or 0,
             page_size=page_size,
             **filtering(filter),
         )

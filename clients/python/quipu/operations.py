@@ -1,12 +1,13 @@
 """What all groups of calls share."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 from uuid import uuid4
 
 from quipu.names import MemoryLike, memory_name, space_name, space_of
-from quipu.v1.consistency_pb2 import AtLeastRead, ReadConsistency, StrongRead
+from quipu.v1.consistency_pb2 import AsOfRead, AtLeastRead, ReadConsistency, StrongRead
 from quipu.v1.memory_pb2 import Memory
 from quipu.values import to_duration
 from quipu.wire import Wire
@@ -14,7 +15,15 @@ from quipu.wire import Wire
 if TYPE_CHECKING:
     from grpc.aio import UnaryUnaryMultiCallable
 
-Consistency: TypeAlias = Literal["strong", "session"] | timedelta | Mapping[str, int]
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """The past: spaces as they were at a revision, or at one for each; what is not named is read as it stands."""
+
+    revisions: int | Mapping[str, int]
+
+
+Consistency: TypeAlias = Literal["strong", "session"] | timedelta | Mapping[str, int] | AsOf
 
 
 class _Paged(Protocol):
@@ -77,9 +86,18 @@ class Operations:
                 revisions = {space: self._revisions.get(space, 0) for space in spaces}
             case timedelta():
                 return ReadConsistency(max_staleness=to_duration(level))
+            case AsOf():
+                return ReadConsistency(as_of=AsOfRead(revisions=by_space(level.revisions, spaces, "consistency")))
             case _:
-                revisions = {space_name(space, "consistency"): revision for space, revision in level.items()}
+                revisions = by_space(level, spaces, "consistency")
         return ReadConsistency(at_least=AtLeastRead(revisions=revisions))
+
+
+def by_space(revisions: int | Mapping[str, int], spaces: Sequence[str], argument: str) -> dict[str, int]:
+    """Revisions by name of space, from one of all spaces, or from those by id or name."""
+    if isinstance(revisions, Mapping):
+        return {space_name(space, argument): revision for space, revision in revisions.items()}
+    return dict.fromkeys(spaces, revisions)
 
 
 def request_id_or_new(request_id: str | None) -> str:

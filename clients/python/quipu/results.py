@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mappin
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
+from quipu.errors import QuipuError
 from quipu.fields import ChangeName, change_name
 from quipu.stepping import run
 from quipu.v1.memory_pb2 import Memory
@@ -80,6 +81,21 @@ class Change:
     change: ChangeName
     memory: Memory
     left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a memory that was ingested.
+
+    offset: its place among all, from 0.
+    name, revision: of the memory that was stored; empty and 0 when it was refused.
+    error: why it was refused; None when it was stored.
+    """
+
+    offset: int
+    name: str
+    revision: int
+    error: QuipuError | None
 
 
 class Watch(Results[Change]):

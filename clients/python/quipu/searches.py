@@ -47,8 +47,8 @@ class SearchOperations(Operations):
         space: one, or up to 16 to search as if they were one.
         k: most hits, 1 to 1,000; default 10.
         filter: a condition such as `session = "s1" AND NOT tags = "draft"`, or a tree.
-        consistency: `strong`; `session`, which sees what this client wrote; a revision for each space; or how long ago
-        the last write may be that is not seen.
+        consistency: `strong`; `session`, which sees what this client wrote; a revision for each space; how long ago
+        the last write may be that is not seen; or `AsOf(…)`, the past.
         """
         names = self._parents(space)
         model = example if example is None else self._name(example, space if isinstance(space, str) else None)

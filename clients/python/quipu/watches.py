@@ -1,21 +1,16 @@
 """The call that follows changes."""
 
-import random
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from quipu import dual
 from quipu.errors import Unavailable
 from quipu.filters import FilterLike, filtering
-from quipu.names import space_name
-from quipu.operations import Operations
+from quipu.operations import Operations, by_space
 from quipu.results import Watch
 from quipu.v1.memory_service_pb2 import WatchMemoriesRequest, WatchMemoriesResponse
+from quipu.waits import renewal_wait_s
 from quipu.wire import FOREVER
-
-FIRST_WAIT_S = 0.2
-LONGEST_WAIT_S = 5.0
-"""Before a watch begins anew; gRPC makes several attempts after each wait."""
 
 
 class WatchOperations(Operations):
@@ -61,18 +56,9 @@ class WatchOperations(Operations):
             except Unavailable:
                 if not has_begun:
                     raise
-            await self._wire.pause(_wait_s(failures))
+            await self._wire.pause(renewal_wait_s(failures))
             failures += 1
 
 
 def _position(spaces: Sequence[str], after: int | Mapping[str, int] | None) -> dict[str, int]:
-    if after is None:
-        return {}
-    if isinstance(after, Mapping):
-        return {space_name(space, "after"): revision for space, revision in after.items()}
-    return dict.fromkeys(spaces, after)
-
-
-def _wait_s(failures: int) -> float:
-    """Twice as long each time, and never the same for all who wait."""
-    return float(min(FIRST_WAIT_S * 2 ** min(failures, 9), LONGEST_WAIT_S)) * random.uniform(0.5, 1)
+    return {} if after is None else by_space(after, spaces, "after")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import grpc
 
 from quipu.errors import Cancelled, error_from
+from quipu.exchanges import AsyncExchange, BlockingExchange, Exchange
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
@@ -123,6 +124,10 @@ class Wire(ABC):
         """Make a call that is answered in parts. Raises QuipuError; closing it cancels the call."""
 
     @abstractmethod
+    def exchange(self, method: grpc.aio.StreamStreamMultiCallable[Request, Response]) -> Exchange[Request, Response]:
+        """Begin a call with messages both ways; it has no deadline."""
+
+    @abstractmethod
     async def pause(self, seconds: float) -> None:
         """Wait before a call is made anew. Raises Cancelled when the connection was closed."""
 
@@ -130,8 +135,12 @@ class Wire(ABC):
     async def close(self) -> None:
         """End the connection and the calls on it."""
 
+    def seconds(self, timeout: float | None) -> float:
+        """A timeout, or that of the client."""
+        return self._endpoint.timeout if timeout is None else timeout
+
     def _call(self, method: Any, request: Any, timeout: float | None) -> Any:
-        seconds = self._endpoint.timeout if timeout is None else timeout
+        seconds = self.seconds(timeout)
         return method(request, timeout=None if seconds == FOREVER else seconds, metadata=self._metadata)
 
     def _error(self, error: grpc.RpcError, request: Any) -> Exception:
@@ -168,6 +177,9 @@ class AsyncWire(Wire):
             raise self._error(error, request) from error
         finally:
             call.cancel()
+
+    def exchange(self, method: grpc.aio.StreamStreamMultiCallable[Request, Response]) -> Exchange[Request, Response]:
+        return AsyncExchange(method(metadata=self._metadata), lambda error: self._error(error, None))
 
     @cached_property
     def _closed(self) -> asyncio.Event:
@@ -213,6 +225,12 @@ class BlockingWire(Wire):
             raise self._error(error, request) from error
         finally:
             call.cancel()
+
+    def exchange(self, method: grpc.aio.StreamStreamMultiCallable[Request, Response]) -> Exchange[Request, Response]:
+        def begin(requests: Any) -> Any:
+            return method(requests, metadata=self._metadata)
+
+        return BlockingExchange(begin, lambda error: self._error(error, None))
 
     @cached_property
     def _closed(self) -> threading.Event:

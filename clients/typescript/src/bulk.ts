@@ -21,25 +21,10 @@ export type DraftLike = string | Draft;
 /** Memories to add, read no further than the batch under way. */
 export type Drafts = Iterable<DraftLike> | AsyncIterable<DraftLike>;
 
-/** Options of `ingest`. */
-export interface IngestOptions extends SpaceWriteOptions {
-  /** Called after each batch with the number of memories stored so far. */
-  readonly onProgress?: ((count: number) => void) | undefined;
-}
-
 export async function addMany(session: Session, drafts: Drafts, options: SpaceWriteOptions): Promise<Memory[]> {
   const stored: Memory[] = [];
   for await (const batch of store(session, drafts, options)) stored.push(...batch);
   return stored;
-}
-
-export async function ingest(session: Session, drafts: Drafts, options: IngestOptions): Promise<number> {
-  let count = 0;
-  for await (const batch of store(session, drafts, options)) {
-    count += batch.length;
-    options.onProgress?.(count);
-  }
-  return count;
 }
 
 /** The request that creates a memory, but for its space. */

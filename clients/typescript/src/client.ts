@@ -6,6 +6,7 @@ import * as embeddings from "./embeddings.js";
 import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
+import * as ingests from "./ingests.js";
 import * as memories from "./memories.js";
 import type { MemoryLike } from "./names.js";
 import type { CallOptions, SpaceOptions, SpaceWriteOptions } from "./options.js";
@@ -73,13 +74,19 @@ export class Client {
     return bulk.addMany(this.#session, drafts, options);
   }
 
-  /** Store memories as they come, however many, as `addMany` does, and return their number. */
-  ingest(drafts: bulk.Drafts, options: bulk.IngestOptions = {}): Promise<number> {
-    return bulk.ingest(this.#session, drafts, options);
+  /**
+   * Store memories as they come, however many, each on its own, and tell what became of each, in their order.
+   *
+   * Nothing is stored before the first outcome is asked for; `.all()` stores everything. One that is refused has an
+   * error in its outcome, and leaves the others. When the server goes away, what it did not acknowledge is sent again by
+   * itself. No more than 512 memories are read beyond the last outcome.
+   */
+  ingest(drafts: bulk.Drafts, options: ingests.IngestOptions = {}): Results<ingests.Outcome> {
+    return ingests.ingest(this.#session, drafts, options);
   }
 
-  /** Return a memory. Fails with `NotFound`. */
-  get(memory: MemoryLike, options: SpaceOptions = {}): Promise<Memory> {
+  /** Return a memory, as it is now or was at a revision. Fails with `NotFound`, and `OutOfRange` for the future. */
+  get(memory: MemoryLike, options: memories.GetOptions = {}): Promise<Memory> {
     return memories.get(this.#session, memory, options);
   }
 

@@ -4,6 +4,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import * as errors from "./errors.js";
 import type { ErrorFacts, QuipuError } from "./errors.js";
+import type { IngestRefusal } from "./gen/quipu/v1/memory_service_pb.js";
 import { BadRequestSchema, ErrorInfoSchema, ResourceInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 
 /** What is known of a call when it fails. */
@@ -45,6 +46,14 @@ export function errorFrom(thrown: unknown, call: FailedCall): QuipuError {
   if (failed.code === Code.Unavailable) return new errors.Unavailable(`${server} cannot be reached: ${said}`, facts);
   if (isBroken(failed)) return new errors.Unavailable(`the connection to ${server} broke: ${said}`, facts);
   return new CLASSES[failed.code](said, facts);
+}
+
+/** The error for an item of a stream that was refused. */
+export function refusalError(refused: IngestRefusal | undefined, streamId: string): QuipuError {
+  const { code = Code.Unknown, reason = "", message = "", field = "", metadata = {} } = refused ?? {};
+  const fieldViolations = field ? [{ field, description: message }] : [];
+  const refusal = CLASSES[code as Code] ?? errors.Unknown;
+  return new refusal(message, { reason, metadata, fieldViolations, requestId: streamId });
 }
 
 /** The error for a call whose caller no longer wants it. */

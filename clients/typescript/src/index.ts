@@ -1,6 +1,6 @@
 /** TypeScript client of Quipu, the memory service. */
 
-export type { Drafts, DraftLike, IngestOptions } from "./bulk.js";
+export type { Drafts, DraftLike } from "./bulk.js";
 export { Client, connect, type ConnectOptions } from "./client.js";
 export type { EmbedOptions, ModelOptions, Texts } from "./embeddings.js";
 export * from "./errors.js";
@@ -10,7 +10,8 @@ export type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
 export { MemoryChange, MemoryKind, Role, type Memory, type MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 export type { Hit, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
-export type { AddOptions, DeleteOptions, ListOptions, UpdateOptions } from "./memories.js";
+export type { IngestOptions, Outcome } from "./ingests.js";
+export type { AddOptions, DeleteOptions, GetOptions, ListOptions, UpdateOptions } from "./memories.js";
 export type { MemoryLike } from "./names.js";
 export type { CallOptions, SpaceOptions, SpaceWriteOptions, WriteOptions } from "./options.js";
 export type { Revision, Revisions } from "./numbers.js";

@@ -16,7 +16,7 @@ import {
   UpdateMemoryRequestSchema,
 } from "./gen/quipu/v1/memory_service_pb.js";
 import { spaceOf, type MemoryLike } from "./names.js";
-import { integer } from "./numbers.js";
+import { integer, toRevision, type Revision } from "./numbers.js";
 import type { SpaceOptions, SpaceWriteOptions } from "./options.js";
 import { paged, PAGE_SIZE } from "./pages.js";
 import type { Results } from "./results.js";
@@ -50,6 +50,12 @@ export interface DeleteOptions extends SpaceWriteOptions {
   readonly allowMissing?: boolean | undefined;
 }
 
+/** Options of `get`. */
+export interface GetOptions extends SpaceOptions {
+  /** A revision of the space: the memory as it was then; default: as it is now. */
+  readonly revision?: Revision | undefined;
+}
+
 /** Options of `list`. */
 export interface ListOptions extends SpaceOptions {
   /** Which memories to list. */
@@ -60,6 +66,8 @@ export interface ListOptions extends SpaceOptions {
   readonly descending?: boolean | undefined;
   /** Deleted memories too. */
   readonly showDeleted?: boolean | undefined;
+  /** A revision of the space: the memories as they were then, less those that have expired since. */
+  readonly revision?: Revision | undefined;
   /** Memories in one call, 1 to 1,000; default 100. */
   readonly pageSize?: number | undefined;
 }
@@ -73,8 +81,11 @@ export async function add(session: Session, content: string, options: AddOptions
   return session.sawMemory(present(response.memory));
 }
 
-export async function get(session: Session, memory: MemoryLike, options: SpaceOptions): Promise<Memory> {
-  const request = create(GetMemoryRequestSchema, { name: session.name(memory, options.space) });
+export async function get(session: Session, memory: MemoryLike, options: GetOptions): Promise<Memory> {
+  const request = create(GetMemoryRequestSchema, {
+    name: session.name(memory, options.space),
+    revision: toRevision("revision", options.revision ?? 0n),
+  });
   return present((await session.wire.unary(MemoryService.method.getMemory, request, options)).memory);
 }
 
@@ -105,6 +116,7 @@ export function list(session: Session, options: ListOptions): Results<Memory> {
     parent: session.parent(options.space),
     orderBy: options.descending ? `${order} desc` : order,
     showDeleted: options.showDeleted ?? false,
+    revision: toRevision("revision", options.revision ?? 0n),
     pageSize: integer("pageSize", options.pageSize ?? PAGE_SIZE),
     filtering: filtering(options.filter),
   });

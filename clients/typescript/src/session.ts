@@ -6,7 +6,7 @@ import { DataLoss } from "./errors.js";
 import { ReadConsistencySchema, type ReadConsistency } from "./gen/quipu/v1/consistency_pb.js";
 import type { Memory } from "./gen/quipu/v1/memory_pb.js";
 import { memoryName, spaceName, spaceOf, type MemoryLike } from "./names.js";
-import { integer, toRevision, type Revisions } from "./numbers.js";
+import { integer, toRevision, type Revision, type Revisions } from "./numbers.js";
 import type { Wire } from "./wire.js";
 
 /**
@@ -15,12 +15,14 @@ import type { Wire } from "./wire.js";
  * - `strong`: it sees every write acknowledged before it began.
  * - `session`: it sees what this client wrote.
  * - `atLeast`: it sees these revisions, by id or name of space; one beyond the head fails with `OutOfRange`.
+ * - `asOf`: it sees the past: the spaces as they were at this revision, or at one for each, by id or name.
  * - `maxStalenessMs`: it sees what was written earlier than so many milliseconds ago; 0 to 3,600,000.
  */
 export type Consistency =
   | "strong"
   | "session"
   | { readonly atLeast: Revisions }
+  | { readonly asOf: Revision | Revisions }
   | { readonly maxStalenessMs: number };
 
 /** A connection, the space that calls without one mean, and the last revision seen of each space. */
@@ -70,15 +72,20 @@ export class Session {
     if (level === "strong") return create(ReadConsistencySchema, { level: { case: "strong", value: {} } });
     if (level === "session") return atLeast(spaces.map((space) => [space, this.#revisions.get(space) ?? 0n]));
     if ("atLeast" in level) {
-      return atLeast(named("atLeast", level.atLeast));
+      return atLeast(bySpace("atLeast", level.atLeast, spaces));
+    }
+    if ("asOf" in level) {
+      const revisions = Object.fromEntries(bySpace("asOf", level.asOf, spaces));
+      return create(ReadConsistencySchema, { level: { case: "asOf", value: { revisions } } });
     }
     const value = durationFromMs(integer("maxStalenessMs", level.maxStalenessMs));
     return create(ReadConsistencySchema, { level: { case: "maxStaleness", value } });
   }
 }
 
-/** Revisions by the names of their spaces. */
-export function named(option: string, revisions: Revisions): [string, bigint][] {
+/** Revisions by name of space, from one of all spaces, or from those by id or name. */
+export function bySpace(option: string, revisions: Revision | Revisions, spaces: readonly string[]): [string, bigint][] {
+  if (typeof revisions !== "object") return spaces.map((space) => [space, toRevision(option, revisions)]);
   return Object.entries(revisions).map(([space, revision]) => [spaceName(space), toRevision(option, revision)]);
 }
 

@@ -10,9 +10,9 @@ import {
   type WatchedChange,
   type WatchMemoriesResponse,
 } from "./gen/quipu/v1/memory_service_pb.js";
-import { toRevision, type Revision, type Revisions } from "./numbers.js";
+import type { Revision, Revisions } from "./numbers.js";
 import { Results } from "./results.js";
-import { named, present, type Session } from "./session.js";
+import { bySpace, present, type Session } from "./session.js";
 import { renewalWaitMs } from "./waits.js";
 
 /** Options of `watch`. */
@@ -63,13 +63,8 @@ export class Watch extends Results<Change> {
 }
 
 export function watch(session: Session, options: WatchOptions): Watch {
-  return new Watch(session, options, new Map(positionOf(session.parents(options.space), options.after)));
-}
-
-function positionOf(spaces: string[], after: WatchOptions["after"]): [string, bigint][] {
-  if (after === undefined) return [];
-  if (typeof after === "object") return named("after", after);
-  return spaces.map((space) => [space, toRevision("after", after)]);
+  const { after = {} } = options;
+  return new Watch(session, options, new Map(bySpace("after", after, session.parents(options.space))));
 }
 
 /** The changes after a position, which is kept at that of the change that was read last. */

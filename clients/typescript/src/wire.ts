@@ -1,7 +1,13 @@
 /** A connection to a server, opened at the first call. */
 
 import type { ConnectionOptions } from "node:tls";
-import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  MessageShape,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Attempts } from "./attempts.js";
@@ -75,6 +81,31 @@ export class Wire {
       // Connect clears its timer for the deadline, which keeps Node.js running, only when the end is read.
       parts.next().catch(() => undefined);
     }
+  }
+
+  /**
+   * Make a call with messages both ways, once. Rejects with QuipuError.
+   *
+   * Whoever stops reading early aborts the signal.
+   */
+  async *exchange<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodBiDiStreaming<I, O>,
+    requests: AsyncIterable<MessageShape<I>>,
+    options: CallOptions,
+  ): AsyncGenerator<MessageShape<O>, void> {
+    const call = this.#call({}, options);
+    try {
+      const input = requests as AsyncIterable<never>;
+      const response = await this.#transport.stream(method, options.signal, undefined, this.#headers, input);
+      yield* response.message;
+    } catch (thrown) {
+      throw errorFrom(thrown, call);
+    }
+  }
+
+  /** Milliseconds for calls that bring none. */
+  get timeoutMs(): number {
+    return this.#endpoint.timeoutMs;
   }
 
   /** Wait before a call is made anew. Rejects with Cancelled when the signal is aborted or the connection closed. */

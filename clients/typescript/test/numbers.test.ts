@@ -17,6 +17,9 @@ test("numbers that are not whole are refused with the name of their option", () 
 test("revisions that are none are refused with the name of their option", () => {
   assert.throws(() => client.watch({ after: 1.5 }), { name: "RangeError", message: /^after: / });
   assert.throws(() => client.watch({ after: { a: 2 ** 60 } }), { name: "RangeError", message: /^after: / });
+  assert.throws(() => client.list({ revision: 0.5 }), { name: "RangeError", message: /^revision: / });
+  const past = { asOf: Number.NaN };
+  assert.throws(() => client.search("x", { consistency: past }), { name: "RangeError", message: /^asOf: / });
   const consistency = { atLeast: { a: 0.5 } };
   assert.throws(() => client.search("x", { consistency }), { name: "RangeError", message: /^atLeast: / });
 });

@@ -33,14 +33,20 @@ def put(address: str, space: str, text: str | None, memory_id: str | None, as_js
     click.echo(dump(document) if as_json else document["id"])
 
 
+revision_option = click.option(
+    "--revision", metavar="N", type=click.IntRange(1), help="As it was at this revision of the space."
+)
+
+
 @click.command()
 @click.argument("memory")
+@revision_option
 @json_option
 @space_option
-def get(address: str, space: str, memory: str, as_json: bool) -> None:
+def get(address: str, space: str, memory: str, revision: int | None, as_json: bool) -> None:
     """Show MEMORY, an id or a full name."""
     with connected(address, space) as client:
-        show_memory(client.get(memory), as_json)
+        show_memory(client.get(memory, revision=revision), as_json)
 
 
 @click.command("ls")
@@ -54,6 +60,7 @@ def get(address: str, space: str, memory: str, as_json: bool) -> None:
 )
 @click.option("--desc", "descending", is_flag=True, help="Latest first.")
 @click.option("--deleted", "show_deleted", is_flag=True, help="Deleted ones too.")
+@revision_option
 @click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(0), help="How many; 0 for all.")
 @json_option
 @space_option

@@ -24,11 +24,20 @@ TERMS = ("dense", "lexical", "importance", "recency")
 @click.option("--filter", help='Which ones, such as \'session = "s1" AND NOT tags = "draft"\'.')
 @click.option("--mode", type=click.Choice(["hybrid", "dense", "lexical"]), help="By meaning and words, or one of both.")
 @click.option("--min-relevance", default=0.0, type=click.FloatRange(0, 1), help="Least relevance of a hit, 0 to 1.")
+@click.option("--as-of", metavar="N", type=click.IntRange(1), help="Searches the space as it was at this revision.")
 @click.option("--explain", is_flag=True, help="Shows the terms of each score, and how long each stage took.")
 @json_option
 @address_option
-def search(address: str, spaces: tuple[str, ...], text: str | None, as_json: bool, **query: Any) -> None:
+def search(
+    address: str, spaces: tuple[str, ...], text: str | None, as_of: int | None, as_json: bool, **query: Any
+) -> None:
     """Find memories by TEXT, best first."""
+    from quipu import AsOf
+
+    if as_of is not None:
+        if len(spaces) > 1:
+            raise click.UsageError("--as-of is a revision of one space: give one --space")
+        query["consistency"] = AsOf(as_of)
     with connected(address, spaces[0]) as client:
         hits = client.search(text, space=spaces, **query)
         found = hits.all()

@@ -1,6 +1,5 @@
 """Calls about memories: what is sent, what comes back, on both clients."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,36 +134,6 @@ def test_a_failing_batch_says_what_was_stored(server: FakeServer) -> None:
     with quipu.connect_sync(server.address) as client, pytest.raises(quipu.InvalidArgument) as raised:
         client.add_many(map(str, range(150)))
     assert raised.value.__notes__ == ["the first 100 memories were stored, those from there on were not"]
-
-
-async def test_memories_are_ingested_as_they_come(server: FakeServer) -> None:
-    server.answers["BatchCreateMemories"] = all_stored
-    progress: list[int] = []
-
-    async def drafts() -> AsyncIterator[str]:
-        for number in range(250):
-            assert number < 101 or progress, "read further than the batch under way"
-            yield f"note {number}"
-
-    async with quipu.connect(server.address) as client:
-        assert await client.ingest(drafts(), on_progress=progress.append) == 250
-    assert progress == [100, 200, 250]
-
-
-def test_an_ingestion_goes_on_where_it_failed(server: FakeServer) -> None:
-    def fail_once(request: Any) -> BatchCreateMemoriesResponse:
-        if len(server.requests) == 2:
-            server.context.abort(quipu.Internal.code, "a defect")
-        return all_stored(request)
-
-    server.answers["BatchCreateMemories"] = fail_once
-    notes, whole = [f"note {number}" for number in range(150)], "6e8f3d0a-6d0b-4d7e-9d38-3a2f6e1f2b10"
-    with quipu.connect_sync(server.address) as client:
-        with pytest.raises(quipu.Internal):
-            client.ingest(notes, request_id=whole)
-        assert client.ingest(notes, request_id=whole) == 150
-    failed, *again = [request.request_id for request in server.requests[1:]]
-    assert again == [whole, failed]
 
 
 async def test_get_many_leaves_out_what_is_missing(server: FakeServer) -> None:

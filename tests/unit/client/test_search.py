@@ -109,9 +109,13 @@ def test_consistency_by_revision_or_age(server: FakeServer) -> None:
     with quipu.connect_sync(server.address) as client:
         client.search("tea", consistency={"a": 4}).all()
         client.search("tea", consistency=timedelta(seconds=2)).all()
-    by_revision, by_age = [request.consistency for request in server.requests]
+        client.search("tea", space=["a", "b"], consistency=quipu.AsOf(3)).all()
+        client.search("tea", consistency=quipu.AsOf({"a": 2})).all()
+    by_revision, by_age, of_both, of_one = [request.consistency for request in server.requests]
     assert dict(by_revision.at_least.revisions) == {"spaces/a": 4}
     assert by_age.max_staleness.ToTimedelta() == timedelta(seconds=2)
+    assert dict(of_both.as_of.revisions) == {"spaces/a": 3, "spaces/b": 3}
+    assert dict(of_one.as_of.revisions) == {"spaces/a": 2}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ HOME = "spaces/default"
 
 @pytest.fixture(autouse=True)
 def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quipu.watches.FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr("quipu.waits.FIRST_WAIT_S", 0.01)
 
 
 def told(revision: int, *numbers: int, space: str = HOME) -> WatchMemoriesResponse:
@@ -160,8 +160,8 @@ def test_closing_the_client_ends_a_blocking_watch(server: FakeServer) -> None:
 def test_closing_the_client_ends_the_wait_for_a_server(
     server: FakeServer, leaving: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quipu.watches.FIRST_WAIT_S", 60)
-    monkeypatch.setattr("quipu.watches.LONGEST_WAIT_S", 60)
+    monkeypatch.setattr("quipu.waits.FIRST_WAIT_S", 60)
+    monkeypatch.setattr("quipu.waits.LONGEST_WAIT_S", 60)
     client = quipu.connect_sync(server.address)
     watch = client.watch()
     next(watch)
@@ -171,8 +171,8 @@ def test_closing_the_client_ends_the_wait_for_a_server(
 
 
 async def test_the_async_client_ends_the_wait_too(leaving: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("quipu.watches.FIRST_WAIT_S", 60)
-    monkeypatch.setattr("quipu.watches.LONGEST_WAIT_S", 60)
+    monkeypatch.setattr("quipu.waits.FIRST_WAIT_S", 60)
+    monkeypatch.setattr("quipu.waits.LONGEST_WAIT_S", 60)
     client = quipu.connect(leaving.address)
     watch = client.watch()
     await anext(watch)
@@ -182,11 +182,11 @@ async def test_the_async_client_ends_the_wait_too(leaving: FakeServer, monkeypat
 
 
 def test_waits_grow_to_a_bound_and_vary() -> None:
-    from quipu.watches import LONGEST_WAIT_S, _wait_s
+    from quipu.waits import LONGEST_WAIT_S, renewal_wait_s
 
-    waits = [_wait_s(failures) for failures in (0, 5, 20, 100_000)]
+    waits = [renewal_wait_s(failures) for failures in (0, 5, 20, 100_000)]
     assert all(0 < wait <= LONGEST_WAIT_S for wait in waits)
-    assert _wait_s(20) != _wait_s(20)
+    assert renewal_wait_s(20) != renewal_wait_s(20)
 
 
 @pytest.mark.parametrize(("argument", "given"), [("space", {"space": ""}), ("after", {"after": {"": 1}})])

@@ -30,7 +30,8 @@ func addMany(i *invocation) (any, error) {
 }
 
 func get(i *invocation) (any, error) {
-	memory, options := i.with.id("memory"), &quipu.GetOptions{Space: i.with.text("space")}
+	memory := i.with.id("memory")
+	options := &quipu.GetOptions{Space: i.with.text("space"), Revision: int64(i.with.number("revision"))}
 	if err := i.with.problem(); err != nil {
 		return nil, err
 	}
@@ -38,7 +39,7 @@ func get(i *invocation) (any, error) {
 }
 
 func getMany(i *invocation) (any, error) {
-	memories, options := i.with.texts("memories"), &quipu.GetOptions{Space: i.with.text("space")}
+	memories, options := i.with.texts("memories"), &quipu.GetManyOptions{Space: i.with.text("space")}
 	if err := i.with.problem(); err != nil {
 		return nil, err
 	}
@@ -61,6 +62,7 @@ func list(i *invocation) (any, error) {
 		OrderBy:     i.with.text("order_by"),
 		Descending:  i.with.flag("descending"),
 		ShowDeleted: i.with.flag("show_deleted"),
+		Revision:    int64(i.with.number("revision")),
 		PageSize:    int32(i.with.number("page_size")),
 	}
 	options.Filter, options.FilterTree = i.with.filter()

@@ -29,6 +29,7 @@ var operations = map[string]operation{
 	"history":      history,
 	"search":       search,
 	"watch":        watch,
+	"ingest":       ingest,
 	"create_space": createSpace,
 	"get_space":    getSpace,
 	"spaces":       spaces,

@@ -70,7 +70,7 @@ func (a *arguments) spaceNames() []string {
 	return nil
 }
 
-// consistency is strong, session, revisions by space, or seconds.
+// consistency is strong, session, revisions by space, those of the past below as_of, or seconds.
 func (a *arguments) consistency() quipu.Consistency {
 	value, isGiven := a.value("consistency")
 	if !isGiven || value == "strong" {
@@ -83,6 +83,14 @@ func (a *arguments) consistency() quipu.Consistency {
 	if !isMapping {
 		return quipu.MaxStaleness(a.seconds("consistency", value))
 	}
+	past, isPast := revisions["as_of"].(map[string]any)
+	if isPast {
+		return quipu.AsOf(a.revisions(past))
+	}
+	return quipu.AtLeast(a.revisions(revisions))
+}
+
+func (a *arguments) revisions(revisions map[string]any) map[string]int64 {
 	wanted := map[string]int64{}
 	for space, revision := range revisions {
 		least, isNumber := number(revision)
@@ -91,7 +99,7 @@ func (a *arguments) consistency() quipu.Consistency {
 		}
 		wanted[space] = int64(least)
 	}
-	return quipu.AtLeast(wanted)
+	return wanted
 }
 
 func (a *arguments) ranking() *quipu.RankingWeights {

@@ -20,9 +20,11 @@ function option(name: string, value: unknown): [string, unknown] {
     case "memories":
       return [name, (value as unknown[]).map((draft) => (isMapping(draft) ? toOptions(draft) : draft))];
     case "consistency":
-      return [name, isMapping(value) ? { atLeast: revisions(value) } : value];
+      return [name, isMapping(value) ? consistency(value) : value];
     case "after":
       return [name, isMapping(value) ? revisions(value) : BigInt(String(value))];
+    case "revision":
+      return [name, BigInt(String(value))];
     case "filter":
       return [name, isMapping(value) ? fromJson(FilterSchema, value as JsonValue) : value];
     case "memory":
@@ -31,6 +33,11 @@ function option(name: string, value: unknown): [string, unknown] {
     default:
       return [name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value];
   }
+}
+
+function consistency(value: Mapping): Mapping {
+  const past = value["as_of"];
+  return isMapping(past) ? { asOf: revisions(past) } : { atLeast: revisions(value) };
 }
 
 function revisions(mapping: Mapping): Record<string, bigint> {

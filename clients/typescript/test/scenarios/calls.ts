@@ -1,7 +1,7 @@
 /** Steps as calls of the client. */
 
 import { createRegistry, isMessage, toJson } from "@bufbuild/protobuf";
-import { Hits, MemoryChange, Results, Watch, type Change, type Client } from "@quipu-memory/client";
+import { Hits, MemoryChange, Results, Watch, type Change, type Client, type Outcome, type QuipuError } from "@quipu-memory/client";
 import * as v1 from "@quipu-memory/client/v1";
 import { toOptions } from "./arguments.js";
 import { isMapping, type Mapping } from "./variables.js";
@@ -25,6 +25,7 @@ const CALLS: Record<string, Call> = {
     const query = vector !== undefined ? { vector } : example !== undefined ? { example } : { text };
     return client.search(query as { text: string }, rest);
   },
+  ingest: (client, { memories, ...options }: { memories: string[] }) => client.ingest(memories, options),
   watch: (client, options) => client.watch(options),
   create_space: (client, { space, ...options }: { space: string }) => client.createSpace(space, options),
   get_space: (client, { space, ...options }: { space?: string }) => client.getSpace(space, options),
@@ -44,6 +45,7 @@ export async function call(client: Client, name: string, named: Mapping, take: n
   if (!(answer instanceof Results)) return plain(await answer);
   const items = take === undefined ? await answer.all() : await some(answer, take);
   if (answer instanceof Watch) return (items as Change[]).map(watched);
+  if (name === "ingest") return (items as Outcome[]).map(ingested);
   if (!(answer instanceof Hits)) return plain(items);
   return { hits: plain(items), ...(take === undefined ? { summary: plain(answer.summary) } : {}) };
 }
@@ -56,6 +58,16 @@ async function some(answer: Results<unknown>, take: number): Promise<unknown[]> 
     if (items.length === take) break;
   }
   return items;
+}
+
+/** What became of a memory, as scenarios write it. */
+function ingested({ offset, name, revision, error }: Outcome): Mapping {
+  return error ? { offset, error: facts(error) } : { offset, name, revision: plain(revision) };
+}
+
+/** An error as scenarios write it. */
+export function facts({ code, reason, fields, metadata, retryable }: QuipuError): Mapping {
+  return { code, reason, fields, metadata, retryable };
 }
 
 /** A change as scenarios write it. */

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { connect, QuipuError, type Client } from "@quipu-memory/client";
-import { call } from "./calls.js";
+import { call, facts } from "./calls.js";
 import { errorMismatches, mismatches } from "./matching.js";
 import { fill, type Mapping } from "./variables.js";
 
@@ -68,8 +68,8 @@ async function playStep(
   }
 }
 
-function refusal(expected: Mapping, { code, reason, fields, metadata, retryable }: QuipuError): string[] {
-  return errorMismatches(expected, { code, reason, fields, metadata, retryable });
+function refusal(expected: Mapping, error: QuipuError): string[] {
+  return errorMismatches(expected, facts(error));
 }
 
 async function restart(url: string): Promise<void> {
