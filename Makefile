@@ -96,8 +96,10 @@ test-fast: $(DEV) ## Run the unit and contract tests: under a minute
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
 
 .PHONY: test-long
-test-long: $(DEV) ## Run the tests with servers and databases that are killed, a minute each
-	QUIPU_TEST_SECONDS=60 $(BIN)/python -m pytest -s tests/faults $(ARGS)
+test-long: export QUIPU_STEPS ?= 10000
+test-long: export QUIPU_TEST_SECONDS ?= 60
+test-long: $(DEV) ## Let spaces live 10,000 steps at random, and servers and databases be killed for minutes
+	$(BIN)/python -m pytest -s tests/integration/test_long_life.py tests/faults $(ARGS)
 
 .PHONY: test-go
 .PHONY: test-node
@@ -165,6 +167,14 @@ proto-release: $(PROTO_PYTHON) ## Make the protos the API that later ones are co
 .PHONY: bench
 bench: $(DEV) ## Measure speed on this machine; ARGS passes options on
 	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-spaces
+bench-spaces: $(DEV) ## Measure a thousand spaces in memory for fifty; ARGS='--spaces 1000 --room 50' changes that
+	$(BIN)/python -m bench.spaces $(ARGS)
+
+.PHONY: bench-capacity
+bench-capacity: $(DEV) ## Measure what a memory takes in PostgreSQL, in memory and on disk
+	$(BIN)/python -m bench.capacity $(ARGS)
 
 .PHONY: bench-quality
 bench-quality: $(DEV) ## Measure retrieval on the data sets in DATA=folder

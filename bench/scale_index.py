@@ -15,6 +15,7 @@ from bench.scale_corpus import Batch, Material, count_words, make
 from quipu_server.domain import Change, IndexRow, Kind, Role, Vector, Vectors
 from quipu_server.filters import Comparison, Operator
 from quipu_server.hot import conditions, dense, words
+from quipu_server.hot.condensing import return_memory
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.tuning import DEFAULT_TUNING
@@ -63,7 +64,9 @@ def build(material: Material, size: int) -> Built:
     """Take in all memories, then build the graph if the size asks for one."""
     analyser = SnowballAnalyser()
     counts = count_words(material, lambda text: analyser.terms(text, "en"))
-    truth, index, fill_s, before = Truth(material.queries), HotIndex(DEFAULT_TUNING, None), 0.0, resident_bytes()
+    truth, index, fill_s = Truth(material.queries), HotIndex(DEFAULT_TUNING, None), 0.0
+    return_memory()  # of the index before, which would hide some of what this one takes
+    before = resident_bytes()
     for batch in make(material, size):
         truth.add(batch)
         fill_s += _fill(index, list(_rows(batch, counts)))
@@ -73,6 +76,7 @@ def build(material: Material, size: int) -> Built:
     merged = time.perf_counter()
     index.condense()
     graph_s = time.perf_counter() - merged
+    return_memory()
     memory_bytes = resident_bytes() - before
     return Built(index, fill_s + merged - started, graph_s, memory_bytes, index.nbytes, truth.tenth())
 
@@ -147,6 +151,7 @@ def _rows(batch: Batch, counts: Sequence[Counter[str]]) -> Iterator[IndexRow]:
         frequencies = counts[first] + counts[second]
         yield IndexRow(
             revision=batch.first + place + 1,
+            nonce=0,
             memory_id=f"m{batch.first + place}",
             change=Change.CREATED,
             kind=Kind.EPISODIC,

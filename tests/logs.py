@@ -1,6 +1,7 @@
 """Logs of spaces for tests: rows made by hand or at random, and a log kept in memory."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -9,7 +10,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
-from quipu_server.domain import Change, Head, IndexRow, Kind, Revisions, Role, Space, Vector
+from quipu_server.domain import Change, Head, IndexRow, Kind, Revisions, Role, Space, Tail, Vector
 from quipu_server.filters import AllOf, AnyOf, Comparison, Condition, In, IsSet, Not, Operator
 from tests.oracle import current, meets
 
@@ -48,6 +49,7 @@ def a_row(revision: int, memory_id: str | None = None, **values: Any) -> IndexRo
     }
     return IndexRow(
         revision=revision,
+        nonce=values.pop("nonce", 1),
         memory_id=memory_id or f"m{revision:05d}",
         terms=tuple(terms),
         frequencies=tuple(terms.values()),
@@ -156,10 +158,17 @@ class KeptLog:
 
     def head(self, space: Space) -> Head:
         """Where a space stands."""
-        return Head(len(self.rows.get(space.id, [])), NOW, space.version)
+        rows = self.rows.get(space.id, [])
+        nonce = rows[-1].nonce if rows else 0
+        return Head(len(rows), NOW, space.version, nonce, len(current(rows)), time.monotonic())
 
     async def heads(self, space_ids: Sequence[UUID]) -> Mapping[UUID, Head]:
-        return {key: Head(len(self.rows[key]), NOW, 1) for key in space_ids if key in self.rows}
+        self._check()
+        return {key: self.head(Space(key, "default", "", "m", "f")) for key in space_ids if key in self.rows}
+
+    async def nonce(self, space: Space, revision: int) -> int:
+        rows = self.rows.get(space.id, [])
+        return rows[revision - 1].nonce if 0 < revision <= len(rows) else 0
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
         self.snapshots_read += 1
@@ -169,11 +178,11 @@ class KeptLog:
         for start in range(0, len(live), 100):
             yield live[start : start + 100]
 
-    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Sequence[IndexRow]:
+    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Tail:
         self.tails_read += 1
         await asyncio.sleep(0)
         self._check()
-        return self.rows[space.id][after : min(upto, after + limit)]
+        return Tail(self.rows[space.id][after : min(upto, after + limit)], await self.nonce(space, after))
 
     async def matching(self, space: Space, condition: Condition, revision: int) -> Revisions:
         live = current(self.rows[space.id][:revision])

@@ -4,8 +4,9 @@ import asyncio
 import ipaddress
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +16,8 @@ from quipu_server.announcement import announced
 from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
-from quipu_server.hot import HotCatalogue
+from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
+from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
 from quipu_server.memories import Memories
 from quipu_server.passages import Passages
@@ -51,6 +53,22 @@ class Running:
         await asyncio.shield(self.serving)
 
 
+@dataclass(slots=True)
+class Drain:
+    """The time that a server has to stop."""
+
+    length_s: float
+    ends_s: float = 0.0
+
+    def begin(self) -> None:
+        self.ends_s = time.monotonic() + self.length_s
+
+    @property
+    def left_s(self) -> float:
+        """None before it began, and once it is over."""
+        return max(0.0, self.ends_s - time.monotonic())
+
+
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartupError when the server cannot start."""
     stopped = asyncio.Event()
@@ -79,13 +97,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(embedder.close)
         database = await open_database(settings, stack)
         catalogue = build_catalogue(settings, database)
-        stack.push_async_callback(catalogue.close)
+        drain = Drain(settings.drain_s)
+        stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         server = RpcServer(settings, build_use_cases(database, embedder, catalogue))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        others = [asyncio.create_task(follow(database, server)), asyncio.create_task(tidy(database))]
+        others = [asyncio.create_task(follow(database, server, catalogue)), asyncio.create_task(tidy(database))]
         stack.push_async_callback(cancel, [serving, *others])
+        stack.callback(drain.begin)
         yield Running(port, serving)
 
 
@@ -107,11 +127,14 @@ async def serve_when_ready(database: Database, server: RpcServer) -> None:
     log.info("serving")
 
 
-async def follow(database: Database, server: RpcServer) -> None:
-    """Keep the health in step with the database."""
+async def follow(database: Database, server: RpcServer, catalogue: HotCatalogue) -> None:
+    """Keep the health in step with the database, and see whether it is the same after it was away."""
     async for availability in database.changes():
         log.info("database", ready=availability.ready, reason=availability.reason)
         await server.health.set(serving=availability.ready)
+        if availability.ready:
+            with suppress(StoreUnavailable):
+                await catalogue.recheck()
 
 
 async def tidy(database: Database) -> None:
@@ -143,8 +166,9 @@ def build_embedder(settings: Settings) -> OnnxEmbedder:
 
 def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     """The hot indexes over the log, and the database for what is not hot."""
-    cold = partial(StoreView, database)
-    return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes)
+    cold, directory = partial(StoreView, database), settings.index_dir
+    snapshots = Snapshots(SnapshotStore(directory, settings.snapshot_bytes)) if directory else None
+    return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
 def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue) -> UseCases:
@@ -156,7 +180,8 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
     memories = Memories(store, source, spaces, passages, catalogue)
     streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
-    return UseCases(memories, streams, spaces, search, embedder)
+    indexes = Indexes(spaces, source, catalogue)
+    return UseCases(memories, streams, spaces, search, embedder, indexes)
 
 
 def check_exposure(settings: Settings) -> None:

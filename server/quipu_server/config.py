@@ -7,7 +7,11 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from quipu_server.machine import usable_bytes
+
 DEFAULT_PORT = 50051
+HOT_SHARE = 0.4
+"""Of the memory of the process; models, requests, the embedded database and its cache need the rest."""
 CONFIG_VARIABLE = "QUIPU_CONFIG"
 
 
@@ -15,6 +19,11 @@ def default_data_dir() -> Path:
     """Where the embedded database lives when nothing is said: below XDG_DATA_HOME or ~/.local/share."""
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "quipu"
+
+
+def default_hot_bytes() -> int:
+    """A share of the memory that the process may use."""
+    return int(HOT_SHARE * usable_bytes())
 
 
 class Settings(BaseSettings):
@@ -32,7 +41,13 @@ class Settings(BaseSettings):
     model_dirs: list[Path] = Field(default_factory=list, description="Further model directories.")
     embedding_workers: int = Field(0, ge=0, le=256, description="Embedding threads; 0 means one a processor.")
     embedding_queue_tokens: int = Field(2_000_000, ge=1_024, description="Tokens that may wait to be embedded.")
-    hot_bytes: int = Field(2 << 30, ge=0, description="Memory for hot indexes, bytes.")
+    hot_bytes: int = Field(
+        default_factory=default_hot_bytes, ge=0, description="Memory for hot indexes, bytes; 0 keeps none."
+    )
+    snapshot_dir: Path | None = Field(
+        None, description="Directory of index snapshots; `index` in the data directory when empty."
+    )
+    snapshot_bytes: int = Field(8 << 30, ge=0, description="Disk for index snapshots, bytes; 0 keeps none.")
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
@@ -42,6 +57,15 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="JSON unless standard error is a terminal."
     )
+
+    @property
+    def index_dir(self) -> Path | None:
+        """Where snapshots of indexes are kept; None when they are not: with a database elsewhere, unless told."""
+        if self.snapshot_bytes == 0:
+            return None
+        has_data_dir = not self.database_url or "data_dir" in self.model_fields_set
+        directory = self.snapshot_dir or (self.data_dir / "index" if has_data_dir else None)
+        return directory and directory.expanduser()
 
     @classmethod
     def settings_customise_sources(

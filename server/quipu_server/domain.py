@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -262,18 +262,28 @@ class EmbeddedText:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a space stands: revision of its last write, version of its settings, database time of reading both."""
+    """Where a space stands: revision of its last write, version of its settings, database time of reading both.
+
+    nonce: of the last write; 0 when there is none. asked_s: monotonic time when the database was asked.
+    """
 
     revision: int
     now: datetime
     space_version: int
+    nonce: int = 0
+    memory_count: int = 0
+    asked_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """What an index holds of one revision of a memory; `change` DELETED ends the memory and carries nothing else."""
+    """What an index holds of one revision of a memory; `change` DELETED ends the memory and carries nothing else.
+
+    nonce: of the write; it tells two histories apart that have the same revisions.
+    """
 
     revision: int
+    nonce: int
     memory_id: str
     change: Change
     kind: Kind
@@ -292,6 +302,13 @@ class IndexRow:
     codes: NDArray[np.float16]
     """float16, shape (chunks, dimension): exactly what the database holds."""
     spans: NDArray[np.int32]
+
+
+class Tail(NamedTuple):
+    """What follows a revision of a log. nonce: of that revision itself; 0 when the log has no such revision."""
+
+    rows: Sequence[IndexRow]
+    nonce: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from quipu_server.domain import (
     Revisions,
     Space,
     SpaceStatus,
+    Tail,
     TermStatistics,
     TextToEmbed,
     Vector,
@@ -198,7 +199,10 @@ class LogSource(Protocol):
     def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
         """The versions that are current at the revision and not deleted, in batches, by revision."""
 
-    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Sequence[IndexRow]:
+    async def nonce(self, space: Space, revision: int) -> int:
+        """The nonce of a revision; 0 when the log has no such revision."""
+
+    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Tail:
         """At most `limit` revisions above `after` up to `upto`, in order, deletions included. None is missing."""
 
     async def matching(self, space: Space, condition: Condition, revision: int) -> Revisions:

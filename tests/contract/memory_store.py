@@ -1,5 +1,7 @@
 """The ports of the store over dictionaries: slow, plain, and what PostgreSQL must agree with."""
 
+import secrets
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +20,7 @@ from quipu_server.domain import (
     Revisions,
     Space,
     SpaceStatus,
+    Tail,
     Vectors,
     Write,
 )
@@ -34,6 +37,7 @@ class Data:
 
     spaces: dict[UUID, Space] = field(default_factory=dict)
     log: dict[UUID, list[Memory]] = field(default_factory=dict)
+    nonces: dict[tuple[UUID, int], int] = field(default_factory=dict)
     passages: dict[UUID, Passage] = field(default_factory=dict)
     answers: dict[tuple[object, UUID], tuple[bytes, object]] = field(default_factory=dict)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -152,6 +156,8 @@ class Memories:
             before[write.memory_id] = made[-1]
         self._data.passages |= {write.passage.id: write.passage for write in writes if write.passage}
         log.extend(made)
+        nonce = secrets.randbits(63)
+        self._data.nonces |= {(space.id, memory.revision): nonce for memory in made}
         self._data.keep(space.id, request, made)
         return made
 
@@ -238,21 +244,31 @@ class Log:
 
     async def heads(self, space_ids: Sequence[UUID]) -> Mapping[UUID, Head]:
         known = [self._data.spaces[key] for key in space_ids if key in self._data.spaces]
-        return {space.id: Head(len(self._data.log[space.id]), self._data.now(), space.version) for space in known}
+        return {space.id: await self._head(space) for space in known}
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
-        yield [self._row(memory) for memory in self._data.live(space, revision)]
+        yield [self._row(space, memory) for memory in self._data.live(space, revision)]
 
-    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Sequence[IndexRow]:
-        return [self._row(memory) for memory in self._data.log[space.id][after:upto][:limit]]
+    async def nonce(self, space: Space, revision: int) -> int:
+        return self._data.nonces.get((space.id, revision), 0)
+
+    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Tail:
+        rows = [self._row(space, memory) for memory in self._data.log[space.id][after:upto][:limit]]
+        return Tail(rows, await self.nonce(space, after))
 
     async def matching(self, space: Space, condition: Condition, revision: int) -> Revisions:
         return np.array([m.revision for m in self._data.live(space, revision) if meets(m, condition)], dtype=np.int64)
 
-    def _row(self, memory: Memory) -> IndexRow:
+    async def _head(self, space: Space) -> Head:
+        revision = len(self._data.log[space.id])
+        nonce, live = await self.nonce(space, revision), self._data.live(space, revision)
+        return Head(revision, self._data.now(), space.version, nonce, len(live), time.monotonic())
+
+    def _row(self, space: Space, memory: Memory) -> IndexRow:
         fields, passage = memory.fields, self._data.passages[memory.passage_id]
         return IndexRow(
             memory.revision,
+            self._data.nonces[space.id, memory.revision],
             memory.memory_id,
             memory.change,
             fields.kind,

@@ -12,7 +12,7 @@ from tests.contract.stores import Stores, a_creation
 
 async def seen(stores: Stores, space: Space) -> list[tuple[int, str]]:
     head = (await stores.log.heads([space.id]))[space.id].revision
-    return [(row.revision, row.memory_id) for row in await stores.log.tail(space, 0, head, 100)]
+    return [(row.revision, row.memory_id) for row in (await stores.log.tail(space, 0, head, 100)).rows]
 
 
 async def test_a_younger_transaction_waits_for_an_older_one(database: Database, postgres_stores: Stores) -> None:
@@ -58,6 +58,7 @@ async def test_a_follower_that_reads_while_many_write_misses_nothing(postgres_st
     followed: list[int] = []
     while not all(writer.done() for writer in writers) or len(followed) < sum(1 + i % 7 for i in range(60)):
         head = (await postgres_stores.log.heads([space.id]))[space.id].revision
-        followed += [row.revision for row in await postgres_stores.log.tail(space, len(followed), head, 1_000)]
+        tail = await postgres_stores.log.tail(space, len(followed), head, 1_000)
+        followed += [row.revision for row in tail.rows]
         assert followed == list(range(1, head + 1))
     await asyncio.gather(*writers)

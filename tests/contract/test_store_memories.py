@@ -222,13 +222,13 @@ async def test_writers_at_once_leave_no_gap(stores: Stores, space: Space) -> Non
         seen = 0
         while seen < total:
             head = await stores.revision(space)
-            rows = await stores.log.tail(space, seen, head, 1_000)
+            rows = (await stores.log.tail(space, seen, head, 1_000)).rows
             assert [row.revision for row in rows] == list(range(seen + 1, head + 1))
             seen = head
             await asyncio.sleep(0)
 
     await asyncio.gather(read(), *(write(size) for size in sizes))
-    times = [row.update_time for row in await stores.log.tail(space, 0, total, 1_000)]
+    times = [row.update_time for row in (await stores.log.tail(space, 0, total, 1_000)).rows]
     assert times == sorted(times)
 
 

@@ -13,6 +13,7 @@ from grpc import aio
 from grpc_status import rpc_status
 
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
+from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import BatchCreateMemoriesRequest, CreateMemoryRequest
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
@@ -22,6 +23,7 @@ from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
     from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
+    from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
@@ -62,6 +64,7 @@ class Api:
     spaces: SpaceServiceAsyncStub
     searches: SearchServiceAsyncStub
     embeddings: EmbeddingServiceAsyncStub
+    indexes: IndexServiceAsyncStub
 
     @classmethod
     def over(cls, channel: aio.Channel) -> Api:
@@ -71,6 +74,7 @@ class Api:
             SpaceServiceStub(channel),
             SearchServiceStub(channel),
             EmbeddingServiceStub(channel),
+            IndexServiceStub(channel),
         )
 
     async def create(self, space: str, content: str, memory_id: str = "", **fields: Any) -> Memory:

@@ -14,12 +14,19 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from quipu import wire
-from quipu.v1 import embedding_service_pb2, memory_service_pb2, search_service_pb2, space_service_pb2
+from quipu.v1 import (
+    embedding_service_pb2,
+    index_service_pb2,
+    memory_service_pb2,
+    search_service_pb2,
+    space_service_pb2,
+)
 
 Answer = Callable[[Any], Any]
 
 SERVICES: Iterable[ServiceDescriptor] = [
     embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"],
+    index_service_pb2.DESCRIPTOR.services_by_name["IndexService"],
     memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"],
     search_service_pb2.DESCRIPTOR.services_by_name["SearchService"],
     space_service_pb2.DESCRIPTOR.services_by_name["SpaceService"],

@@ -59,7 +59,11 @@ def test_every_setting_is_documented_with_its_default() -> None:
         default, what = rows[name]
         assert what == field.description
         if field.default_factory is None:
-            shown = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+            shown = (
+                str(field.default).lower()
+                if isinstance(field.default, bool)
+                else str("" if field.default is None else field.default)
+            )
             assert default.strip("`") == (shown or "none")
 
 

@@ -7,6 +7,7 @@ import grpc
 from quipu.bulk import BulkOperations
 from quipu.dual import Asynchronous, Blocking, call
 from quipu.embeddings import EmbeddingOperations
+from quipu.indexes import IndexOperations
 from quipu.ingests import IngestOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
@@ -28,6 +29,7 @@ class _Calls(
     WatchOperations,
     SpaceOperations,
     EmbeddingOperations,
+    IndexOperations,
 ):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 

@@ -10,6 +10,7 @@ from quipu_server.cli.completion import completion
 from quipu_server.cli.doctor import doctor
 from quipu_server.cli.exporting import export_memories
 from quipu_server.cli.importing import import_memories
+from quipu_server.cli.index import index
 from quipu_server.cli.memories import delete, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
 from quipu_server.cli.search import search
@@ -36,6 +37,7 @@ COMMANDS = (
     export_memories,
     spaces,
     models,
+    index,
     doctor,
     completion,
 )

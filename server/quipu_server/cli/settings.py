@@ -49,7 +49,7 @@ def option(name: str, field: "FieldInfo") -> click.Option:
 
 def shown_default(field: "FieldInfo") -> str:
     """The default of a setting for its help, if it says more than: none."""
-    if field.default_factory is not None or field.default in {"", False}:
+    if field.default_factory is not None or field.default in {"", False, None}:
         return ""
     return f"  [default: {field.default}]"
 

@@ -1,6 +1,6 @@
 """Arrays that grow."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,13 @@ class Growing(Generic[ScalarT]):
     def __init__(self, dtype: type[ScalarT], *width: int) -> None:
         self._buffer: NDArray[ScalarT] = np.empty((FIRST_CAPACITY, *width), dtype)
         self._length = 0
+
+    @classmethod
+    def over(cls, values: NDArray[ScalarT]) -> Self:
+        """One that begins with these values, which nobody changes."""
+        grown = cls(values.dtype.type, *values.shape[1:])
+        grown._buffer, grown._length = values, len(values)
+        return grown
 
     def __len__(self) -> int:
         return self._length

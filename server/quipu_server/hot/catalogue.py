@@ -2,18 +2,23 @@
 
 import asyncio
 import os
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from statistics import fmean
 from uuid import UUID
 
 from quipu_server.domain import Head, Space
-from quipu_server.hot.resident import Resident
+from quipu_server.hot import reporting
+from quipu_server.hot.budget import Budget
+from quipu_server.hot.contents import Contents
+from quipu_server.hot.estimate import Estimate
+from quipu_server.hot.loading import LARGE_LOADS, Loader
+from quipu_server.hot.resident import BASE_BYTES, Resident
 from quipu_server.hot.search_view import HotView
+from quipu_server.hot.snapshots import Snapshots
+from quipu_server.indexes import IndexReport, RecallCheck
 from quipu_server.ports import LogSource, SearchView
-
-LARGE_LOADS = 2
-"""Large indexes loaded at once: each keeps a processor and a connection to the database busy."""
 
 ColdViews = Callable[[Space, int], SearchView]
 """Gives a view of a space at a revision that needs no index."""
@@ -22,28 +27,36 @@ ColdViews = Callable[[Space, int], SearchView]
 class HotCatalogue:
     """The SearchViews: hot where an index is at hand, cold meanwhile.
 
-    cold: for spaces that are not hot yet. budget_bytes: memory for all indexes, about; the least recently searched
-    leave first; with 0 all is cold. Lives on one event loop; who made it closes it.
+    cold: for spaces that are not hot. budget_bytes: memory for all indexes; with 0 all is cold. snapshots: where
+    indexes are kept on disk; it is closed with the catalogue. Lives on one event loop; who made it closes it.
     """
 
-    def __init__(self, log: LogSource, cold: ColdViews, budget_bytes: int) -> None:
-        self._log = log
+    def __init__(
+        self, source: LogSource, cold: ColdViews, budget_bytes: int, snapshots: Snapshots | None = None
+    ) -> None:
+        self._source = source
         self._cold = cold
-        self._budget_bytes = budget_bytes
+        self._budget: Budget[UUID] = Budget(budget_bytes)
         self._searching = ThreadPoolExecutor(os.cpu_count(), "quipu-search")
         # Apart, so that no search waits for a merge.
         self._building = ThreadPoolExecutor(LARGE_LOADS, "quipu-index")
-        self._loads = asyncio.Semaphore(LARGE_LOADS)
-        self._residents: OrderedDict[UUID, Resident] = OrderedDict()
-        self._sizes: dict[UUID, int] = {}
-        self._total_bytes = 0
+        self._snapshots = snapshots
+        self._loader = Loader(source, self._building, snapshots)
+        self._estimate = Estimate()
+        self._residents: dict[UUID, Resident] = {}
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory of all indexes, about, with what loads that run will need."""
+        return self._budget.used_bytes
 
     async def view(self, space: Space, at_least: Head) -> SearchView:
         """A view whose revision is at least that of the head."""
-        contents = await self._resident(space).reach(at_least.revision) if self._budget_bytes else None
+        resident = self._visit(space, at_least)
+        contents = await resident.reach(at_least) if resident else None
         if contents is None:
             return self._cold(space, at_least.revision)
-        return HotView(space, contents, self._log, self._searching)
+        return HotView(space, contents, self._source, self._searching)
 
     def past(self, space: Space, revision: int) -> SearchView:
         """A view of the space as it was at a revision."""
@@ -54,39 +67,66 @@ class HotCatalogue:
         if (resident := self._residents.get(space.id)) is not None:
             resident.aim(revision)
 
+    async def report(self, space: Space, head: Head, recall_sample: int) -> IndexReport:
+        """What is held of a space."""
+        resident, saved = self._residents.get(space.id), self._snapshots.saved(space) if self._snapshots else None
+        report = reporting.report(space, head, resident, saved)
+        if not recall_sample or resident is None or (contents := resident.contents) is None:
+            return report
+        return replace(report, recall=await self._check_recall(contents, recall_sample))
+
+    async def _check_recall(self, contents: Contents, sample_size: int) -> RecallCheck | None:
+        run = asyncio.get_running_loop().run_in_executor
+        slots = reporting.sample_of(contents, sample_size).tolist()
+        recalls = [await run(self._searching, reporting.recall_of, contents, slot) for slot in slots]
+        return RecallCheck(len(recalls), reporting.NEAREST, fmean(recalls)) if recalls else None
+
+    async def recheck(self) -> None:
+        """Compare all indexes with the database, which may have another history now. Raises StoreUnavailable."""
+        heads = await self._source.heads(list(self._residents))
+        for key, resident in list(self._residents.items()):
+            if key in heads:
+                resident.check(heads[key])
+
     def forget(self, space: Space) -> None:
         """Tell that a space was deleted."""
         self._drop(space.id)
+        self._budget.forget(space.id)
+        if self._snapshots is not None:
+            self._snapshots.discard(space)
 
-    async def close(self) -> None:
-        """End all background work."""
-        while self._residents:
-            _, resident = self._residents.popitem()
+    async def close(self, within_s: float = 0.0) -> None:
+        """End all background work; for so long, write snapshots of what has changed."""
+        residents, self._residents = list(self._residents.values()), {}
+        for resident in residents:
             await resident.stop()
+        if self._snapshots is not None:
+            last = [(resident.space, contents) for resident in residents if (contents := resident.contents)]
+            await self._snapshots.close(last, within_s)
         for threads in (self._searching, self._building):
             await asyncio.to_thread(threads.shutdown)
 
-    def _resident(self, space: Space) -> Resident:
-        """The space, now the most recently searched."""
+    def _visit(self, space: Space, head: Head) -> Resident | None:
+        """The space, if it is in memory or worth a place there."""
+        if not self._budget.limit_bytes:
+            return None
+        self._budget.visit(space.id)
         resident = self._residents.get(space.id)
-        if resident is None:
-            resident = Resident(space, self._log, self._building, self._loads, self._budget_bytes, self._weigh)
-            self._residents[space.id] = resident
-            self._weigh(resident)
-        self._residents.move_to_end(space.id)
+        if resident is None and not self._loader.is_busy(head.revision):
+            expected = BASE_BYTES + self._estimate.of(head.memory_count)
+            if self._budget.admits(space.id, expected):
+                resident = self._residents[space.id] = Resident(space, self._loader, self._estimate, self._weigh)
         return resident
 
     def _weigh(self, resident: Resident) -> None:
-        """Note the size of a space, and let others leave if it is too much."""
-        key = resident.space.id
-        if self._residents.get(key) is resident:
-            size = resident.nbytes
-            self._total_bytes += size - self._sizes.get(key, 0)
-            self._sizes[key] = size
-            while self._total_bytes > self._budget_bytes and len(self._residents) > 1:
-                self._drop(next(iter(self._residents)))
+        """Note the size of a space, and let others leave if it is too much, or the space itself."""
+        if self._residents.get(resident.space.id) is resident:
+            for key in self._budget.resize(resident.space.id, resident.nbytes):
+                self._drop(key)
+            if self._snapshots is not None and (contents := resident.contents) is not None:
+                self._snapshots.consider(resident.space, contents)
 
     def _drop(self, key: UUID) -> None:
         """Let go of a space. What still runs for it ends by itself."""
-        if self._residents.pop(key, None) is not None:
-            self._total_bytes -= self._sizes.pop(key)
+        if (resident := self._residents.pop(key, None)) is not None:
+            resident.release()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,19 @@ class GrowingColumns:
         self._row_starts.extend([0])
         self._row_slots = Growing(np.int32)
         self._spans = Growing(np.int32, 2)
+
+    @classmethod
+    def restore(cls, columns: Columns) -> Self:
+        """Columns that go on from these, which nobody else adds to."""
+        grown = cls()
+        grown._codes = {name: Growing.over(column.codes) for name, column in columns.texts.items()}
+        grown._vocabularies = {name: column.vocabulary for name, column in columns.texts.items()}
+        if (owners := columns.texts["tags"].owners) is not None:
+            grown._tag_owners = Growing.over(owners)
+        grown._times = {name: Growing.over(times) for name, times in columns.times.items()}
+        for name in ("revisions", "importances", "lengths", "row_starts", "row_slots", "spans"):
+            setattr(grown, f"_{name}", Growing.over(getattr(columns, name)))
+        return grown
 
     def __len__(self) -> int:
         return len(self._revisions)

@@ -48,7 +48,7 @@ def condense(index: "ref[Condensable]", is_stopped: Stopped = lambda: False) -> 
         if (waiting := index()) is not None:
             waiting.install(claimed, graph)
     del claimed
-    _return_memory()
+    return_memory()
 
 
 class Condenser:
@@ -100,7 +100,7 @@ class Condenser:
             return None
 
 
-def _return_memory() -> None:
+def return_memory() -> None:
     """Give the system what the replaced segments took; glibc would keep what lies between small objects for ever."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:

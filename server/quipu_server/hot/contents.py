@@ -21,11 +21,13 @@ Slots = NDArray[np.int64]
 class Contents:
     """An immutable view of an index: readers take it and need no lock.
 
+    nonce: of the write that made the revision.
     segments, delta: cover all rows, in this order. live: which slots hold the current version of a memory, not deleted.
     total_length: words of the live memories. earliest_expiry: no memory expires before, microseconds since 1970.
     """
 
     revision: int
+    nonce: int
     columns: Columns
     vocabulary: Vocabulary
     segments: tuple[Segment | GraphSegment, ...]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,14 @@ class GrowingDelta:
         self._terms = Growing(np.int32)
         self._slots = Growing(np.int32)
         self._frequencies = Growing(np.int32)
+
+    @classmethod
+    def restore(cls, delta: Delta) -> Self:
+        """A delta that goes on from this one, which nobody else adds to."""
+        grown = cls(delta.first_row, delta.codes.shape[1])
+        for name in ("codes", "vectors", "terms", "slots", "frequencies"):
+            setattr(grown, f"_{name}", Growing.over(getattr(delta, name)))
+        return grown
 
     @property
     def row_count(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import faiss
 import numpy as np
@@ -27,6 +27,8 @@ class GraphSegment:
     codes: exact; those of `storage` when these are of float16, else elsewhere. error: see `Part`.
     breadth: how many rows a walk keeps in view, at least.
     """
+
+    kind: ClassVar = "hnsw"
 
     first_row: int
     codes: Codes | CodeFile

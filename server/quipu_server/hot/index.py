@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Self
 from weakref import ref
 
 import numpy as np
@@ -54,7 +55,21 @@ class HotIndex:
         self._delta: GrowingDelta | None = None
         self._publishing = threading.Lock()
         self._merging = threading.Lock()
-        self._contents = self._at(0, ())
+        self._contents = self._at(0, 0, ())
+
+    @classmethod
+    def restore(cls, contents: Contents) -> Self:
+        """An index that goes on from contents that no other writes to."""
+        index = cls()
+        live = np.flatnonzero(contents.live)
+        index._columns = GrowingColumns.restore(contents.columns)
+        index._vocabulary = contents.vocabulary
+        index._newest = dict(zip(contents.columns.texts["id"].decode(live), live.tolist(), strict=True))
+        index._live, index._total_length = contents.live, contents.total_length
+        index._earliest_expiry = contents.earliest_expiry
+        index._delta = GrowingDelta.restore(contents.delta) if contents.delta else None
+        index._contents = contents
+        return index
 
     @property
     def contents(self) -> Contents:
@@ -75,11 +90,13 @@ class HotIndex:
 
     def follow(self, rows: Sequence[IndexRow]) -> None:
         """Append the next rows of the log and publish. Raises LogGap."""
+        if not rows:
+            return
         first = self._contents.revision + 1
         if [row.revision for row in rows] != list(range(first, first + len(rows))):
             raise LogGap(f"revision {first} does not come next")
         self.append(rows)
-        self.publish(first + len(rows) - 1)
+        self.publish(first + len(rows) - 1, rows[-1].nonce)
 
     def append(self, rows: Sequence[IndexRow]) -> None:
         """Take in rows of the log, by revision. Raises LogGap when one deletes what is not there."""
@@ -99,10 +116,10 @@ class HotIndex:
             self._add(made)
         self._end(ended)
 
-    def publish(self, revision: int) -> None:
-        """Let readers see what was appended."""
+    def publish(self, revision: int, nonce: int = 0) -> None:
+        """Let readers see what was appended. nonce: of the write that made the revision."""
         with self._publishing:
-            self._contents = self._at(revision, (*self._contents.segments, *self._frozen))
+            self._contents = self._at(revision, nonce, (*self._contents.segments, *self._frozen))
         self._frozen = []
 
     @property
@@ -184,9 +201,10 @@ class HotIndex:
         self._live = live
         self._total_length -= int(self._columns.lengths[slots].sum())
 
-    def _at(self, revision: int, segments: tuple[Segment | GraphSegment, ...]) -> Contents:
+    def _at(self, revision: int, nonce: int, segments: tuple[Segment | GraphSegment, ...]) -> Contents:
         return Contents(
             revision=revision,
+            nonce=nonce,
             columns=self._columns.view(),
             vocabulary=self._vocabulary,
             segments=segments,

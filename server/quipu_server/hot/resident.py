@@ -1,28 +1,17 @@
 """One space that is kept hot."""
 
-import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
-from contextlib import nullcontext
 
 import structlog
 
-from quipu_server.domain import Space
+from quipu_server.domain import Head, Space
 from quipu_server.errors import StoreUnavailable
 from quipu_server.hot.contents import Contents
+from quipu_server.hot.estimate import Estimate
 from quipu_server.hot.flight import Flight
-from quipu_server.hot.index import HotIndex, LogGap
-from quipu_server.ports import LogSource
-
-SMALL_REVISION = 256
-"""A space that has come no further is loaded sooner than it is searched in the database."""
-
-PAGE_ROWS = 512
-"""Revisions of the log read and applied at once."""
-
-INLINE_ROWS = 32
-"""So many rows are applied on the event loop: going to a thread and back costs more."""
+from quipu_server.hot.index import HotIndex
+from quipu_server.hot.loading import Diverged, Loader, is_small
 
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 600.0
@@ -34,34 +23,27 @@ BASE_BYTES = 32_768
 log = structlog.get_logger(__name__)
 
 
-class TooLarge(Exception):
-    """An index does not fit into the memory there is for all of them."""
+class Released(Exception):
+    """The space has to leave while it is loaded."""
 
 
 class Resident:
     """Loads the index of a space, lets it follow the log, and builds it anew when it is worn or in doubt.
 
-    threads: for work that would hold the event loop up. loads: how many large loads may run at once.
-    changed: called when the size has changed.
+    estimate: of what a load will take. changed: called when the size has changed; it may call `release`.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        source: LogSource,
-        threads: Executor,
-        loads: asyncio.Semaphore,
-        budget_bytes: int,
-        changed: Callable[["Resident"], None],
-    ) -> None:
+    def __init__(self, space: Space, loader: Loader, estimate: Estimate, changed: Callable[["Resident"], None]) -> None:
         self.space = space
-        self._source = source
-        self._threads = threads
-        self._loads = loads
-        self._budget_bytes = budget_bytes
+        self._estimate = estimate
+        self._loader = loader
         self._changed = changed
         self._index: HotIndex | None = None
+        self._building: HotIndex | None = None
+        self._expected_bytes = 0
+        self._is_released = False
         self._goal = 0
+        self._compared_s = 0.0
         self._retry_at_s = 0.0
         self._retry_s = FIRST_RETRY_S
         self._loading = Flight(self._load)
@@ -71,20 +53,36 @@ class Resident:
 
     @property
     def nbytes(self) -> int:
-        """Memory it holds, about."""
-        return BASE_BYTES + (self._index.nbytes if self._index else 0)
+        """Memory it holds, about, with what a load that runs will need."""
+        built = max(self._expected_bytes, self._building.nbytes if self._building else 0)
+        return BASE_BYTES + built + (self._index.nbytes if self._index else 0)
 
-    async def reach(self, revision: int) -> Contents | None:
-        """Contents at this revision or a later one; None while the space is cold, which it does not stay."""
-        self._goal = max(self._goal, revision)
-        if self._index is None and not await self._warm(revision):
+    @property
+    def contents(self) -> Contents | None:
+        """What it holds; None while the space is cold."""
+        return self._index.contents if self._index else None
+
+    @property
+    def is_loading(self) -> bool:
+        return self._loading.is_running
+
+    async def reach(self, head: Head) -> Contents | None:
+        """Contents at the head or later; None while the space is cold, which it does not stay."""
+        self._goal = max(self._goal, head.revision)
+        if self._index is None and not await self._warm(head):
             return None
         while (index := self._index) is not None:
-            if index.contents.revision >= revision:
+            if self._agrees(index.contents, head):
                 return index.contents
             if not await self._paging.join():
                 return None
         return None
+
+    def check(self, head: Head) -> None:
+        """Compare with the database in the background if the head leaves any doubt."""
+        if self._index is not None and not self._agrees(self._index.contents, head):
+            self._goal = max(self._goal, head.revision)
+            self._paging.start()
 
     def aim(self, revision: int) -> None:
         """Follow the log to this revision in the background, if the space is hot."""
@@ -92,48 +90,71 @@ class Resident:
         if self._index is not None:
             self._following.start()
 
+    def release(self) -> None:
+        """End what runs soon; what was loaded goes with its last reader."""
+        self._is_released = True
+        self._index = None
+
     async def stop(self) -> None:
         """End all that runs in the background."""
         for flight in (self._following, self._loading, self._paging, self._merging):
             await flight.stop()
 
-    async def _warm(self, revision: int) -> bool:
-        """Begin to load; wait for the end if the space is small. Tells whether it is hot now."""
-        if not self._may_load:
+    def _agrees(self, contents: Contents, head: Head) -> bool:
+        """Whether the contents have come as far as the head, in the same history as it.
+
+        Each page of the log is compared with what it follows. Since then a head may tell of another history: one with
+        the same revision and another nonce, or one that lies before the contents.
+        """
+        if contents.revision < head.revision:
             return False
-        if revision <= SMALL_REVISION:
-            return await self._loading.join()
-        self._loading.start()
-        return False
+        if (contents.revision, contents.nonce) == (head.revision, head.nonce):
+            self._compared_s = max(self._compared_s, head.asked_s)
+        return head.asked_s <= self._compared_s
+
+    async def _warm(self, head: Head) -> bool:
+        """Begin to load if there is a turn; wait for the end if the space is small. Tells whether it is hot now."""
+        if not self._may_load or (not self._loading.is_running and self._loader.is_busy(head.revision)):
+            return False
+        is_soon_done = is_small(head.revision)
+        if not self._loading.is_running:
+            self._expected_bytes = self._estimate.of(head.memory_count)
+        loading = self._loading.start()
+        self._changed(self)
+        return await self._loading.join() if is_soon_done and not loading.done() else False
 
     @property
     def _may_load(self) -> bool:
         """Whether a load runs, or the last one that failed is long enough ago."""
-        return self._loading.is_running or time.monotonic() >= self._retry_at_s
+        return self._loading.is_running or (not self._is_released and time.monotonic() >= self._retry_at_s)
 
     async def _load(self) -> bool:
         try:
-            async with self._loads if self._goal > SMALL_REVISION else nullcontext():
-                self._index = await self._build(self._goal)
+            async with self._loader.turns.of(self._goal):
+                self._grow(HotIndex())
+                self._index, self._compared_s = await self._loader.load(self.space, self._goal, self._grow)
+        except Released:
+            return False
         except Exception as error:
             log.warning("cannot load the index of a space", space=self.space.id, error=repr(error))
+            self._goal = 0
             self._retry_at_s = time.monotonic() + self._retry_s
             self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
             return False
+        finally:
+            self._building, self._expected_bytes = None, 0
+            self._changed(self)
         self._retry_s = FIRST_RETRY_S
-        self._changed(self)
+        if self._index is not None:
+            self._estimate.learn(self._index.contents.live_count, self._index.nbytes)
         return True
 
-    async def _build(self, revision: int) -> HotIndex:
-        index = HotIndex()
-        run = asyncio.get_running_loop().run_in_executor
-        async for rows in self._source.snapshot(self.space, revision):
-            await run(self._threads, index.append, rows)
-            self._check_size(index)
-        index.publish(revision)
-        if index.is_scattered:
-            await run(self._threads, index.merge)
-        return index
+    def _grow(self, index: HotIndex) -> None:
+        """Account for an index that is being built. Raises Released when there is no room for it."""
+        self._building = index
+        self._changed(self)
+        if self._is_released:
+            raise Released
 
     async def _follow(self) -> bool:
         while (index := self._index) is not None and index.contents.revision < self._goal:
@@ -145,13 +166,17 @@ class Resident:
         if (index := self._index) is None:
             return False
         try:
-            await self._apply_page(index)
+            self._compared_s = await self._loader.follow(self.space, index, self._goal)
         except StoreUnavailable as error:
             log.warning("cannot follow a space", space=self.space.id, error=repr(error))
             return False
+        except Diverged as error:
+            log.warning("dropped the index of a space", space=self.space.id, error=str(error))
+            self._discard()
+            return False
         except Exception:
             log.exception("dropped the index of a space", space=self.space.id)
-            self._index = None
+            self._discard()
             return False
         finally:
             self._changed(self)
@@ -161,25 +186,15 @@ class Resident:
             self._loading.start()
         return True
 
-    async def _apply_page(self, index: HotIndex) -> None:
-        """Apply the next rows of the log. Nobody else writes to the index meanwhile."""
-        rows = await self._source.tail(self.space, index.contents.revision, self._goal, PAGE_ROWS)
-        if not rows:
-            raise LogGap(f"the log ends before revision {self._goal}")
-        if len(rows) <= INLINE_ROWS:
-            index.follow(rows)
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._threads, index.follow, rows)
-        self._check_size(index)
-
-    def _check_size(self, index: HotIndex) -> None:
-        if index.nbytes > self._budget_bytes:
-            raise TooLarge(f"the index takes more than {self._budget_bytes} bytes")
+    def _discard(self) -> None:
+        """Drop the index, and the goal: the log may end before it."""
+        self._index = None
+        self._goal = 0
 
     async def _merge(self) -> bool:
         try:
             while (index := self._index) is not None and index.is_scattered:
-                await asyncio.get_running_loop().run_in_executor(self._threads, index.merge)
+                await self._loader.merge(index)
         except Exception:
             log.exception("cannot merge segments", space=self.space.id)
             return False

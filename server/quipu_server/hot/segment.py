@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import faiss
 import numpy as np
@@ -49,6 +49,8 @@ class Part(Protocol):
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """A part whose vectors FAISS goes through. `codes` lie in the memory of `index`."""
+
+    kind: ClassVar = "exact"
 
     first_row: int
     codes: Codes

@@ -1,6 +1,7 @@
 """Codes of strings."""
 
 from collections.abc import Sequence
+from typing import Self
 
 STRING_BYTES = 200
 """What a string of a few words costs with its places in dictionary and list, about."""
@@ -12,6 +13,14 @@ class Vocabulary:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
         self._values: list[str] = []
+
+    @classmethod
+    def restore(cls, values: Sequence[str]) -> Self:
+        """One with these strings, all different, by code."""
+        vocabulary = cls()
+        vocabulary._values = list(values)
+        vocabulary._codes = {value: code for code, value in enumerate(values)}
+        return vocabulary
 
     @property
     def values(self) -> Sequence[str]:

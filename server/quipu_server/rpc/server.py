@@ -9,17 +9,26 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_NAME
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
-from quipu.v1 import embedding_service_pb2, memory_service_pb2, search_service_pb2, space_service_pb2
+from quipu.v1 import (
+    embedding_service_pb2,
+    index_service_pb2,
+    memory_service_pb2,
+    search_service_pb2,
+    space_service_pb2,
+)
 from quipu.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
+from quipu.v1.index_service_pb2_grpc import add_IndexServiceServicer_to_server
 from quipu.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
 from quipu.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
 from quipu_server.config import Settings
 from quipu_server.errors import StartupError
+from quipu_server.indexes import Indexes
 from quipu_server.memories import Memories
 from quipu_server.ports import Embedder
 from quipu_server.rpc.embedding_service import EmbeddingService
 from quipu_server.rpc.health import Health
+from quipu_server.rpc.index_service import IndexService
 from quipu_server.rpc.interceptors import CallInterceptor, Deadlines
 from quipu_server.rpc.memory_service import MemoryService, Streams
 from quipu_server.rpc.search_service import SearchService
@@ -29,7 +38,13 @@ from quipu_server.spaces import Spaces
 
 SERVICES = [
     service.full_name
-    for module in (memory_service_pb2, space_service_pb2, search_service_pb2, embedding_service_pb2)
+    for module in (
+        memory_service_pb2,
+        space_service_pb2,
+        search_service_pb2,
+        embedding_service_pb2,
+        index_service_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 
@@ -46,6 +61,7 @@ class UseCases:
     spaces: Spaces
     search: Search
     embedder: Embedder
+    indexes: Indexes
 
 
 class RpcServer:
@@ -86,6 +102,7 @@ class RpcServer:
         add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)
         add_SearchServiceServicer_to_server(SearchService(use_cases.search), server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
+        add_IndexServiceServicer_to_server(IndexService(use_cases.indexes), server)
         add_HealthServicer_to_server(self.health, server)
         enable_server_reflection([*SERVICES, HEALTH_NAME, REFLECTION_NAME], server)
         return server

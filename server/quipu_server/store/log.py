@@ -1,9 +1,10 @@
 """The logs of the spaces in PostgreSQL, as an index follows them."""
 
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
-from quipu_server.domain import Head, IndexRow, Revisions, Space
+from quipu_server.domain import Head, IndexRow, Revisions, Space, Tail
 from quipu_server.filters import Condition
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Database
@@ -14,9 +15,12 @@ SNAPSHOT_BATCH = 500
 """Rows decoded in one go, about 5 ms; others have the event loop in between."""
 
 _HEADS = """
-SELECT h.space_id, h.revision, clock_timestamp(), (SELECT s.version FROM spaces s WHERE s.space_id = h.space_id)
+SELECT h.space_id, h.revision, clock_timestamp(), (SELECT s.version FROM spaces s WHERE s.space_id = h.space_id),
+       coalesce((SELECT r.nonce FROM memory_revisions r WHERE r.space_id = h.space_id AND r.revision = h.revision), 0),
+       h.memory_count
 FROM heads h WHERE h.space_id = ANY (%s)
 """
+_NONCE = "SELECT nonce FROM memory_revisions WHERE space_id = %s AND revision = %s"
 _ROWS = f"""
 SELECT {INDEX_COLUMNS}
 FROM (
@@ -46,8 +50,10 @@ class PostgresLog:
 
     async def heads(self, space_ids: Sequence[UUID]) -> Mapping[UUID, Head]:
         async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+            asked_s = time.monotonic()
             await cursor.execute(_HEADS, (list(space_ids),), prepare=True)
-            return {space_id: Head(*head) for space_id, *head in await cursor.fetchall()}
+            rows = await cursor.fetchall()
+        return {key: Head(at, now, version, nonce, count, asked_s) for key, at, now, version, nonce, count in rows}
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
         after = 0
@@ -55,8 +61,17 @@ class PostgresLog:
             yield rows
             after = rows[-1].revision
 
-    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Sequence[IndexRow]:
-        return await self._rows(_TAIL, space, after, upto, limit)
+    async def nonce(self, space: Space, revision: int) -> int:
+        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+            row = await (await cursor.execute(_NONCE, (space.id, revision), prepare=True)).fetchone()
+        return row[0] if row else 0
+
+    async def tail(self, space: Space, after: int, upto: int, limit: int) -> Tail:
+        # With the row before: a read of its own might see another history.
+        rows = await self._rows(_TAIL, space, after - 1, upto, limit + 1)
+        if rows and rows[0].revision == after:
+            return Tail(rows[1:], rows[0].nonce)
+        return Tail(rows[:limit], 0)
 
     async def matching(self, space: Space, condition: Condition, revision: int) -> Revisions:
         predicate = compile_condition(condition)

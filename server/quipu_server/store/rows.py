@@ -145,18 +145,19 @@ def _decode_time(text: str | None) -> datetime | None:
 
 
 INDEX_COLUMNS = """
-    r.revision, r.memory_id, r.change, r.kind, r.role, r.speaker, r.session, r.tags, r.importance, r.event_time,
-    r.expire_time, r.create_time, r.update_time, p.terms, p.frequencies, p.length, v.codes, v.spans
+    r.revision, r.nonce, r.memory_id, r.change, r.kind, r.role, r.speaker, r.session, r.tags, r.importance,
+    r.event_time, r.expire_time, r.create_time, r.update_time, p.terms, p.frequencies, p.length, v.codes, v.spans
 """
 """What `to_index_row` takes, from memory_revisions r, its passages p, and its VECTORS."""
 
 
 def to_index_row(row: Sequence[Any]) -> IndexRow:
     """The index row of a row of INDEX_COLUMNS."""
-    revision, memory_id, change, kind, role, speaker, session, tags, *rest = row
+    revision, nonce, memory_id, change, kind, role, speaker, session, tags, *rest = row
     importance, event_time, expire_time, create_time, update_time, terms, frequencies, length, codes, spans = rest
     return IndexRow(
         revision,
+        nonce,
         memory_id,
         _CHANGES[change],
         _KINDS[kind],

@@ -16,6 +16,7 @@ from quipu.v1.embedding_service_pb2 import (
     ListModelsResponse,
     TextEmbedding,
 )
+from quipu.v1.index_service_pb2 import DescribeIndexResponse, IndexDescription
 from quipu.v1.space_service_pb2 import (
     CreateSpaceResponse,
     DeleteSpaceResponse,
@@ -120,3 +121,11 @@ def test_an_empty_name_is_not_the_default_space(
 def test_a_client_needs_a_space() -> None:
     with pytest.raises(ValueError, match="space: must not be empty"):
         quipu.connect_sync(space="")
+
+
+async def test_an_index_is_described(server: FakeServer) -> None:
+    server.answers["DescribeIndex"] = lambda request: DescribeIndexResponse(index=IndexDescription(space=request.space))
+    async with quipu.connect(server.address, space="mine") as client:
+        assert (await client.describe_index()).space == "spaces/mine"
+        assert (await client.describe_index("a", recall_sample=5)).space == "spaces/a"
+    assert [request.recall_sample for request in server.requests] == [0, 5]

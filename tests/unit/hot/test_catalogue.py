@@ -9,13 +9,13 @@ import pytest
 
 from quipu_server.domain import Head, Path, Space
 from quipu_server.errors import StoreUnavailable
-from quipu_server.hot import HotCatalogue, resident, search_view
+from quipu_server.hot import HotCatalogue, loading, resident, search_view
 from quipu_server.ports import SearchView
 from tests.logs import NOW, KeptLog, a_row, a_space, unit_vector
 
 PLENTY = 1 << 30
 PATIENCE_MS = 10_000
-LARGE = resident.SMALL_REVISION + 44
+LARGE = loading.SMALL_REVISION + 44
 
 MakeCatalogue = Callable[[int], HotCatalogue]
 
@@ -137,10 +137,10 @@ async def test_writes_are_followed_in_the_background(catalogue: HotCatalogue, lo
 async def test_a_reader_does_not_wait_for_later_writes(catalogue: HotCatalogue, log: KeptLog) -> None:
     space = fill(log, 10)
     await view_of(catalogue, log, space)
-    extend(log, space, 10 * resident.PAGE_ROWS)
+    extend(log, space, 10 * loading.PAGE_ROWS)
     catalogue.written(space, log.head(space).revision)
     view = await catalogue.view(space, Head(11, NOW, 1))
-    assert 11 <= view.revision < 3 * resident.PAGE_ROWS
+    assert 11 <= view.revision < 3 * loading.PAGE_ROWS
 
 
 async def test_writes_to_a_cold_space_load_nothing(catalogue: HotCatalogue, log: KeptLog) -> None:
@@ -190,6 +190,54 @@ async def test_an_index_is_built_anew_after_a_gap(catalogue: HotCatalogue, log: 
     assert (await catalogue.view(space, head)).path is Path.STORE
     log.rows[space.id] = whole
     assert await found(await until_hot(catalogue, log, space)) == 13
+
+
+def rewritten(log: KeptLog, space: Space, keep: int, count: int) -> None:
+    """Let the log be that of an older copy of the database, which others wrote to since."""
+    rows = log.rows[space.id][:keep]
+    log.rows[space.id] = rows + [a_row(len(rows) + i + 1, f"other{i}", nonce=2) for i in range(count)]
+
+
+@pytest.mark.parametrize(("keep", "count"), [(7, 3), (7, 5), (7, 1), (7, 0), (0, 0), (0, 10)])
+async def test_an_index_of_another_history_is_built_anew(
+    catalogue: HotCatalogue, log: KeptLog, keep: int, count: int
+) -> None:
+    space = fill(log, 10)
+    await view_of(catalogue, log, space)
+    rewritten(log, space, keep, count)
+    assert (await view_of(catalogue, log, space)).path is Path.STORE
+    view = await view_of(catalogue, log, space)
+    assert (view.path, view.revision, await found(view)) == (Path.HOT, keep + count, keep + count)
+
+
+async def test_another_history_is_found_when_the_database_is_back(catalogue: HotCatalogue, log: KeptLog) -> None:
+    spaces = [fill(log, 10, name) for name in "ab"]
+    for space in spaces:
+        await view_of(catalogue, log, space)
+    rewritten(log, spaces[1], 7, 3)
+    await catalogue.recheck()
+    await asyncio.sleep(0.01)
+    assert [(await catalogue.view(s, Head(0, NOW, 1))).revision for s in spaces] == [10, 0]
+
+
+async def test_a_history_that_changes_during_a_load_is_noticed(catalogue: HotCatalogue, log: KeptLog) -> None:
+    space = fill(log, 10)
+    log.gate.clear()
+    view = asyncio.create_task(view_of(catalogue, log, space))
+    await asyncio.sleep(0.01)
+    rewritten(log, space, 7, 3)
+    log.gate.set()
+    assert (await view).path is Path.STORE
+
+
+async def test_a_head_that_was_read_earlier_is_no_other_history(catalogue: HotCatalogue, log: KeptLog) -> None:
+    space = fill(log, 10)
+    before = log.head(space)
+    extend(log, space, 5)
+    await view_of(catalogue, log, space)
+    reads = log.tails_read
+    assert (await catalogue.view(space, before)).revision == 15
+    assert (log.tails_read, log.snapshots_read) == (reads, 1)
 
 
 async def test_a_worn_index_is_built_anew(catalogue: HotCatalogue, log: KeptLog) -> None:

@@ -8,12 +8,13 @@ import pytest
 from grpc import aio
 
 from quipu_server.config import Settings
+from quipu_server.indexes import Indexes
 from quipu_server.memories import Memories
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
-from tests.unit.rpc.fakes import FakeEmbedder, FakeMemories, FakeSearch, FakeSpaces
+from tests.unit.rpc.fakes import FakeEmbedder, FakeIndexes, FakeMemories, FakeSearch, FakeSpaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,13 @@ class Fakes:
     spaces: FakeSpaces = field(default_factory=FakeSpaces)
     search: FakeSearch = field(default_factory=FakeSearch)
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
+    indexes: FakeIndexes = field(default_factory=FakeIndexes)
 
     def server(self, **settings: object) -> RpcServer:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
-        return RpcServer(made, UseCases(memories, cast(Streams, None), spaces, search, self.embedder))
+        streams, indexes = cast(Streams, None), cast(Indexes, self.indexes)
+        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes))
 
 
 @pytest.fixture

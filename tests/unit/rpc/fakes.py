@@ -24,6 +24,7 @@ from quipu_server.domain import (
     Vector,
 )
 from quipu_server.errors import NotFound
+from quipu_server.indexes import IndexReport, IndexState
 from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.ports import NEWEST, Lane
 from quipu_server.search import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
@@ -40,6 +41,18 @@ def memory(memory_id: str = "m", revision: int = 1, fields: MemoryFields | None 
 def space_status(name: str = "a", ranking: RankingWeights | None = None) -> SpaceStatus:
     space = Space(NIL, "default", name, "m", "f", ranking=ranking or RankingWeights(), create_time=THEN)
     return SpaceStatus(space, 7, 3)
+
+
+class FakeIndexes:
+    """Describes one index."""
+
+    def __init__(self) -> None:
+        self.asked: tuple[Any, ...] = ()
+        self.answer = IndexReport(space_status().space, IndexState.COLD, 7)
+
+    async def describe(self, tenant: str, name: str, recall_sample: int) -> IndexReport:
+        self.asked = (tenant, name, recall_sample)
+        return self.answer
 
 
 class FakeMemories:
