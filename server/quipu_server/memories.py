@@ -104,13 +104,10 @@ class Memories:
         return await self._write(home, target, decide, request, retry=not etag)
 
     async def delete(self, target: Target, *, etag: str, allow_missing: bool, request: RequestKey | None) -> int:
-        """End a memory; return the revision. Raises NotFound, EtagMismatch."""
-        try:
-            home = await self._home(target)
-        except NotFound:
-            if allow_missing:
-                return 0
-            raise
+        """End a memory; return the revision, 0 when the space is missing too. Raises NotFound, EtagMismatch."""
+        find = self._spaces.find_unless_missed(target.tenant, target.space, request) if allow_missing else None
+        if (home := await (find or self._home(target))) is None:
+            return 0
 
         def decide(latest: Memory | None) -> _Edit:
             if latest is None or latest.is_deleted:

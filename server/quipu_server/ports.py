@@ -93,6 +93,12 @@ class SpaceStore(Protocol):
         Raises FailedPrecondition (SPACE_NOT_EMPTY) when it has memories and force is off.
         """
 
+    async def keep_missing(self, tenant: str, request: RequestKey) -> None:
+        """Keep that a request found no space, and that this was its answer. Raises RequestIdReused."""
+
+    async def was_missing(self, tenant: str, request: RequestKey) -> bool:
+        """Whether a request was answered so before. Raises RequestIdReused."""
+
     async def space_status(self, space: Space) -> SpaceStatus:
         """The space with its head revision and number of memories."""
 

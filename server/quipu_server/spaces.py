@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from uuid import uuid4
+from uuid import uuid4, uuid5
 
 from quipu_server.domain import Head, RankingWeights, RequestKey, Space, SpaceStatus
 from quipu_server.errors import EtagMismatch, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
@@ -85,6 +85,20 @@ class Spaces:
         count = await self._store.delete_space(space, force=force, request=request)
         self._views.forget(space)
         return count
+
+    async def find_unless_missed(self, tenant: str, name: str, request: RequestKey | None) -> Space | None:
+        """The space; None if there is none, or there was none when the request was answered for the first time.
+
+        Nothing to find is an answer as well: repeated later, the request must not touch what was made meanwhile.
+        Raises RequestIdReused.
+        """
+        # An id belongs to the space it was used in; without one it can only be kept with the tenant.
+        key = request and RequestKey(uuid5(request.id, name), request.digest)
+        if key and await self._store.was_missing(tenant, key):
+            return None
+        if (space := await self._store.find_space(tenant, name)) is None and key:
+            await self._store.keep_missing(tenant, key)
+        return space
 
     def check_model(self, space: Space) -> None:
         """Raise FailedPrecondition when the server's model of that name makes other vectors than the space holds."""

@@ -125,6 +125,13 @@ class Spaces:
         self._data.keep(space.tenant, request, count)
         return count
 
+    async def keep_missing(self, tenant: str, request: RequestKey) -> None:
+        if self._data.answer(tenant, request) is None:
+            self._data.keep(tenant, request, "missing")
+
+    async def was_missing(self, tenant: str, request: RequestKey) -> bool:
+        return self._data.answer(tenant, request) is not None
+
     async def space_status(self, space: Space) -> SpaceStatus:
         head = len(self._data.versions(space))
         return SpaceStatus(self._data.spaces[space.id], head, len(self._data.live(space, head)))

@@ -86,6 +86,19 @@ async def test_a_request_id_serves_one_request(stores: Stores) -> None:
         await stores.spaces.delete_space(space, force=True, request=other)
 
 
+async def test_that_a_space_was_missing_stays_the_answer(stores: Stores) -> None:
+    request = a_request(b"first")
+    assert not await stores.spaces.was_missing("default", request)
+    for _ in range(2):
+        await stores.spaces.keep_missing("default", request)
+    assert await stores.spaces.was_missing("default", request)
+    assert not await stores.spaces.was_missing("other", request)
+    other = RequestKey(request.id, b"second")
+    for use in (stores.spaces.was_missing, stores.spaces.keep_missing):
+        with pytest.raises(RequestIdReused):
+            await use("default", other)
+
+
 async def test_the_same_request_many_times_at_once_makes_one_space(stores: Stores) -> None:
     request = a_request()
     made = await asyncio.gather(*(stores.spaces.create_space(a_space("notes"), request) for _ in range(12)))

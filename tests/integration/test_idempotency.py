@@ -153,3 +153,16 @@ async def test_a_repeated_delete_of_nothing_stays_without_effect(api: Api, space
 async def test_an_id_that_is_no_uuid_is_refused(api: Api, space: str, request_id: str) -> None:
     request = CreateMemoryRequest(parent=space, memory=Memory(content="x"), request_id=request_id)
     assert (await refusal(api.memories.CreateMemory(request))).fields == ("request_id",)
+
+
+async def test_a_repeated_delete_in_a_missing_space_stays_without_effect(api: Api, replica: Api, space: str) -> None:
+    request = DeleteMemoryRequest(name=f"{space}/memories/m", allow_missing=True, request_id=str(uuid4()))
+    assert (await api.memories.DeleteMemory(request)).revision == 0
+    await api.create(space, "made later", "m")
+    for repeat in (api, replica):
+        assert (await repeat.memories.DeleteMemory(request)).revision == 0
+    assert await contents(api, space) == ["made later"]
+    elsewhere = DeleteMemoryRequest(name=f"{space}-2/memories/m", allow_missing=True, request_id=request.request_id)
+    assert (await api.memories.DeleteMemory(elsewhere)).revision == 0
+    request.etag = "1"
+    assert (await refusal(api.memories.DeleteMemory(request))).reason == "REQUEST_ID_REUSED"

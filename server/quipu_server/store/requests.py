@@ -33,11 +33,21 @@ async def claim_space_request(connection: Connection, tenant: str, request: Requ
     claimed = await connection.execute(_CLAIM, (tenant, request.id, request.digest))
     if claimed.rowcount:
         return None
-    row = await (await connection.execute(_ANSWER, (tenant, request.id))).fetchone()
-    if row is None or row[0] != request.digest:
-        raise RequestIdReused(str(request.id))
-    answer: Mapping[str, Any] = row[1]
+    if (answer := await find_space_answer(connection, tenant, request)) is None:
+        raise RequestIdReused(str(request.id))  # forgotten between the two
     return answer
+
+
+async def find_space_answer(connection: Connection, tenant: str, request: RequestKey) -> Mapping[str, Any] | None:
+    """How a request on a space was answered before; None if it was not. Raises RequestIdReused."""
+    row = await (await connection.execute(_ANSWER, (tenant, request.id))).fetchone()
+    if row is None:
+        return None
+    digest, answer = row
+    if digest != request.digest:
+        raise RequestIdReused(str(request.id))
+    found: Mapping[str, Any] = answer
+    return found
 
 
 async def answer_space_request(

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from quipu_server.domain import RequestKey, Space, SpaceStatus
 from quipu_server.errors import AlreadyExists, FailedPrecondition, NotFound
 from quipu_server.store.database import Connection, Database
-from quipu_server.store.requests import answer_space_request, claim_space_request
+from quipu_server.store.requests import answer_space_request, claim_space_request, find_space_answer
 from quipu_server.store.rows import (
     SPACE_COLUMNS,
     decode_space,
@@ -94,6 +94,15 @@ class PostgresSpaceStore:
             if request:
                 await answer_space_request(connection, space.tenant, request, {"memory_count": count})
             return count
+
+    async def keep_missing(self, tenant: str, request: RequestKey) -> None:
+        async with self._database.transaction() as connection:
+            if await claim_space_request(connection, tenant, request) is None:
+                await answer_space_request(connection, tenant, request, {"missing": True})
+
+    async def was_missing(self, tenant: str, request: RequestKey) -> bool:
+        async with self._database.connection() as connection:
+            return await find_space_answer(connection, tenant, request) is not None
 
     async def space_status(self, space: Space) -> SpaceStatus:
         async with self._database.connection() as connection:
