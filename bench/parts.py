@@ -93,6 +93,7 @@ def _row(analyser: SnowballAnalyser, number: int, memory: MemoryFields, vector: 
     counts = Counter(analyser.terms(memory.header + memory.content, LANGUAGE))
     return IndexRow(
         revision=number + 1,
+        created=number + 1,
         nonce=1,
         memory_id=f"m{number}",
         change=Change.CREATED,

@@ -151,6 +151,7 @@ def _rows(batch: Batch, counts: Sequence[Counter[str]]) -> Iterator[IndexRow]:
         frequencies = counts[first] + counts[second]
         yield IndexRow(
             revision=batch.first + place + 1,
+            created=batch.first + place + 1,
             nonce=0,
             memory_id=f"m{batch.first + place}",
             change=Change.CREATED,

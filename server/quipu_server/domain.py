@@ -157,11 +157,16 @@ class MemoryFields:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One version of a memory as stored. `passage_id` names its indexed text, which versions share."""
+    """One version of a memory as stored.
+
+    created: the revision that created the memory; messages of a session are in its order.
+    passage_id: of its indexed text, which versions share.
+    """
 
     memory_id: str
     fields: MemoryFields
     revision: int
+    created: int
     passage_id: UUID
     create_time: datetime
     update_time: datetime
@@ -279,10 +284,12 @@ class Head:
 class IndexRow:
     """What an index holds of one revision of a memory; `change` DELETED ends the memory and carries nothing else.
 
+    created: the revision that created the memory.
     nonce: of the write; it tells two histories apart that have the same revisions.
     """
 
     revision: int
+    created: int
     nonce: int
     memory_id: str
     change: Change

@@ -275,6 +275,7 @@ class Log:
         fields, passage = memory.fields, self._data.passages[memory.passage_id]
         return IndexRow(
             memory.revision,
+            memory.created,
             self._data.nonces[space.id, memory.revision],
             memory.memory_id,
             memory.change,
@@ -304,8 +305,9 @@ def memory_stores() -> Stores:
 
 def version(write: Write, revision: int, time: datetime, old: Memory | None) -> Memory:
     """The version that a write makes."""
-    create_time = time if old is None or write.change is Change.CREATED else old.create_time
-    return Memory(write.memory_id, write.fields, revision, write.passage_id, create_time, time, write.change)
+    is_new = old is None or write.change is Change.CREATED
+    created, create_time = (revision, time) if old is None or is_new else (old.created, old.create_time)
+    return Memory(write.memory_id, write.fields, revision, created, write.passage_id, create_time, time, write.change)
 
 
 def time_of(query: ListQuery, memory: Memory) -> datetime | None:

@@ -20,7 +20,7 @@ from quipu_server.hot.vocabulary import Vocabulary
 SEPARATOR = "\0"
 """PostgreSQL knows no text that contains it."""
 
-_COLUMNS = ("revisions", "importances", "lengths", "row_starts", "row_slots", "spans")
+_COLUMNS = ("revisions", "created", "importances", "lengths", "row_starts", "row_slots", "spans")
 _POSTINGS = ("terms", "starts", "slots", "frequencies")
 _DELTA = ("codes", "terms", "slots", "frequencies")
 

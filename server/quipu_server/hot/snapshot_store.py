@@ -16,7 +16,7 @@ from quipu_server.hot.index import HotIndex
 from quipu_server.hot.snapshot_contents import from_arrays, to_arrays, to_header
 from quipu_server.hot.snapshot_file import Damaged, Stopped, read_arrays, write_arrays
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".snapshot"
 DRAFT_S = 3_600.0
 """A draft that is older was left behind by a process that ended."""

@@ -27,7 +27,7 @@ FROM STDIN (FORMAT BINARY)
 _COPY_REVISIONS = """
 COPY memory_revisions (
     space_id, revision, nonce, passage_id, importance, event_time, expire_time, create_time, update_time, change, kind,
-    role, memory_id, speaker, session, tags, metadata
+    created, role, memory_id, speaker, session, tags, metadata
 ) FROM STDIN (FORMAT BINARY)
 """
 _LOCK = """
@@ -35,7 +35,7 @@ UPDATE heads SET revision = revision + %s, memory_count = memory_count + %s WHER
 RETURNING revision, clock_timestamp()
 """
 _CURRENT = """
-SELECT r.memory_id, r.revision, r.change, r.create_time FROM unnest(%s::text[]) AS written (memory_id)
+SELECT r.memory_id, r.revision, r.change, r.created, r.create_time FROM unnest(%s::text[]) AS written (memory_id)
 CROSS JOIN LATERAL (
     SELECT * FROM memory_revisions r
     WHERE r.space_id = %s AND r.memory_id = written.memory_id ORDER BY r.revision DESC LIMIT 1
@@ -62,6 +62,7 @@ class Current:
 
     revision: int
     change: Change
+    created: int
     create_time: datetime
 
     @property
@@ -148,9 +149,10 @@ def _check_expected(writes: Sequence[Write], current: Mapping[str, Current]) -> 
 
 
 def _version(write: Write, revision: int, now: datetime, current: Mapping[str, Current]) -> Memory:
-    is_new = write.change is Change.CREATED or write.memory_id not in current
-    create_time = now if is_new else current[write.memory_id].create_time
-    return Memory(write.memory_id, write.fields, revision, write.passage_id, create_time, now, write.change)
+    created, create_time = revision, now
+    if write.change is not Change.CREATED and (version := current.get(write.memory_id)) is not None:
+        created, create_time = version.created, version.create_time
+    return Memory(write.memory_id, write.fields, revision, created, write.passage_id, create_time, now, write.change)
 
 
 async def _end(connection: Connection, space: Space, ends: Mapping[int, int]) -> None:
@@ -200,6 +202,7 @@ def _revision_rows(space: Space, memories: Sequence[Memory]) -> Iterator[Sequenc
             binary.timestamptz(memory.update_time),
             binary.int2(memory.change),
             binary.int2(fields.kind),
+            binary.int8(memory.created),
             binary.int2(fields.role),
             binary.text(memory.memory_id),
             binary.text(fields.speaker),

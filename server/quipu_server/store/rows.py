@@ -26,7 +26,7 @@ CONTENT = "(SELECT p.content FROM passages p WHERE p.space_id = r.space_id AND p
 """The content of a memory_revisions r. As a subquery it can only be read by its key."""
 
 MEMORY_COLUMNS = f"""
-    r.memory_id, r.revision, r.change, r.passage_id, r.create_time, r.update_time, {CONTENT}, r.kind, r.role,
+    r.memory_id, r.revision, r.created, r.change, r.passage_id, r.create_time, r.update_time, {CONTENT}, r.kind, r.role,
     r.speaker, r.session, r.tags, r.metadata, r.importance, r.event_time, r.expire_time
 """
 """What `to_memory` takes, from memory_revisions r."""
@@ -56,8 +56,8 @@ _VECTOR_HEADER = 2
 
 def to_memory(row: Sequence[Any]) -> Memory:
     """The memory of a row of MEMORY_COLUMNS."""
-    memory_id, revision, change, passage_id, create_time, update_time, content, kind, role, *rest = row
-    speaker, session, tags, metadata, importance, event_time, expire_time = rest
+    memory_id, revision, created, change, passage_id, create_time, update_time, content, *rest = row
+    kind, role, speaker, session, tags, metadata, importance, event_time, expire_time = rest
     fields = MemoryFields(
         content,
         _KINDS[kind],
@@ -70,7 +70,7 @@ def to_memory(row: Sequence[Any]) -> Memory:
         event_time,
         expire_time,
     )
-    return Memory(memory_id, fields, revision, passage_id, create_time, update_time, _CHANGES[change])
+    return Memory(memory_id, fields, revision, created, passage_id, create_time, update_time, _CHANGES[change])
 
 
 def to_space(row: Sequence[Any]) -> Space:
@@ -145,7 +145,7 @@ def _decode_time(text: str | None) -> datetime | None:
 
 
 INDEX_COLUMNS = """
-    r.revision, r.nonce, r.memory_id, r.change, r.kind, r.role, r.speaker, r.session, r.tags, r.importance,
+    r.revision, r.created, r.nonce, r.memory_id, r.change, r.kind, r.role, r.speaker, r.session, r.tags, r.importance,
     r.event_time, r.expire_time, r.create_time, r.update_time, p.terms, p.frequencies, p.length, v.codes, v.spans
 """
 """What `to_index_row` takes, from memory_revisions r, its passages p, and its VECTORS."""
@@ -153,10 +153,11 @@ INDEX_COLUMNS = """
 
 def to_index_row(row: Sequence[Any]) -> IndexRow:
     """The index row of a row of INDEX_COLUMNS."""
-    revision, nonce, memory_id, change, kind, role, speaker, session, tags, *rest = row
+    revision, created, nonce, memory_id, change, kind, role, speaker, session, tags, *rest = row
     importance, event_time, expire_time, create_time, update_time, terms, frequencies, length, codes, spans = rest
     return IndexRow(
         revision,
+        created,
         nonce,
         memory_id,
         _CHANGES[change],
