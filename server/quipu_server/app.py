@@ -13,14 +13,17 @@ from functools import partial
 import structlog
 
 from quipu_server.announcement import announced
+from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
+from quipu_server.job_control import JobControl
 from quipu_server.memories import Memories
 from quipu_server.passages import Passages
+from quipu_server.ports_jobs import JobKinds
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
@@ -28,15 +31,13 @@ from quipu_server.search.freshness import Freshness
 from quipu_server.spaces import Spaces
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
+from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
-from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
 from quipu_server.watching import Watching
-
-TIDY_EVERY_S = 3_600
 
 log = structlog.get_logger("quipu")
 
@@ -71,13 +72,9 @@ class Drain:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartupError when the server cannot start."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
+    stop = stop_signal()
     async with running(settings) as server:
         log.info("listening", host=settings.host, port=server.port)
-        stop = asyncio.create_task(stopped.wait())
         await asyncio.wait({stop, server.serving}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.done():
             server.serving.result()
@@ -86,6 +83,35 @@ async def run(settings: Settings) -> None:
             with announced(settings.data_dir, f"{settings.host}:{server.port}"):
                 await stop
         log.info("stopping")
+
+
+async def run_worker(settings: Settings) -> None:
+    """Do jobs until SIGTERM or SIGINT, without serving. Raises StartupError when the database cannot be worked with."""
+    if not settings.database_url:
+        raise StartupError("a worker needs --database-url: an embedded database is for its own server, which does jobs")
+    stop = stop_signal()
+    async with AsyncExitStack() as stack:
+        embedder = build_embedder(settings)
+        stack.callback(embedder.close)
+        database = await open_database(settings, stack)
+        catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
+        stack.push_async_callback(lambda: catalogue.close(0.0))
+        await database.wait_ready()
+        worker = build_worker(settings, database, build_kinds(database))
+        working = asyncio.create_task(worker.run())
+        stack.push_async_callback(cancel, [working])
+        log.info("working", jobs=settings.job_workers)
+        await asyncio.wait({stop, working}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+
+
+def stop_signal() -> "asyncio.Task[bool]":
+    """A task that ends at SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    return asyncio.create_task(stopped.wait())
 
 
 @asynccontextmanager
@@ -99,11 +125,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue))
+        kinds = build_kinds(database)
+        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, kinds))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        others = [asyncio.create_task(follow(database, server, catalogue)), asyncio.create_task(tidy(database))]
+        others = [asyncio.create_task(follow(database, server, catalogue))]
+        if settings.job_workers:
+            others.append(asyncio.create_task(build_worker(settings, database, kinds).run()))
         stack.push_async_callback(cancel, [serving, *others])
         stack.callback(drain.begin)
         yield Running(port, serving)
@@ -137,16 +166,6 @@ async def follow(database: Database, server: RpcServer, catalogue: HotCatalogue)
                 await catalogue.recheck()
 
 
-async def tidy(database: Database) -> None:
-    """Forget answered requests once nobody repeats them any more, now and then for as long as the server runs."""
-    while True:
-        await asyncio.sleep(TIDY_EVERY_S)
-        try:
-            log.info("requests_forgotten", count=await trim_requests(database))
-        except StoreUnavailable as error:
-            log.warning("requests_not_forgotten", reason=str(error))
-
-
 async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     """End tasks and wait until they have."""
     for task in tasks:
@@ -171,7 +190,7 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
-def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue) -> UseCases:
+def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue, kinds: JobKinds) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
     store, source = PostgresMemoryStore(database), PostgresLog(database)
@@ -181,7 +200,8 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     memories = Memories(store, source, spaces, passages, catalogue)
     streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
-    return UseCases(memories, streams, spaces, search, embedder, indexes)
+    jobs = JobControl(PostgresJobStore(database), kinds, spaces)
+    return UseCases(memories, streams, spaces, search, embedder, indexes, jobs)
 
 
 def check_exposure(settings: Settings) -> None:

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         None, description="Directory of index snapshots; `index` in the data directory when empty."
     )
     snapshot_bytes: int = Field(8 << 30, ge=0, description="Disk for index snapshots, bytes; 0 keeps none.")
+    job_workers: int = Field(2, ge=0, le=64, description="Jobs to do at once; 0 leaves them to other processes.")
+    job_lease_s: float = Field(
+        30.0, ge=1, description="Silence after which the jobs of a worker are taken over; the same on all servers."
+    )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")

@@ -43,7 +43,7 @@ class InvalidFilter(InvalidArgument):
 
 
 class NotFound(QuipuError):
-    """A named resource does not exist. `reason` says of which type: memory, space, model."""
+    """A named resource does not exist. `reason` says of which type: memory, space, model, job."""
 
     def __init__(self, resource_type: str, name: str) -> None:
         reason = f"{resource_type.upper()}_NOT_FOUND"

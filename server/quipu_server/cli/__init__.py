@@ -17,6 +17,7 @@ from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
 from quipu_server.cli.spaces import spaces
 from quipu_server.cli.watch import watch
+from quipu_server.cli.worker import worker
 from quipu_server.errors import StartupError
 
 INTERRUPTED = 130
@@ -24,6 +25,7 @@ INTERRUPTED = 130
 
 COMMANDS = (
     serve,
+    worker,
     put,
     search,
     get,

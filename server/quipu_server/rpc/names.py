@@ -9,6 +9,7 @@ _ID_RULE = "1 to 128 letters, digits, '.', '_', '~', '-', beginning with a lette
 _ID_ONLY = re.compile(_ID)
 _SPACE = re.compile(rf"spaces/({_ID})")
 _MEMORY = re.compile(rf"spaces/({_ID})/memories/({_ID})")
+_JOB = re.compile(rf"jobs/({_ID})")
 _MODEL = re.compile(rf"models/({_ID})")
 
 
@@ -40,6 +41,11 @@ def read_model(name: str, path: str) -> str:
     return _read(_MODEL, name, path, "models/{model}")[1] if name else ""
 
 
+def read_job(name: str, path: str) -> str:
+    """The id in `jobs/{job}`. Raises InvalidArgument."""
+    return _read(_JOB, name, path, "jobs/{job}")[1]
+
+
 def write_space(space: str) -> str:
     return f"spaces/{space}"
 
@@ -50,6 +56,10 @@ def write_memory(space: str, memory_id: str) -> str:
 
 def write_model(model: str) -> str:
     return f"models/{model}"
+
+
+def write_job(job: str) -> str:
+    return f"jobs/{job}"
 
 
 def _read(pattern: re.Pattern[str], name: str, path: str, form: str) -> re.Match[str]:

@@ -12,24 +12,28 @@ from grpc_reflection.v1alpha.reflection import enable_server_reflection
 from quipu.v1 import (
     embedding_service_pb2,
     index_service_pb2,
+    job_service_pb2,
     memory_service_pb2,
     search_service_pb2,
     space_service_pb2,
 )
 from quipu.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
 from quipu.v1.index_service_pb2_grpc import add_IndexServiceServicer_to_server
+from quipu.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from quipu.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
 from quipu.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
 from quipu_server.config import Settings
 from quipu_server.errors import StartupError
 from quipu_server.indexes import Indexes
+from quipu_server.job_control import JobControl
 from quipu_server.memories import Memories
 from quipu_server.ports import Embedder
 from quipu_server.rpc.embedding_service import EmbeddingService
 from quipu_server.rpc.health import Health
 from quipu_server.rpc.index_service import IndexService
 from quipu_server.rpc.interceptors import CallInterceptor, Deadlines
+from quipu_server.rpc.job_service import JobService
 from quipu_server.rpc.memory_service import MemoryService, Streams
 from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.space_service import SpaceService
@@ -44,6 +48,7 @@ SERVICES = [
         search_service_pb2,
         embedding_service_pb2,
         index_service_pb2,
+        job_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
@@ -62,6 +67,7 @@ class UseCases:
     search: Search
     embedder: Embedder
     indexes: Indexes
+    jobs: JobControl
 
 
 class RpcServer:
@@ -103,6 +109,7 @@ class RpcServer:
         add_SearchServiceServicer_to_server(SearchService(use_cases.search), server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
         add_IndexServiceServicer_to_server(IndexService(use_cases.indexes), server)
+        add_JobServiceServicer_to_server(JobService(use_cases.jobs, lambda: self.health.is_serving), server)
         add_HealthServicer_to_server(self.health, server)
         enable_server_reflection([*SERVICES, HEALTH_NAME, REFLECTION_NAME], server)
         return server

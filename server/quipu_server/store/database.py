@@ -24,7 +24,7 @@ POOL_TIMEOUT_S = 5.0
 """How long a request waits for a connection while others use them all."""
 SESSION_SETTINGS = {
     "TimeZone": "UTC",
-    "search_path": "quipu,public",
+    "search_path": "quipu,quipu_queue,public",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
     "jit": "off",
@@ -131,6 +131,12 @@ class Database:
                 self._lost.set()
             raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
 
+    async def pool(self) -> AsyncConnectionPool[Connection]:
+        """All connections, once there are some; others follow when these are lost."""
+        while (pool := self._pool) is None:
+            await self._wait_available()
+        return pool
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction, which ends with the block: committed, or rolled back by an exception."""
@@ -165,7 +171,7 @@ class Database:
         async with AsyncExitStack() as stack:
             pool = AsyncConnectionPool(
                 conninfo,
-                kwargs={"autocommit": True},
+                configure=_commit_at_once,
                 min_size=min(2, self._pool_size),
                 max_size=self._pool_size,
                 timeout=POOL_TIMEOUT_S,
@@ -202,6 +208,11 @@ class Database:
         async with self._changed:
             self._availability = availability
             self._changed.notify_all()
+
+
+async def _commit_at_once(connection: Connection) -> None:
+    """Not a setting of the pool: the task queue makes connections of its own with those, and says so again."""
+    await connection.set_autocommit(True)
 
 
 def with_settings(conninfo: str) -> str:

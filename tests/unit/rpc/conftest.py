@@ -9,6 +9,7 @@ from grpc import aio
 
 from quipu_server.config import Settings
 from quipu_server.indexes import Indexes
+from quipu_server.job_control import JobControl
 from quipu_server.memories import Memories
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
@@ -30,8 +31,8 @@ class Fakes:
     def server(self, **settings: object) -> RpcServer:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
-        streams, indexes = cast(Streams, None), cast(Indexes, self.indexes)
-        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes))
+        streams, indexes, jobs = cast(Streams, None), cast(Indexes, self.indexes), cast(JobControl, None)
+        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes, jobs))
 
 
 @pytest.fixture
