@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
     longest_deadline_s: float = Field(300.0, gt=0, description="Longest deadline a request may bring.")
     drain_s: float = Field(10.0, ge=0, description="Time for running requests when the server stops.")
+    metrics_host: str = Field("127.0.0.1", description="Address to show metrics on.")
+    metrics_port: int = Field(0, ge=0, le=65_535, description="Port to show metrics on, for Prometheus; 0 for none.")
+    trace_endpoint: str = Field(
+        "", description="OpenTelemetry collector (OTLP over gRPC), as `http://localhost:4317`; needs the extra `otel`."
+    )
+    trace_share: float = Field(1.0, ge=0, le=1, description="Share of the calls to trace when callers do not say.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="JSON unless standard error is a terminal."

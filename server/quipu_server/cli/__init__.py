@@ -16,6 +16,7 @@ from quipu_server.cli.models import models
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
 from quipu_server.cli.spaces import spaces
+from quipu_server.cli.top import top
 from quipu_server.cli.watch import watch
 from quipu_server.errors import StartupError
 
@@ -38,6 +39,7 @@ COMMANDS = (
     spaces,
     models,
     index,
+    top,
     doctor,
     completion,
 )
