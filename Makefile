@@ -198,6 +198,7 @@ docs: $(PROTO_PYTHON) $(RUNTIME) ## Write the references: docs/api.md from the c
 	$(BUF) build --as-file-descriptor-set --output .tools/api.binpb
 	.tools/proto-venv/bin/python tools/api_reference.py .tools/api.binpb > docs/api.md
 	$(BIN)/python tools/metrics_reference.py
+	$(BIN)/python tools/settings_reference.py
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built

@@ -7,6 +7,7 @@ import click
 
 from quipu_server import __version__
 from quipu_server.cli.completion import completion
+from quipu_server.cli.config import config
 from quipu_server.cli.doctor import doctor
 from quipu_server.cli.exporting import export_memories
 from quipu_server.cli.importing import import_memories
@@ -39,6 +40,7 @@ COMMANDS = (
     spaces,
     models,
     index,
+    config,
     top,
     doctor,
     completion,
