@@ -194,9 +194,11 @@ bench-scale: $(DEV) ## Measure a large space: SIZE=200000 sets how large, DATA=f
 	$(BIN)/python -m bench.scale $(if $(SIZE),--size $(SIZE)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: docs
-docs: $(PROTO_PYTHON) ## Write the API reference, docs/api.md, from the comments in proto/
+docs: $(PROTO_PYTHON) $(RUNTIME) ## Write the references: docs/api.md from the comments in proto/, metrics, settings
 	$(BUF) build --as-file-descriptor-set --output .tools/api.binpb
 	.tools/proto-venv/bin/python tools/api_reference.py .tools/api.binpb > docs/api.md
+	$(BIN)/python tools/metrics_reference.py
+	$(BIN)/python tools/settings_reference.py
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built

@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 
+from quipu_server import __version__
 from quipu_server.announcement import announced
 from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
@@ -21,7 +22,9 @@ from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
 from quipu_server.job_control import JobControl
+from quipu_server.measuring import Measurements, Meter
 from quipu_server.memories import Memories
+from quipu_server.observation import observed
 from quipu_server.passages import Passages
 from quipu_server.ports_jobs import JobKinds
 from quipu_server.rpc.memory_service import Streams
@@ -119,6 +122,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     """A server that listens at once and becomes ready in the background; drained and stopped at the end."""
     check_exposure(settings)
     async with AsyncExitStack() as stack:
+        meter = Measurements(__version__)
         embedder = build_embedder(settings)
         stack.callback(embedder.close)
         database = await open_database(settings, stack)
@@ -126,7 +130,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         kinds = build_kinds(database)
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, kinds))
+        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, kinds, meter), meter)
+        # Who measures something else (jobs, retention, limits) is listed here.
+        await stack.enter_async_context(observed(settings, [meter, embedder, catalogue, database]))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
@@ -190,13 +196,15 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
-def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue, kinds: JobKinds) -> UseCases:
+def build_use_cases(
+    database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue, kinds: JobKinds, meter: Meter
+) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
     store, source = PostgresMemoryStore(database), PostgresLog(database)
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
-    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
+    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, meter)
     memories = Memories(store, source, spaces, passages, catalogue)
     streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)

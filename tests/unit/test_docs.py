@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from quipu.wire import RETRIES
-from quipu_server.config import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -49,22 +48,6 @@ def test_clients_of_other_languages_are_given_the_attempts_of_ours() -> None:
         r"```json\n(.+?)```", (DOCS / "clients" / "other-languages.md").read_text("utf-8"), re.DOTALL
     )
     assert json.loads(config) == RETRIES
-
-
-def test_every_setting_is_documented_with_its_default() -> None:
-    text = (DOCS / "operations.md").read_text("utf-8")
-    rows = {name: (default, what) for name, default, what in re.findall(r"^\| `(\w+)` \| (.*) \| (.+) \|$", text, re.M)}
-    assert list(rows) == list(Settings.model_fields)
-    for name, field in Settings.model_fields.items():
-        default, what = rows[name]
-        assert what == field.description
-        if field.default_factory is None:
-            shown = (
-                str(field.default).lower()
-                if isinstance(field.default, bool)
-                else str("" if field.default is None else field.default)
-            )
-            assert default.strip("`") == (shown or "none")
 
 
 def test_readme_shows_how_to_start_before_line_forty() -> None:

@@ -7,6 +7,7 @@ import click
 
 from quipu_server import __version__
 from quipu_server.cli.completion import completion
+from quipu_server.cli.config import config
 from quipu_server.cli.doctor import doctor
 from quipu_server.cli.exporting import export_memories
 from quipu_server.cli.importing import import_memories
@@ -16,6 +17,7 @@ from quipu_server.cli.models import models
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
 from quipu_server.cli.spaces import spaces
+from quipu_server.cli.top import top
 from quipu_server.cli.watch import watch
 from quipu_server.cli.worker import worker
 from quipu_server.errors import StartupError
@@ -40,6 +42,8 @@ COMMANDS = (
     spaces,
     models,
     index,
+    config,
+    top,
     doctor,
     completion,
 )

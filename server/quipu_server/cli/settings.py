@@ -24,11 +24,14 @@ class SettingsCommand(click.Command):
 
 @cache
 def settings_options() -> Sequence[click.Option]:
-    """A flag for each setting, and one for the file they may be in."""
+    """A flag for each setting that is no table, and one for the file they may be in."""
     from quipu_server.config import Settings
 
     file = click.Option(["--config"], type=click.Path(exists=True, dir_okay=False), help="TOML file with settings.")
-    return [*(option(name, field) for name, field in Settings.model_fields.items()), file]
+    fields = (
+        (name, field) for name, field in Settings.model_fields.items() if get_origin(field.annotation) is not dict
+    )
+    return [*(option(name, field) for name, field in fields), file]
 
 
 def option(name: str, field: "FieldInfo") -> click.Option:
@@ -54,19 +57,21 @@ def shown_default(field: "FieldInfo") -> str:
     return f"  [default: {field.default}]"
 
 
-def settings_from(given: Mapping[str, Any]) -> "Settings":
-    """The settings after flags, environment, file and defaults are put together. Raises UsageError."""
-    from pydantic import ValidationError
-
-    from quipu_server.config import CONFIG_VARIABLE, Settings
+def flags_from(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings that were given as flags; the file goes where the settings look for it."""
+    from quipu_server.config import CONFIG_VARIABLE
 
     flags = {name: value for name, value in given.items() if value is not None and value != ()}
     if file := flags.pop("config", None):
         os.environ[CONFIG_VARIABLE] = file
+    return flags
+
+
+def settings_from(given: Mapping[str, Any]) -> "Settings":
+    """The settings after flags, environment, file and defaults are put together. Raises UsageError."""
+    from quipu_server.config import BadSettings, load
+
     try:
-        return Settings(**flags)
-    except ValidationError as error:
-        problems = (f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
-        raise click.UsageError("; ".join(problems)) from error
-    except ValueError as error:
-        raise click.UsageError(f"{os.environ.get(CONFIG_VARIABLE)}: {error}") from error
+        return load(flags_from(given))
+    except BadSettings as error:
+        raise click.UsageError("\n".join(error.problems)) from error

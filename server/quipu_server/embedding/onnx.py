@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,11 +12,14 @@ import onnxruntime
 from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
+from quipu_server import tracing
 from quipu_server.domain import EmbeddedText, ModelInfo, Purpose, TextToEmbed, Vector, Vectors
 from quipu_server.embedding.chunks import chunk
 from quipu_server.embedding.directory import ModelDirectory
 from quipu_server.embedding.queue import WorkQueue
 from quipu_server.errors import NotFound, StartupError
+from quipu_server.measuring import Sample
+from quipu_server.measuring.metrics import EMBEDDED_TEXTS, EMBEDDED_TOKENS, QUERY_CACHE
 from quipu_server.ports import Lane
 
 CACHED_QUERIES = 4_096
@@ -100,6 +104,9 @@ class OnnxEmbedder:
         self._default = directories[0].info.name
         self._queue: WorkQueue[EmbeddedText] = WorkQueue(workers, queue_tokens, "embed")
         self._recent: LRUCache[tuple[str, str], Vector] = LRUCache(CACHED_QUERIES)
+        self._texts: Counter[tuple[str, str]] = Counter()
+        self._tokens: Counter[tuple[str, str]] = Counter()
+        self._hits = self._misses = 0
 
     def models(self) -> Sequence[ModelInfo]:
         return [self.model(name) for name in self._models]
@@ -116,15 +123,22 @@ class OnnxEmbedder:
         try:
             for text in texts:
                 futures.append(self._queue.put(lane, weigh(text), partial(found.embed, text, purpose)))
-            return [await future for future in futures]
+            with tracing.span("embedding", model=found.info.name, texts=len(texts)):
+                embedded = [await future for future in futures]
         finally:
             for future in futures:
                 future.cancel()
+        label = (found.info.name, lane.name.lower())
+        self._texts[label] += len(embedded)
+        self._tokens[label] += sum(text.token_count for text in embedded)
+        return embedded
 
     async def embed_query(self, model: str, text: str) -> Vector:
         key = (self._find(model).info.name, text)
         if (known := self._recent.get(key)) is not None:
+            self._hits += 1
             return known
+        self._misses += 1
         embedded = (await self.embed(model, [TextToEmbed(text)], Purpose.QUERY, Lane.QUERY))[0]
         vector = scaled(embedded.vectors.mean(axis=0)) if len(embedded.vectors) > 1 else embedded.vectors[0]
         self._recent[key] = vector
@@ -133,6 +147,14 @@ class OnnxEmbedder:
     async def count_tokens(self, model: str, texts: Sequence[str]) -> Sequence[int]:
         found = self._find(model)
         return await asyncio.to_thread(lambda: [found.count(text) for text in texts])
+
+    def samples(self) -> Iterable[Sample]:
+        """What was embedded, and what waits."""
+        yield from (EMBEDDED_TEXTS.of(count, *label) for label, count in self._texts.items())
+        yield from (EMBEDDED_TOKENS.of(count, *label) for label, count in self._tokens.items())
+        yield QUERY_CACHE.of(self._hits, "hit")
+        yield QUERY_CACHE.of(self._misses, "miss")
+        yield from self._queue.samples()
 
     def close(self) -> None:
         """End the threads."""

@@ -2,12 +2,15 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from quipu_server.errors import Overloaded, Unavailable
+from quipu_server.measuring import Distribution, Sample
+from quipu_server.measuring.metrics import EMBEDDING_WORKERS, RUN_SECONDS, WAITING_LIMIT, WAITING_TEXTS, WAITING_TOKENS
 from quipu_server.ports import Lane
 
 Result = TypeVar("Result")
@@ -31,6 +34,7 @@ class WorkQueue(Generic[Result]):
         self._lanes: tuple[deque[Job[Result]], ...] = tuple(deque() for _ in Lane)
         self._changed = threading.Condition()
         self._closed = False
+        self._runs = Distribution()
         self._threads = [threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True) for i in range(workers)]
         for thread in self._threads:
             thread.start()
@@ -47,6 +51,15 @@ class WorkQueue(Generic[Result]):
             self._lanes[lane].append(Job(work, weight, future))
             self._changed.notify()
         return future
+
+    def samples(self) -> Iterable[Sample]:
+        """What waits, and how long work took."""
+        with self._changed:
+            yield from (WAITING_TEXTS.of(len(self._lanes[lane]), lane.name.lower()) for lane in Lane)
+            yield WAITING_TOKENS.of(self._waiting)
+            yield RUN_SECONDS.of(self._runs)
+        yield WAITING_LIMIT.of(self._capacity)
+        yield EMBEDDING_WORKERS.of(len(self._threads))
 
     def close(self) -> None:
         """End the threads; work that waits fails."""
@@ -65,12 +78,15 @@ class WorkQueue(Generic[Result]):
         while (job := self._next()) is not None:
             if job.future.cancelled():
                 continue
+            started = time.perf_counter()
             try:
                 result = job.work()
             except Exception as error:
                 settle(job.future, None, error)
             else:
                 settle(job.future, result, None)
+            with self._changed:
+                self._runs.add(time.perf_counter() - started)
 
     def _next(self) -> Job[Result] | None:
         with self._changed:

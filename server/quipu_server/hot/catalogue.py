@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from statistics import fmean
@@ -18,6 +18,8 @@ from quipu_server.hot.resident import BASE_BYTES, Resident
 from quipu_server.hot.search_view import HotView
 from quipu_server.hot.snapshots import Snapshots
 from quipu_server.indexes import IndexReport, RecallCheck
+from quipu_server.measuring import Sample
+from quipu_server.measuring.metrics import HOT_EVICTIONS, HOT_VISITS
 from quipu_server.ports import LogSource, SearchView
 
 ColdViews = Callable[[Space, int], SearchView]
@@ -44,6 +46,7 @@ class HotCatalogue:
         self._loader = Loader(source, self._building, snapshots)
         self._estimate = Estimate()
         self._residents: dict[UUID, Resident] = {}
+        self._hits = self._misses = self._evictions = 0
 
     @property
     def used_bytes(self) -> int:
@@ -55,7 +58,9 @@ class HotCatalogue:
         resident = self._visit(space, at_least)
         contents = await resident.reach(at_least) if resident else None
         if contents is None:
+            self._misses += 1
             return self._cold(space, at_least.revision)
+        self._hits += 1
         return HotView(space, contents, self._source, self._searching)
 
     def past(self, space: Space, revision: int) -> SearchView:
@@ -80,6 +85,15 @@ class HotCatalogue:
         slots = reporting.sample_of(contents, sample_size).tolist()
         recalls = [await run(self._searching, reporting.recall_of, contents, slot) for slot in slots]
         return RecallCheck(len(recalls), reporting.NEAREST, fmean(recalls)) if recalls else None
+
+    def samples(self) -> Iterable[Sample]:
+        """What is in memory, how often it was of use, and how far behind it is."""
+        yield HOT_VISITS.of(self._hits, "hit")
+        yield HOT_VISITS.of(self._misses, "miss")
+        yield HOT_EVICTIONS.of(self._evictions)
+        yield from reporting.samples(self._budget, self._residents.values(), self._loader)
+        if self._snapshots is not None:
+            yield from self._snapshots.samples()
 
     async def recheck(self) -> None:
         """Compare all indexes with the database, which may have another history now. Raises StoreUnavailable."""
@@ -122,6 +136,7 @@ class HotCatalogue:
         """Note the size of a space, and let others leave if it is too much, or the space itself."""
         if self._residents.get(resident.space.id) is resident:
             for key in self._budget.resize(resident.space.id, resident.nbytes):
+                self._evictions += key in self._residents
                 self._drop(key)
             if self._snapshots is not None and (contents := resident.contents) is not None:
                 self._snapshots.consider(resident.space, contents)

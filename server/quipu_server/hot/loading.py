@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class Loader:
         self._threads = threads
         self._snapshots = snapshots
         self.turns = Turns()
+        self.outcomes: Counter[str] = Counter()
 
     def is_busy(self, revision: int) -> bool:
         """Whether a space that has come so far would have to wait for others to be loaded."""
@@ -77,7 +79,12 @@ class Loader:
 
         Raises LogGap when the log does not go so far, Diverged when its history changes meanwhile.
         """
-        return await self._resume(space, revision, progress) or await self._build(space, revision, progress)
+        if (resumed := await self._resume(space, revision, progress)) is not None:
+            self.outcomes["snapshot"] += 1
+            return resumed
+        built = await self._build(space, revision, progress)
+        self.outcomes["database"] += 1
+        return built
 
     async def _resume(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float] | None:
         """The index of a snapshot, taken further; None if there is none that is worth it."""

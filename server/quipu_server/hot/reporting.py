@@ -1,17 +1,23 @@
 """Tells what an index holds, and what it finds of that."""
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import Head, Space, Vector
 from quipu_server.hot import dense
+from quipu_server.hot.budget import Budget
 from quipu_server.hot.contents import Contents, Slots
+from quipu_server.hot.loading import Loader
 from quipu_server.hot.ordering import best_slots
 from quipu_server.hot.resident import Resident
 from quipu_server.hot.snapshot_store import Saved
 from quipu_server.indexes import IndexReport, IndexState, SegmentReport, SnapshotReport
+from quipu_server.measuring import Sample
+from quipu_server.measuring.metrics import HOT_BYTES, HOT_LAG, HOT_LIMIT_BYTES, HOT_LOADS, HOT_SPACES
 from quipu_server.scoring import cosines
 
 NEAREST = 10
@@ -42,6 +48,15 @@ def report(space: Space, head: Head, resident: Resident | None, saved: Saved | N
         len(contents.delta.codes) if contents.delta else 0,
         snapshot,
     )
+
+
+def samples(budget: Budget[UUID], residents: Collection[Resident], loader: Loader) -> Iterable[Sample]:
+    """What is held of all spaces."""
+    yield HOT_BYTES.of(budget.used_bytes)
+    yield HOT_LIMIT_BYTES.of(budget.limit_bytes)
+    yield HOT_SPACES.of(len(residents))
+    yield HOT_LAG.of(max((resident.lag for resident in residents), default=0))
+    yield from (HOT_LOADS.of(count, source) for source, count in loader.outcomes.items())
 
 
 def sample_of(contents: Contents, size: int) -> Slots:

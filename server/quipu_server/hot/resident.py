@@ -63,6 +63,11 @@ class Resident:
         return self._index.contents if self._index else None
 
     @property
+    def lag(self) -> int:
+        """Revisions that are known of and not followed yet."""
+        return max(0, self._goal - self._index.contents.revision) if self._index else 0
+
+    @property
     def is_loading(self) -> bool:
         return self._loading.is_running
 
@@ -136,6 +141,7 @@ class Resident:
         except Released:
             return False
         except Exception as error:
+            self._loader.outcomes["failed"] += 1
             log.warning("cannot load the index of a space", space=self.space.id, error=repr(error))
             self._goal = 0
             self._retry_at_s = time.monotonic() + self._retry_s

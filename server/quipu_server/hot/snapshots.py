@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -15,6 +16,8 @@ from quipu_server.hot.flight import Flight
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.snapshot_file import Abandoned
 from quipu_server.hot.snapshot_store import Saved, SnapshotStore
+from quipu_server.measuring import Sample
+from quipu_server.measuring.metrics import SNAPSHOT_BYTES, SNAPSHOTS
 
 SAVE_AFTER = 1_000
 """Revisions since the last snapshot that are worth a new one while the server runs."""
@@ -45,6 +48,12 @@ class Snapshots:
         self._saving = Flight(self._save_waiting)
         self._paused_until_s = 0.0
         self._ends_s = math.inf
+        self._outcomes: Counter[str] = Counter()
+
+    def samples(self) -> Iterable[Sample]:
+        """What was written, and what it takes on disk."""
+        yield from (SNAPSHOTS.of(self._outcomes[result], result) for result in ("written", "failed"))
+        yield SNAPSHOT_BYTES.of(sum(saved.nbytes for saved in self._saved.values()))
 
     def saved(self, space: Space) -> Saved | None:
         """The snapshot of a space, if one was written or read by this process."""
@@ -96,11 +105,13 @@ class Snapshots:
                 self._saved[space.id] = await asyncio.get_running_loop().run_in_executor(
                     self._threads, self._store.save, space, contents, self._is_over
                 )
+                self._outcomes["written"] += 1
             except Abandoned:
                 log.warning("stopped before all snapshots were written", left=len(self._waiting) + 1)
                 self._waiting.clear()
                 return False
             except Exception as error:
+                self._outcomes["failed"] += 1
                 log.warning("cannot write the snapshot of an index", space=space.id, error=repr(error))
                 self._paused_until_s = time.monotonic() + PAUSE_S
                 self._waiting.clear()

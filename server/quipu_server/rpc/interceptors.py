@@ -16,7 +16,10 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
-from quipu_server.errors import DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
+from quipu_server import tracing
+from quipu_server.errors import DeadlineExceeded, InvalidArgument, Overloaded, QuipuError, Unavailable
+from quipu_server.logs import CALL
+from quipu_server.measuring import Measurements, Meter
 from quipu_server.rpc.caller import Context, caller_tenant
 from quipu_server.rpc.status import make_status
 
@@ -59,9 +62,10 @@ class Deadlines:
 class CallInterceptor(aio.ServerInterceptor):
     """Wraps the handlers of the services of this project, and no others: health and reflection answer at any time."""
 
-    def __init__(self, deadlines: Deadlines, is_ready: Callable[[], bool]) -> None:
+    def __init__(self, deadlines: Deadlines, is_ready: Callable[[], bool], meter: Meter | None = None) -> None:
         self._deadlines = deadlines
         self._is_ready = is_ready
+        self._meter = meter or Measurements()
         self._handlers: dict[str, Handler] = {}
         self._running = 0
 
@@ -123,7 +127,11 @@ class CallInterceptor(aio.ServerInterceptor):
         request_id = _request_id(context)
         context.set_trailing_metadata(((REQUEST_ID, request_id),))
         code, defect, status = StatusCode.OK, None, None
+        tenant = caller_tenant(context)
+        CALL.set((request_id, tenant))
         self._running += 1
+        self._meter.call_began()
+        end_span = tracing.begin_call(method, context.invocation_metadata)
         try:
             self._admit()
             async with _limited(self._deadlines.limit(method, context.time_remaining())):
@@ -135,16 +143,20 @@ class CallInterceptor(aio.ServerInterceptor):
             status = rpc_status.to_status(make_status(error, request_id))
             code = status.code
             defect = error if code is StatusCode.INTERNAL else None
+            self._meter.failed(error.reason if isinstance(error, QuipuError) else "INTERNAL")
         finally:
             self._running -= 1
+            seconds = time.perf_counter() - started
+            self._meter.call_ended(method, code.name, seconds)
+            end_span(code.name)
             log.log(
                 logging.ERROR if defect else logging.INFO,
                 "call",
                 method=method,
                 code=code.name,
-                ms=round((time.perf_counter() - started) * 1e3, 3),
+                ms=round(seconds * 1e3, 3),
                 request=request_id,
-                tenant=caller_tenant(context),
+                tenant=tenant,
                 exc_info=defect,
             )
         if status is not None:  # only now, so that the log has whatever a caller was told

@@ -27,6 +27,7 @@ from quipu_server.config import Settings
 from quipu_server.errors import StartupError
 from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
+from quipu_server.measuring import Meter
 from quipu_server.memories import Memories
 from quipu_server.ports import Embedder
 from quipu_server.rpc.embedding_service import EmbeddingService
@@ -73,8 +74,9 @@ class UseCases:
 class RpcServer:
     """Listens from `start` on, and answers from the moment `health` says that it serves."""
 
-    def __init__(self, settings: Settings, use_cases: UseCases) -> None:
+    def __init__(self, settings: Settings, use_cases: UseCases, meter: Meter | None = None) -> None:
         """Needs a running event loop."""
+        self._meter = meter
         self.health = Health(SERVICES)
         self._settings = settings
         self._server = self._build(use_cases)
@@ -99,7 +101,7 @@ class RpcServer:
     def _build(self, use_cases: UseCases) -> aio.Server:
         settings = self._settings
         deadlines = Deadlines(settings.default_deadline_s, settings.longest_deadline_s)
-        interceptor = CallInterceptor(deadlines, lambda: self.health.is_able)
+        interceptor = CallInterceptor(deadlines, lambda: self.health.is_able, self._meter)
         server = aio.server(interceptors=[interceptor], options=_options(settings))
         memory_service = MemoryService(
             use_cases.memories, use_cases.streams, settings.content_bytes, lambda: self.health.is_serving

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
-from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Space
+from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Path, Space
 from quipu_server.errors import NotFound
+from quipu_server.measuring import Measurements, Meter
 from quipu_server.passages import Passages
 from quipu_server.ports import Analyser, Embedder, MemoryStore, SearchView, SearchViews
 from quipu_server.search.freshness import Freshness
@@ -42,6 +43,7 @@ class Search:
         embedder: Embedder,
         analyser: Analyser,
         passages: Passages,
+        meter: Meter | None = None,
     ) -> None:
         self._freshness = freshness
         self._store = store
@@ -49,6 +51,7 @@ class Search:
         self._embedder = embedder
         self._analyser = analyser
         self._passages = passages
+        self._meter = meter or Measurements()
 
     async def search(self, query: SearchQuery) -> AsyncIterator[SearchSlice]:
         """Yield the hits in their final order; the last slice carries the summary.
@@ -59,6 +62,7 @@ class Search:
         watch = Stopwatch()
         found, hits = await self._find_and_hydrate(query, mode, watch)
         summary = _summarise(query, found, len(hits), watch)
+        self._meter.searched(_path(found), watch.stages, watch.elapsed)
         for start in range(0, max(len(hits), 1), SLICE_HITS):
             end = start + SLICE_HITS
             yield SearchSlice(hits[start:end], summary if end >= len(hits) else None)
@@ -148,6 +152,11 @@ class Search:
                 memories |= {(number, revision): memory for revision, memory in read.items()}
         hits = (make_hit(found.quarries, ranked, i, memories, explain=query.explain) for i in range(count))
         return [hit for hit in hits if hit is not None]
+
+
+def _path(found: _Found) -> Path:
+    """What answered: memory, if all spaces were there."""
+    return Path.HOT if all(quarry.view.path is Path.HOT for quarry in found.quarries) else Path.STORE
 
 
 def _summarise(query: SearchQuery, found: _Found, hit_count: int, watch: Stopwatch) -> Summary:

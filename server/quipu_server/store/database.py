@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: a pool for as long as the database answers, and whether it does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -10,7 +10,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from quipu_server import tracing
 from quipu_server.errors import StartupError, StoreUnavailable
+from quipu_server.measuring import Sample
+from quipu_server.store.measures import samples_of
 from quipu_server.store.schema import prepare
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -76,6 +79,7 @@ class Database:
         self._changed = asyncio.Condition()
         self._lost = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self.revisions_written = 0
 
     async def open(self) -> None:
         """Begin to connect, in the background."""
@@ -92,6 +96,11 @@ class Database:
     @property
     def availability(self) -> Availability:
         return self._availability
+
+    def samples(self) -> Iterable[Sample]:
+        """Whether the database answers, how busy the connections are, and what was written."""
+        statistics = self._pool.get_stats() if self._pool is not None else {}
+        return samples_of(statistics, self._availability.ready, self._pool_size, self.revisions_written)
 
     async def changes(self) -> AsyncIterator[Availability]:
         """The availability now, and whenever it has changed."""
@@ -122,8 +131,9 @@ class Database:
             raise StoreUnavailable(f"the database cannot be reached: {self._availability.reason}")
         connection: Connection | None = None
         try:
-            async with pool.connection() as connection:
-                yield connection
+            with tracing.span("postgresql"):
+                async with pool.connection() as connection:
+                    yield connection
         except PoolTimeout as error:
             raise StoreUnavailable("all connections to the database are busy") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:

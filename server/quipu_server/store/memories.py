@@ -60,7 +60,9 @@ class PostgresMemoryStore:
     async def append(self, space: Space, writes: Sequence[Write], request: RequestKey | None) -> Sequence[Memory]:
         try:
             async with self._database.transaction() as connection:
-                return await append(connection, space, writes, request)
+                made = await append(connection, space, writes, request)
+            self._database.revisions_written += len(made)
+            return made
         except AnsweredBefore as answered:
             async with self._database.connection() as connection:
                 return await _versions(connection, space, answered.first, answered.count)
@@ -80,7 +82,9 @@ class PostgresMemoryStore:
         self, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
     ) -> Sequence[Memory]:
         async with self._database.transaction() as connection:
-            return await append_each(connection, space, writes, requests)
+            made = await append_each(connection, space, writes, requests)
+        self._database.revisions_written += len(made)
+        return made
 
     async def replay_each(
         self, space: Space, requests: Sequence[RequestKey]

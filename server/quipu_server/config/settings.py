@@ -1,18 +1,22 @@
-"""Settings of the server: flags over the environment (`QUIPU_…`) over a TOML file over defaults."""
+"""Everything an operator can choose."""
 
 import os
+from errno import ENOENT
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
+from quipu_server.config.secrets import Resolved
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
 HOT_SHARE = 0.4
 """Of the memory of the process; models, requests, the embedded database and its cache need the rest."""
 CONFIG_VARIABLE = "QUIPU_CONFIG"
+PREFIX = "QUIPU_"
 
 
 def default_data_dir() -> Path:
@@ -27,15 +31,18 @@ def default_hot_bytes() -> int:
 
 
 class Settings(BaseSettings):
-    """Everything an operator can choose. Each field is also `QUIPU_<NAME>` in the environment."""
+    """Each field is also `QUIPU_<NAME>` in the environment, and a flag unless it is a table."""
 
-    model_config = SettingsConfigDict(env_prefix="QUIPU_", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(DEFAULT_PORT, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     insecure_open: bool = Field(False, description="Listen off loopback without credentials.")
     data_dir: Path = Field(default_factory=default_data_dir, description="Directory of the embedded database.")
-    database_url: str = Field("", description="PostgreSQL to use instead of the embedded one.")
+    database_url: Resolved = Field(
+        "", description="PostgreSQL to use instead of the embedded one; may be `env:NAME` or `file:/path`.", repr=False
+    )
+    database: str = Field("", description="Name of the one in `databases` to use instead of the embedded one.")
     pool_size: int = Field(8, ge=1, le=128, description="Connections to the database.")
     model: str = Field("", description="Model for new spaces; the shipped one when empty.")
     model_dirs: list[Path] = Field(default_factory=list, description="Further model directories.")
@@ -57,10 +64,32 @@ class Settings(BaseSettings):
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
     longest_deadline_s: float = Field(300.0, gt=0, description="Longest deadline a request may bring.")
     drain_s: float = Field(10.0, ge=0, description="Time for running requests when the server stops.")
+    metrics_host: str = Field("127.0.0.1", description="Address to show metrics on.")
+    metrics_port: int = Field(0, ge=0, le=65_535, description="Port to show metrics on, for Prometheus; 0 for none.")
+    trace_endpoint: str = Field(
+        "", description="OpenTelemetry collector (OTLP over gRPC), as `http://localhost:4317`; needs the extra `otel`."
+    )
+    trace_share: float = Field(1.0, ge=0, le=1, description="Share of the calls to trace when callers do not say.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level to log.")
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="JSON unless standard error is a terminal."
     )
+
+    databases: dict[Name, DatabaseResource] = Field(default_factory=dict, description="PostgreSQL servers by name.")
+    embedders: dict[Name, EmbedderResource] = Field(default_factory=dict, description="Remote models by name.")
+
+    @model_validator(mode="after")
+    def _choose_database(self) -> Self:
+        """Put the chosen database in its place."""
+        if not self.database:
+            return self
+        if self.database_url:
+            raise ValueError("database and database_url are both given; give one of them")
+        if (chosen := self.databases.get(self.database)) is None:
+            raise ValueError(f"database: there is no {self.database!r} in databases")
+        self.database_url = chosen.url
+        self.pool_size = chosen.pool_size or self.pool_size
+        return self
 
     @property
     def index_dir(self) -> Path | None:
@@ -81,5 +110,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = os.environ.get(CONFIG_VARIABLE)
+        if file and not Path(file).is_file():  # pydantic would take it for an empty one
+            raise FileNotFoundError(ENOENT, "there is no such file", file)
         toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
         return (init_settings, env_settings, *toml)
