@@ -1,7 +1,6 @@
 """The composition root: builds the parts, joins them, runs them, and takes them down in order."""
 
 import asyncio
-import ipaddress
 import os
 import signal
 import time
@@ -12,8 +11,11 @@ from functools import partial
 
 import structlog
 
+from quipu_server.access.administration import Administration
+from quipu_server.access.authentication import Authenticator, Credentials
 from quipu_server.announcement import announced
 from quipu_server.config import Settings
+from quipu_server.doors import read_credentials
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
@@ -26,6 +28,7 @@ from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.search.freshness import Freshness
 from quipu_server.spaces import Spaces
+from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
 from quipu_server.store.log import PostgresLog
@@ -91,7 +94,7 @@ async def run(settings: Settings) -> None:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """A server that listens at once and becomes ready in the background; drained and stopped at the end."""
-    check_exposure(settings)
+    credentials = read_credentials(settings)
     async with AsyncExitStack() as stack:
         embedder = build_embedder(settings)
         stack.callback(embedder.close)
@@ -99,7 +102,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue))
+        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, credentials))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
@@ -171,7 +174,9 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
-def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue) -> UseCases:
+def build_use_cases(
+    database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue, credentials: Credentials | None
+) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
     store, source = PostgresMemoryStore(database), PostgresLog(database)
@@ -181,19 +186,6 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     memories = Memories(store, source, spaces, passages, catalogue)
     streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
-    return UseCases(memories, streams, spaces, search, embedder, indexes)
-
-
-def check_exposure(settings: Settings) -> None:
-    """Raise StartupError for an address that others can reach, unless the operator said so."""
-    if settings.insecure_open or settings.host == "localhost":
-        return
-    try:
-        is_loopback = ipaddress.ip_address(settings.host.strip("[]")).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise StartupError(
-            f"{settings.host} can be reached from other machines, and there is no access control;"
-            " listen on 127.0.0.1, or set --insecure-open if something else guards the port"
-        )
+    access = PostgresAccessStore(database)
+    authenticator, administration = Authenticator(credentials, access), Administration(access, credentials)
+    return UseCases(memories, streams, spaces, search, embedder, indexes, authenticator, administration)

@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
+from quipu.v1.admin_service_pb2_grpc import AdminServiceStub
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.memory_pb2 import Memory
@@ -22,6 +23,7 @@ from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
+    from quipu.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
@@ -65,6 +67,7 @@ class Api:
     searches: SearchServiceAsyncStub
     embeddings: EmbeddingServiceAsyncStub
     indexes: IndexServiceAsyncStub
+    admin: AdminServiceAsyncStub
 
     @classmethod
     def over(cls, channel: aio.Channel) -> Api:
@@ -75,6 +78,7 @@ class Api:
             SearchServiceStub(channel),
             EmbeddingServiceStub(channel),
             IndexServiceStub(channel),
+            AdminServiceStub(channel),
         )
 
     async def create(self, space: str, content: str, memory_id: str = "", **fields: Any) -> Memory:

@@ -24,11 +24,14 @@ class SettingsCommand(click.Command):
 
 @cache
 def settings_options() -> Sequence[click.Option]:
-    """A flag for each setting, and one for the file they may be in."""
+    """A flag for each setting, and one for the file they may be in. Secrets have none: others see the command line."""
+    from pydantic import SecretStr
+
     from quipu_server.config import Settings
 
+    settings = {n: field for n, field in Settings.model_fields.items() if field.annotation is not SecretStr}
     file = click.Option(["--config"], type=click.Path(exists=True, dir_okay=False), help="TOML file with settings.")
-    return [*(option(name, field) for name, field in Settings.model_fields.items()), file]
+    return [*(option(name, field) for name, field in settings.items()), file]
 
 
 def option(name: str, field: "FieldInfo") -> click.Option:

@@ -16,8 +16,9 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
+from quipu_server.access.domain import caller_or_nobody
 from quipu_server.errors import DeadlineExceeded, InvalidArgument, Overloaded, Unavailable
-from quipu_server.rpc.caller import Context, caller_tenant
+from quipu_server.rpc.caller import Context
 from quipu_server.rpc.status import make_status
 
 REQUEST_ID = "x-request-id"
@@ -31,6 +32,8 @@ ENDLESS = frozenset(f"/quipu.v1.MemoryService/{name}" for name in ("IngestMemori
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
+LetIn: TypeAlias = Callable[[str, Context], Awaitable[None]]
+"""Lets the caller of a method in, or raises."""
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Parse: TypeAlias = Callable[[bytes], Message]
 Unary: TypeAlias = Callable[[Any, Context], Awaitable[Message]]
@@ -57,11 +60,16 @@ class Deadlines:
 
 
 class CallInterceptor(aio.ServerInterceptor):
-    """Wraps the handlers of the services of this project, and no others: health and reflection answer at any time."""
+    """Wraps the handlers of the services of this project: health, and others unless guarded, answer at any time."""
 
-    def __init__(self, deadlines: Deadlines, is_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, deadlines: Deadlines, is_ready: Callable[[], bool], let_in: LetIn, guarded: frozenset[str] = frozenset()
+    ) -> None:
+        """guarded: methods of other services that are wrapped as well."""
         self._deadlines = deadlines
         self._is_ready = is_ready
+        self._let_in = let_in
+        self._guarded = guarded
         self._handlers: dict[str, Handler] = {}
         self._running = 0
 
@@ -74,7 +82,7 @@ class CallInterceptor(aio.ServerInterceptor):
         if (wrapped := self._handlers.get(method)) is not None:
             return wrapped
         handler = await continuation(handler_call_details)
-        if handler is None or not method.startswith(PACKAGE):
+        if handler is None or not (method.startswith(PACKAGE) or method in self._guarded):
             return handler
         return self._handlers.setdefault(method, self._wrap(method, handler))
 
@@ -109,10 +117,13 @@ class CallInterceptor(aio.ServerInterceptor):
         self, method: str, parse: Parse, answer: Exchange
     ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
         async def call(contents: AsyncIterator[bytes], context: Context) -> None:
-            requests = (_parse(parse, content) async for content in contents)
-            async with self._call(method, context), aclosing(answer(requests, context)) as messages:
-                async for message in messages:
-                    await context.write(message)
+            async with self._call(method, context):
+                requests = (
+                    _parse(parse, content) async for content in contents
+                )  # not for those refused: it begins to read
+                async with aclosing(answer(requests, context)) as messages:
+                    async for message in messages:
+                        await context.write(message)
 
         return call
 
@@ -127,6 +138,7 @@ class CallInterceptor(aio.ServerInterceptor):
         try:
             self._admit()
             async with _limited(self._deadlines.limit(method, context.time_remaining())):
+                await self._let_in(method, context)
                 yield
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED
@@ -144,7 +156,8 @@ class CallInterceptor(aio.ServerInterceptor):
                 code=code.name,
                 ms=round((time.perf_counter() - started) * 1e3, 3),
                 request=request_id,
-                tenant=caller_tenant(context),
+                tenant=who.tenant if (who := caller_or_nobody()) else "",
+                key=who.key_id if who else "",
                 exc_info=defect,
             )
         if status is not None:  # only now, so that the log has whatever a caller was told
