@@ -1,7 +1,6 @@
 """The composition root: builds the parts, joins them, runs them, and takes them down in order."""
 
 import asyncio
-import ipaddress
 import os
 import signal
 import time
@@ -13,9 +12,12 @@ from functools import partial
 import structlog
 
 from quipu_server import __version__
+from quipu_server.access.administration import Administration
+from quipu_server.access.authentication import Authenticator, Credentials
 from quipu_server.announcement import announced
 from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
+from quipu_server.doors import read_credentials
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
@@ -32,6 +34,7 @@ from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.search.freshness import Freshness
 from quipu_server.spaces import Spaces
+from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
 from quipu_server.store.jobs import PostgresJobStore
@@ -120,7 +123,7 @@ def stop_signal() -> "asyncio.Task[bool]":
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """A server that listens at once and becomes ready in the background; drained and stopped at the end."""
-    check_exposure(settings)
+    credentials = read_credentials(settings)
     async with AsyncExitStack() as stack:
         meter = Measurements(__version__)
         embedder = build_embedder(settings)
@@ -130,7 +133,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         kinds = build_kinds(database)
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, kinds, meter), meter)
+        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, kinds, meter, credentials), meter)
         # Who measures something else (jobs, retention, limits) is listed here.
         await stack.enter_async_context(observed(settings, [meter, embedder, catalogue, database]))
         port = await server.start()
@@ -197,7 +200,12 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
 
 
 def build_use_cases(
-    database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue, kinds: JobKinds, meter: Meter
+    database: Database,
+    embedder: OnnxEmbedder,
+    catalogue: HotCatalogue,
+    kinds: JobKinds,
+    meter: Meter,
+    credentials: Credentials | None,
 ) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
@@ -209,19 +217,6 @@ def build_use_cases(
     streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
     jobs = JobControl(PostgresJobStore(database), kinds, spaces)
-    return UseCases(memories, streams, spaces, search, embedder, indexes, jobs)
-
-
-def check_exposure(settings: Settings) -> None:
-    """Raise StartupError for an address that others can reach, unless the operator said so."""
-    if settings.insecure_open or settings.host == "localhost":
-        return
-    try:
-        is_loopback = ipaddress.ip_address(settings.host.strip("[]")).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise StartupError(
-            f"{settings.host} can be reached from other machines, and there is no access control;"
-            " listen on 127.0.0.1, or set --insecure-open if something else guards the port"
-        )
+    access = PostgresAccessStore(database)
+    authenticator, administration = Authenticator(credentials, access), Administration(access, credentials)
+    return UseCases(memories, streams, spaces, search, embedder, indexes, jobs, authenticator, administration)

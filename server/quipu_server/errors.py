@@ -103,6 +103,41 @@ class OutOfRange(QuipuError):
     reason = "REVISION_OUT_OF_RANGE"
 
 
+class Unauthenticated(QuipuError):
+    """The call brings no credential, or not a good one."""
+
+    reason = "CREDENTIAL_INVALID"
+
+
+class PermissionDenied(QuipuError):
+    """The credential is good, but not for this."""
+
+    reason = "ROLE_NEEDED"
+
+
+class RoleNeeded(PermissionDenied):
+    """The call needs another role than the credential has. Roles by their names."""
+
+    def __init__(self, needed: str, role: str) -> None:
+        message = f"the call needs the role {needed}; the credential has the role {role}"
+        super().__init__(message, metadata={"needed": needed, "role": role})
+
+
+class SpaceNotAllowed(PermissionDenied):
+    """The key is not good for the space."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the key is not good for {name}", reason="SPACE_NOT_ALLOWED", metadata={"name": name})
+
+
+class TenantNotAllowed(PermissionDenied):
+    """The key administers its own tenant only."""
+
+    def __init__(self, name: str) -> None:
+        message = "the key administers its own tenant only"
+        super().__init__(message, reason="TENANT_NOT_ALLOWED", metadata={"name": name})
+
+
 class DeadlineExceeded(QuipuError):
     """The time given for the request is over."""
 

@@ -102,8 +102,13 @@ class SpaceStore(Protocol):
     async def space_status(self, space: Space) -> SpaceStatus:
         """The space with its head revision and number of memories."""
 
-    async def list_spaces(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
-        """At most `limit` spaces of the tenant with names greater than `after`, by name."""
+    async def list_spaces(
+        self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()
+    ) -> Sequence[SpaceStatus]:
+        """At most `limit` spaces of the tenant with names greater than `after`, by name.
+
+        prefixes: of the names, if any are given.
+        """
 
 
 @dataclass(frozen=True, slots=True)

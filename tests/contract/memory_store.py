@@ -136,8 +136,11 @@ class Spaces:
         head = len(self._data.versions(space))
         return SpaceStatus(self._data.spaces[space.id], head, len(self._data.live(space, head)))
 
-    async def list_spaces(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
+    async def list_spaces(
+        self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()
+    ) -> Sequence[SpaceStatus]:
         found = [s for s in self._data.spaces.values() if s.tenant == tenant and s.name > after]
+        found = [s for s in found if s.name.startswith(tuple(prefixes) or "")]
         return [await self.space_status(space) for space in sorted(found, key=lambda s: s.name)[:limit]]
 
 

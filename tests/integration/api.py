@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
+from quipu.v1.admin_service_pb2_grpc import AdminServiceStub
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.job_service_pb2_grpc import JobServiceStub
@@ -23,6 +24,7 @@ from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
+    from quipu.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.job_service_pb2_grpc import JobServiceAsyncStub
@@ -68,6 +70,7 @@ class Api:
     embeddings: EmbeddingServiceAsyncStub
     indexes: IndexServiceAsyncStub
     jobs: JobServiceAsyncStub
+    admin: AdminServiceAsyncStub
 
     @classmethod
     def over(cls, channel: aio.Channel) -> Api:
@@ -79,6 +82,7 @@ class Api:
             EmbeddingServiceStub(channel),
             IndexServiceStub(channel),
             JobServiceStub(channel),
+            AdminServiceStub(channel),
         )
 
     async def create(self, space: str, content: str, memory_id: str = "", **fields: Any) -> Memory:

@@ -5,7 +5,7 @@ from errno import ENOENT
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
@@ -37,7 +37,12 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(DEFAULT_PORT, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    insecure_open: bool = Field(False, description="Listen off loopback without credentials.")
+    insecure_no_auth: bool = Field(False, description="Let everybody in, also off loopback; not with credentials.")
+    key_secret: SecretStr = Field(SecretStr(""), description="Secret that keys are stored under; turns credentials on.")
+    key_secret_file: Path | None = Field(None, description="File with the secret that keys are stored under.")
+    master_key: SecretStr = Field(SecretStr(""), description="Credential of the administrator, 16 characters or more.")
+    master_key_file: Path | None = Field(None, description="File with the credential of the administrator.")
+    open_reflection: bool = Field(False, description="Answer reflection without a credential.")
     data_dir: Path = Field(default_factory=default_data_dir, description="Directory of the embedded database.")
     database_url: Resolved = Field(
         "", description="PostgreSQL to use instead of the embedded one; may be `env:NAME` or `file:/path`.", repr=False

@@ -7,6 +7,9 @@ from typing import cast
 import pytest
 from grpc import aio
 
+from quipu_server.access.administration import Administration
+from quipu_server.access.authentication import Authenticator
+from quipu_server.access.ports import AccessStore
 from quipu_server.config import Settings
 from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
@@ -32,7 +35,9 @@ class Fakes:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
         streams, indexes, jobs = cast(Streams, None), cast(Indexes, self.indexes), cast(JobControl, None)
-        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes, jobs))
+        source = cast(AccessStore, None)  # nobody is asked for a credential
+        access = Authenticator(None, source), Administration(source, None)
+        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes, jobs, *access))
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ class FakeSpaces:
             raise NotFound("space", f"spaces/{name}")
         return space_status(name)
 
-    async def list(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
+    async def list(self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()) -> Sequence[SpaceStatus]:
         self.asked = (tenant, after, limit)
         return [space_status(name) for name in "abcde" if name > after][:limit]
 
