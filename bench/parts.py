@@ -74,7 +74,8 @@ def lexical_steps(contents: Contents, questions: Sequence[str]) -> Step:
 
     async def step() -> None:
         terms = tuple(dict.fromkeys(analyser.terms(next(waiting), LANGUAGE)))
-        words.best_matches(contents, terms, words.statistics(contents, terms), WINDOW, None)
+        found = words.find(contents, terms)
+        words.best_matches(contents, words.scores(contents, found, words.statistics(contents, found)), WINDOW, None)
 
     return step
 

@@ -12,6 +12,7 @@ from quipu_server.ports import Analyser, Embedder, MemoryStore, SearchView, Sear
 from quipu_server.search.freshness import Freshness
 from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
+from quipu_server.search.hydration import Hydration
 from quipu_server.search.query import SLICE_HITS, Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.search.ranking import Ranked, rank
 from quipu_server.search.stopwatch import Stopwatch
@@ -47,6 +48,7 @@ class Search:
     ) -> None:
         self._freshness = freshness
         self._store = store
+        self._hydration = Hydration(store)
         self._views = views
         self._embedder = embedder
         self._analyser = analyser
@@ -148,7 +150,8 @@ class Search:
             places = ranked.places[:count][ranked.pool_numbers[:count] == number]
             if len(places):
                 past = pool.space.name in query.as_of
-                read = await self._store.hydrate(pool.space, pool.evidence.revisions[places], found.head.now, past=past)
+                revisions = pool.evidence.revisions[places]
+                read = await self._hydration.read(pool.space, revisions, found.head.now, past=past)
                 memories |= {(number, revision): memory for revision, memory in read.items()}
         hits = (make_hit(found.quarries, ranked, i, memories, explain=query.explain) for i in range(count))
         return [hit for hit in hits if hit is not None]

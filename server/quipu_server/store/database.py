@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: a pool for as long as the database answers, and whether it does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -14,6 +14,7 @@ from quipu_server import tracing
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.measuring import Sample
 from quipu_server.store.measures import samples_of
+from quipu_server.store.reading import Reader, Row
 from quipu_server.store.schema import prepare
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -75,6 +76,8 @@ class Database:
         self._postgres = postgres
         self._pool_size = pool_size
         self._pool: AsyncConnectionPool[Connection] | None = None
+        self._reader: Reader | None = None
+        self._connections = AsyncExitStack()
         self._availability = Availability(False, "the database has not answered yet")
         self._changed = asyncio.Condition()
         self._lost = asyncio.Event()
@@ -153,6 +156,15 @@ class Database:
         async with self.connection() as connection, connection.transaction():
             yield connection
 
+    async def fetch(self, statement: str, *parameters: bytes | None) -> Sequence[Row]:
+        """The rows of a short read that is made again and again; see `Reader.fetch`. Raises StoreUnavailable."""
+        if (reader := self._reader) is None:
+            raise StoreUnavailable(f"the database cannot be reached: {self._availability.reason}")
+        try:
+            return await reader.fetch(statement, *parameters)
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
+
     async def _keep_connected(self) -> None:
         was_ready = False
         retry_s = FIRST_RETRY_S
@@ -188,16 +200,20 @@ class Database:
                 open=False,
                 name="quipu",
             )
-            stack.push_async_callback(pool.close)
+            stack.push_async_callback(pool.close, timeout=1.0)
             await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
-            stack.pop_all()
-        self._lost.clear()
+            connection: Connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+            stack.push_async_callback(connection.close)
+            self._lost.clear()
+            self._reader = Reader(connection, self._lost.set)
+            self._connections = stack.pop_all()
         self._pool = pool
 
     async def _close_pool(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close(timeout=1.0)
+        reader, self._reader, self._pool = self._reader, None, None
+        if reader is not None:
+            reader.stop()
+        await self._connections.aclose()
 
     async def _wait_lost(self) -> None:
         """Return when a connection broke, or the database does not answer a question put to it now and then."""

@@ -10,6 +10,7 @@ from quipu_server.domain import Memory, RequestKey, Revisions, Space, Vectors, W
 from quipu_server.errors import RequestIdReused
 from quipu_server.filters import Condition
 from quipu_server.ports import NEWEST, ListQuery, Watched
+from quipu_server.store import copy_format as binary
 from quipu_server.store.appending import AnsweredBefore, append, append_each
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Connection, Database
@@ -21,8 +22,8 @@ _MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
 _RANGE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision BETWEEN %s AND %s ORDER BY r.revision"
 _THESE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s::bigint[])"
 _HYDRATE_PAST = f"""
-{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s) AND r.change <> 3
-AND (r.expire_time IS NULL OR r.expire_time > %s)
+{_MEMORIES} WHERE r.space_id = $1::uuid AND r.revision = ANY ($2::bigint[]) AND r.change <> 3
+AND (r.expire_time IS NULL OR r.expire_time > $3::timestamptz)
 """
 _HYDRATE = f"{_HYDRATE_PAST} AND r.ended IS NULL"
 _HISTORY = f"""
@@ -103,8 +104,9 @@ class PostgresMemoryStore:
     async def hydrate(
         self, space: Space, revisions: Revisions, now: datetime, *, past: bool = False
     ) -> Mapping[int, Memory]:
-        found = await self._fetch(_HYDRATE_PAST if past else _HYDRATE, space.id, revisions.tolist(), now, prepare=True)
-        return {memory.revision: memory for memory in found}
+        wanted = (space.id.bytes, binary.int8_array(revisions), binary.timestamptz(now))
+        rows = await self._database.fetch(_HYDRATE_PAST if past else _HYDRATE, *wanted)
+        return {memory.revision: memory for memory in map(to_memory, rows)}
 
     async def vectors(self, space: Space, passage_id: UUID) -> Vectors:
         async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
