@@ -141,6 +141,15 @@ class GrowingColumns:
         return self._lengths.view()
 
     @property
+    def vocabularies(self) -> Sequence[Vocabulary]:
+        """Of the texts."""
+        return list(self._vocabularies.values())
+
+    def code_of(self, memory_id: str) -> int:
+        """The code of the id of a memory, which may be new."""
+        return self._vocabularies["id"].encode(memory_id)
+
+    @property
     def nbytes(self) -> int:
         numbers: list[Growing[Any]] = [self._revisions, self._importances, self._lengths, self._row_starts]
         numbers += [self._tag_owners, self._row_slots, self._spans, *self._codes.values(), *self._times.values()]
