@@ -144,6 +144,15 @@ class GrowingColumns:
         return self._lengths.view()
 
     @property
+    def vocabularies(self) -> Sequence[Vocabulary]:
+        """Of the texts."""
+        return list(self._vocabularies.values())
+
+    def code_of(self, memory_id: str) -> int:
+        """The code of the id of a memory, which may be new."""
+        return self._vocabularies["id"].encode(memory_id)
+
+    @property
     def nbytes(self) -> int:
         numbers: list[Growing[Any]] = [self._revisions, self._created, self._importances, self._lengths]
         numbers += [

@@ -49,6 +49,11 @@ class Contents:
         return first if isinstance(first, GraphSegment) else None
 
     @property
+    def graph_rows(self) -> int:
+        """Rows that have a graph."""
+        return len(self.graph.codes) if self.graph else 0
+
+    @property
     def row_count(self) -> int:
         return len(self.columns.row_slots)
 

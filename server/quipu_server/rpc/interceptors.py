@@ -17,7 +17,7 @@ from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
 from quipu_server import tracing
-from quipu_server.access.domain import caller
+from quipu_server.access.domain import caller, caller_or_nobody
 from quipu_server.errors import DeadlineExceeded, InvalidArgument, Overloaded, QuipuError, Unavailable
 from quipu_server.logs import CALL
 from quipu_server.measuring import Measurements, Meter
