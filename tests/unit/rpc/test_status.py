@@ -37,6 +37,7 @@ EXAMPLES: list[errors.QuipuError] = [
         "spaces/a", "wrong dimension", reason="MODEL_MISMATCH", metadata={"expected": "384", "actual": "3"}
     ),
     errors.OutOfRange("beyond the head", metadata={"name": "spaces/a", "head": "17"}),
+    errors.LogReplaced("spaces/a", 17, 19),
     errors.DeadlineExceeded("too late"),
     errors.Unavailable("starting"),
     errors.Overloaded("full"),

@@ -104,6 +104,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: a defect of the server. The log has the details under the request's id.
     `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
     """
+    ERROR_REASON_LOG_REPLACED: _ErrorReason.ValueType  # 21
+    """OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+    head.
+    `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -191,5 +196,10 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 19
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 20
 """INTERNAL: a defect of the server. The log has the details under the request's id.
 `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
+"""
+ERROR_REASON_LOG_REPLACED: ErrorReason.ValueType  # 21
+"""OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+head.
+`{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
