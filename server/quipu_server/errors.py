@@ -138,6 +138,19 @@ class TenantNotAllowed(PermissionDenied):
         super().__init__(message, reason="TENANT_NOT_ALLOWED", metadata={"name": name})
 
 
+class LogReplaced(OutOfRange):
+    """The log that the caller has seen up to a revision is not the one that the space has now."""
+
+    reason = "LOG_REPLACED"
+
+    def __init__(self, name: str, revision: int, head: int) -> None:
+        message = (
+            f"the log of {name} is another one than that seen up to revision {revision}: the database was restored;"
+            f" read the space anew and watch from its head, which is {head}"
+        )
+        super().__init__(message, metadata={"name": name, "revision": f"{revision}", "head": f"{head}"})
+
+
 class DeadlineExceeded(QuipuError):
     """The time given for the request is over."""
 

@@ -136,6 +136,18 @@ class Watched(NamedTuple):
 
     memory: Memory
     left: bool
+    nonce: int
+
+
+class LogPart(NamedTuple):
+    """The changes after a revision up to another, as one look at the log finds them.
+
+    nonce_before, nonce: of the two revisions; 0 when the log has no such revision.
+    """
+
+    changes: Sequence[Watched]
+    nonce_before: int
+    nonce: int
 
 
 class MemoryStore(Protocol):
@@ -194,7 +206,7 @@ class MemoryStore(Protocol):
     async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
         """At most `limit` versions of a memory with revisions below `before`, newest first."""
 
-    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> LogPart:
         """The versions with revisions above `after` up to `upto`, deletions included, by revision.
 
         With a condition only those that meet it, or whose predecessors did.

@@ -26,7 +26,7 @@ from quipu_server.domain import (
 )
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.filters import Condition
-from quipu_server.ports import NEWEST, ListQuery, Watched
+from quipu_server.ports import NEWEST, ListQuery, LogPart, Watched
 from tests.contract.stores import Stores
 from tests.integration.oracle import meets
 
@@ -233,7 +233,7 @@ class Memories:
         versions = [m for m in self._data.log[space.id] if m.memory_id == memory_id and m.revision < before]
         return versions[::-1][:limit]
 
-    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> LogPart:
         current: dict[str, Memory] = {}
         found = []
         for memory in self._data.log[space.id][:upto]:
@@ -242,8 +242,8 @@ class Memories:
             is_met = condition is None or meets(memory, condition)
             was_met = condition is None or (before and not before.is_deleted and meets(before, condition))
             if memory.revision > after and (is_met or was_met):
-                found.append(Watched(memory, not is_met))
-        return found
+                found.append(Watched(memory, not is_met, self._data.nonces[space.id, memory.revision]))
+        return LogPart(found, *(self._data.nonces.get((space.id, revision), 0) for revision in (after, upto)))
 
 
 class Log:

@@ -1156,7 +1156,11 @@ type WatchMemoriesRequest struct {
 	//
 	//	*WatchMemoriesRequest_Filter
 	//	*WatchMemoriesRequest_FilterTree
-	Filtering     isWatchMemoriesRequest_Filtering `protobuf_oneof:"filtering"`
+	Filtering isWatchMemoriesRequest_Filtering `protobuf_oneof:"filtering"`
+	// Optional. By name of a space that `after_revisions` names: the nonce that came with that revision, or 0. With it the
+	// watch fails with OUT_OF_RANGE (LOG_REPLACED) when the database was restored meanwhile and the space has no such
+	// revision any more, or another one under its number.
+	AfterNonces   map[string]int64 `protobuf:"bytes,5,rep,name=after_nonces,json=afterNonces,proto3" json:"after_nonces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1230,6 +1234,13 @@ func (x *WatchMemoriesRequest) GetFilterTree() *Filter {
 	return nil
 }
 
+func (x *WatchMemoriesRequest) GetAfterNonces() map[string]int64 {
+	if x != nil {
+		return x.AfterNonces
+	}
+	return nil
+}
+
 type isWatchMemoriesRequest_Filtering interface {
 	isWatchMemoriesRequest_Filtering()
 }
@@ -1258,7 +1269,10 @@ type WatchMemoriesResponse struct {
 	// Every change up to this revision has been sent; the one to go on after.
 	Revision int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The newest revision of the space when this was sent: what is between them is still to come.
-	HeadRevision  int64 `protobuf:"varint,4,opt,name=head_revision,json=headRevision,proto3" json:"head_revision,omitempty"`
+	HeadRevision int64 `protobuf:"varint,4,opt,name=head_revision,json=headRevision,proto3" json:"head_revision,omitempty"`
+	// A number at random that tells `revision` from another one under its number, which a restored database may come to:
+	// keep it with the revision, and give it as `after_nonces`. 0 for revision 0.
+	Nonce         int64 `protobuf:"varint,5,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1321,13 +1335,22 @@ func (x *WatchMemoriesResponse) GetHeadRevision() int64 {
 	return 0
 }
 
+func (x *WatchMemoriesResponse) GetNonce() int64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
 // A change that is watched.
 type WatchedChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The change, with the memory as it left it.
 	Revision *MemoryRevision `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The memory met the filter before the change, and does not any more, though it was not deleted.
-	Left          bool `protobuf:"varint,2,opt,name=left,proto3" json:"left,omitempty"`
+	Left bool `protobuf:"varint,2,opt,name=left,proto3" json:"left,omitempty"`
+	// Of its revision, to go on after this change.
+	Nonce         int64 `protobuf:"varint,3,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1374,6 +1397,13 @@ func (x *WatchedChange) GetLeft() bool {
 		return x.Left
 	}
 	return false
+}
+
+func (x *WatchedChange) GetNonce() int64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
 }
 
 // One message to IngestMemories.
@@ -1940,25 +1970,31 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"}\n" +
 	"\x1bListMemoryRevisionsResponse\x126\n" +
 	"\trevisions\x18\x01 \x03(\v2\x18.quipu.v1.MemoryRevisionR\trevisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xaa\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbe\x03\n" +
 	"\x14WatchMemoriesRequest\x12\x16\n" +
 	"\x06spaces\x18\x01 \x03(\tR\x06spaces\x12[\n" +
 	"\x0fafter_revisions\x18\x02 \x03(\v22.quipu.v1.WatchMemoriesRequest.AfterRevisionsEntryR\x0eafterRevisions\x12\x18\n" +
 	"\x06filter\x18\x03 \x01(\tH\x00R\x06filter\x123\n" +
 	"\vfilter_tree\x18\x04 \x01(\v2\x10.quipu.v1.FilterH\x00R\n" +
-	"filterTree\x1aA\n" +
+	"filterTree\x12R\n" +
+	"\fafter_nonces\x18\x05 \x03(\v2/.quipu.v1.WatchMemoriesRequest.AfterNoncesEntryR\vafterNonces\x1aA\n" +
 	"\x13AfterRevisionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a>\n" +
+	"\x10AfterNoncesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\v\n" +
-	"\tfiltering\"\xa1\x01\n" +
+	"\tfiltering\"\xb7\x01\n" +
 	"\x15WatchMemoriesResponse\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\tR\x05space\x121\n" +
 	"\achanges\x18\x02 \x03(\v2\x17.quipu.v1.WatchedChangeR\achanges\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\x03R\brevision\x12#\n" +
-	"\rhead_revision\x18\x04 \x01(\x03R\fheadRevision\"Y\n" +
+	"\rhead_revision\x18\x04 \x01(\x03R\fheadRevision\x12\x14\n" +
+	"\x05nonce\x18\x05 \x01(\x03R\x05nonce\"o\n" +
 	"\rWatchedChange\x124\n" +
 	"\brevision\x18\x01 \x01(\v2\x18.quipu.v1.MemoryRevisionR\brevision\x12\x12\n" +
-	"\x04left\x18\x02 \x01(\bR\x04left\"}\n" +
+	"\x04left\x18\x02 \x01(\bR\x04left\x12\x14\n" +
+	"\x05nonce\x18\x03 \x01(\x03R\x05nonce\"}\n" +
 	"\x15IngestMemoriesRequest\x12-\n" +
 	"\x05start\x18\x01 \x01(\v2\x15.quipu.v1.IngestStartH\x00R\x05start\x12*\n" +
 	"\x04item\x18\x02 \x01(\v2\x14.quipu.v1.IngestItemH\x00R\x04itemB\t\n" +
@@ -2016,7 +2052,7 @@ func file_quipu_v1_memory_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_service_proto_rawDescData
 }
 
-var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*CreateMemoryRequest)(nil),         // 0: quipu.v1.CreateMemoryRequest
 	(*CreateMemoryResponse)(nil),        // 1: quipu.v1.CreateMemoryResponse
@@ -2047,64 +2083,66 @@ var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*IngestedMemory)(nil),              // 26: quipu.v1.IngestedMemory
 	(*IngestRefusal)(nil),               // 27: quipu.v1.IngestRefusal
 	nil,                                 // 28: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	nil,                                 // 29: quipu.v1.IngestRefusal.MetadataEntry
-	(*Memory)(nil),                      // 30: quipu.v1.Memory
-	(*Filter)(nil),                      // 31: quipu.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),       // 32: google.protobuf.FieldMask
-	(*MemoryRevision)(nil),              // 33: quipu.v1.MemoryRevision
+	nil,                                 // 29: quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	nil,                                 // 30: quipu.v1.IngestRefusal.MetadataEntry
+	(*Memory)(nil),                      // 31: quipu.v1.Memory
+	(*Filter)(nil),                      // 32: quipu.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 33: google.protobuf.FieldMask
+	(*MemoryRevision)(nil),              // 34: quipu.v1.MemoryRevision
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
-	30, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	30, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	31, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	31, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
 	0,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
-	30, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	30, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
-	30, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	31, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	30, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	30, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	32, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	30, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	30, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
-	33, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
+	31, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	31, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
+	31, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	32, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	31, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	31, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	33, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	31, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
+	34, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
 	28, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	31, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	20, // 15: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
-	33, // 16: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
-	22, // 17: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
-	23, // 18: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
-	30, // 19: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
-	25, // 20: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
-	26, // 21: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
-	27, // 22: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
-	29, // 23: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
-	0,  // 24: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 25: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 26: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 27: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 28: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 29: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 30: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 31: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	16, // 32: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	21, // 33: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
-	18, // 34: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
-	1,  // 35: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 36: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 37: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 38: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 39: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 40: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 41: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 42: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	17, // 43: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	24, // 44: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
-	19, // 45: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
-	35, // [35:46] is the sub-list for method output_type
-	24, // [24:35] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	32, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	29, // 15: quipu.v1.WatchMemoriesRequest.after_nonces:type_name -> quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	20, // 16: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
+	34, // 17: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
+	22, // 18: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
+	23, // 19: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
+	31, // 20: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
+	25, // 21: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
+	26, // 22: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
+	27, // 23: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
+	30, // 24: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
+	0,  // 25: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	2,  // 26: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	4,  // 27: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	6,  // 28: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	8,  // 29: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	10, // 30: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	12, // 31: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	14, // 32: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	16, // 33: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	21, // 34: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
+	18, // 35: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	1,  // 36: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	3,  // 37: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	5,  // 38: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	7,  // 39: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	9,  // 40: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	11, // 41: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	13, // 42: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	15, // 43: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	17, // 44: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	24, // 45: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
+	19, // 46: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	36, // [36:47] is the sub-list for method output_type
+	25, // [25:36] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }
@@ -2136,7 +2174,7 @@ func file_quipu_v1_memory_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_service_proto_rawDesc), len(file_quipu_v1_memory_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

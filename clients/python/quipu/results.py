@@ -6,6 +6,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from quipu.errors import QuipuError
 from quipu.fields import ChangeName, change_name
+from quipu.positions import Position
 from quipu.stepping import run
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import WatchMemoriesResponse
@@ -101,21 +102,26 @@ class Outcome:
 class Watch(Results[Change]):
     """The changes of spaces, each once and in the order of its space: those made before and those to come."""
 
-    def __init__(self, responses: AsyncGenerator[WatchMemoriesResponse, None], position: dict[str, int]) -> None:
+    def __init__(self, responses: AsyncGenerator[WatchMemoriesResponse, None], position: Position) -> None:
         super().__init__(responses, self._read)
         self._position = position
 
     @property
     def position(self) -> Mapping[str, int]:
         """How far it has come, by name of space: kept, and given as `after`, it goes on after the change read last."""
-        return dict(self._position)
+        return dict(self._position.revisions)
+
+    @property
+    def token(self) -> str:
+        """The position as text: given as `after`, it also notices when the database was restored meanwhile."""
+        return self._position.token
 
     def _read(self, response: WatchMemoriesResponse) -> Iterator[Change]:
         for watched in response.changes:
             made = watched.revision
-            self._position[response.space] = made.revision
+            self._position.reach(response.space, made.revision, watched.nonce)
             yield Change(response.space, made.revision, change_name(made.change), made.memory, watched.left)
-        self._position[response.space] = response.revision
+        self._position.reach(response.space, response.revision, response.nonce)
 
 
 class SyncResults(Generic[T]):
@@ -168,3 +174,8 @@ class SyncWatch(SyncResults[Change]):
     def position(self) -> Mapping[str, int]:
         """How far it has come, by name of space: kept, and given as `after`, it goes on after the change read last."""
         return self._results.position
+
+    @property
+    def token(self) -> str:
+        """The position as text: given as `after`, it also notices when the database was restored meanwhile."""
+        return self._results.token

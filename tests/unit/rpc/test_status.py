@@ -50,6 +50,7 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.RoleNeeded("write", "read"),
     errors.SpaceNotAllowed("spaces/a"),
     errors.TenantNotAllowed("tenants/a"),
+    errors.LogReplaced("spaces/a", 17, 19),
     errors.DeadlineExceeded("too late"),
     errors.Unavailable("starting"),
     errors.Overloaded("full"),

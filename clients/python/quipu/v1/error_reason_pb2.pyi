@@ -160,6 +160,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED: the key administers its own tenant only.
     `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
     """
+    ERROR_REASON_LOG_REPLACED: _ErrorReason.ValueType  # 22
+    """OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+    head.
+    `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -303,5 +308,10 @@ ERROR_REASON_SPACE_NOT_ALLOWED: ErrorReason.ValueType  # 51
 ERROR_REASON_TENANT_NOT_ALLOWED: ErrorReason.ValueType  # 52
 """PERMISSION_DENIED: the key administers its own tenant only.
 `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+"""
+ERROR_REASON_LOG_REPLACED: ErrorReason.ValueType  # 22
+"""OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+head.
+`{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

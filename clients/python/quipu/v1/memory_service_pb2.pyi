@@ -601,10 +601,31 @@ class WatchMemoriesRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class AfterNoncesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SPACES_FIELD_NUMBER: _builtins.int
     AFTER_REVISIONS_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     FILTER_TREE_FIELD_NUMBER: _builtins.int
+    AFTER_NONCES_FIELD_NUMBER: _builtins.int
     filter: _builtins.str
     """As text."""
     @_builtins.property
@@ -621,6 +642,13 @@ class WatchMemoriesRequest(_message.Message):
     def filter_tree(self) -> _filter_pb2.Filter:
         """As a tree."""
 
+    @_builtins.property
+    def after_nonces(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Optional. By name of a space that `after_revisions` names: the nonce that came with that revision, or 0. With it the
+        watch fails with OUT_OF_RANGE (LOG_REPLACED) when the database was restored meanwhile and the space has no such
+        revision any more, or another one under its number.
+        """
+
     def __init__(
         self,
         *,
@@ -628,10 +656,11 @@ class WatchMemoriesRequest(_message.Message):
         after_revisions: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         filter: _builtins.str = ...,
         filter_tree: _filter_pb2.Filter | None = ...,
+        after_nonces: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revisions", b"after_revisions", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "spaces", b"spaces"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_nonces", b"after_nonces", "after_revisions", b"after_revisions", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "spaces", b"spaces"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_filtering: _TypeAlias = _typing.Literal["filter", "filter_tree"]  # noqa: Y015
     _WhichOneofArgType_filtering: _TypeAlias = _typing.Literal["filtering", b"filtering"]  # noqa: Y015
@@ -649,12 +678,17 @@ class WatchMemoriesResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     HEAD_REVISION_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
     space: _builtins.str
     """`spaces/{space}`."""
     revision: _builtins.int
     """Every change up to this revision has been sent; the one to go on after."""
     head_revision: _builtins.int
     """The newest revision of the space when this was sent: what is between them is still to come."""
+    nonce: _builtins.int
+    """A number at random that tells `revision` from another one under its number, which a restored database may come to:
+    keep it with the revision, and give it as `after_nonces`. 0 for revision 0.
+    """
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedChange]:
         """The changes, in the order of their revisions."""
@@ -666,10 +700,11 @@ class WatchMemoriesResponse(_message.Message):
         changes: _abc.Iterable[Global___WatchedChange] | None = ...,
         revision: _builtins.int = ...,
         head_revision: _builtins.int = ...,
+        nonce: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "head_revision", b"head_revision", "revision", b"revision", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "head_revision", b"head_revision", "nonce", b"nonce", "revision", b"revision", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -683,8 +718,11 @@ class WatchedChange(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     LEFT_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
     left: _builtins.bool
     """The memory met the filter before the change, and does not any more, though it was not deleted."""
+    nonce: _builtins.int
+    """Of its revision, to go on after this change."""
     @_builtins.property
     def revision(self) -> _memory_pb2.MemoryRevision:
         """The change, with the memory as it left it."""
@@ -694,10 +732,11 @@ class WatchedChange(_message.Message):
         *,
         revision: _memory_pb2.MemoryRevision | None = ...,
         left: _builtins.bool = ...,
+        nonce: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "nonce", b"nonce", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,7 +22,7 @@ def read_spaces(messages: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_revisions(messages: Mapping[str, int], path: str) -> Mapping[str, int]:
-    """Revisions by id of space. Raises InvalidArgument."""
+    """Revisions, or their nonces, by id of space. Raises InvalidArgument."""
     revisions: dict[str, int] = {}
     for name, revision in messages.items():
         entry = f'{path}["{name}"]'
