@@ -35,7 +35,7 @@ ROLES: dict[str, Role] = {
     f"{_EMBEDDINGS}CountTokens": Role.READ,
     f"{_EMBEDDINGS}ListModels": Role.READ,
     f"{_INDEXES}DescribeIndex": Role.READ,
-    f"{_JOBS}RunJob": Role.ADMIN,
+    f"{_JOBS}RunJob": Role.WRITE,
     f"{_JOBS}GetJob": Role.READ,
     f"{_JOBS}ListJobs": Role.READ,
     f"{_JOBS}CancelJob": Role.WRITE,
