@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from quipu_server import __version__
+from quipu_server.cli.admin import admin
 from quipu_server.cli.completion import completion
 from quipu_server.cli.doctor import doctor
 from quipu_server.cli.exporting import export_memories
@@ -38,6 +39,7 @@ COMMANDS = (
     spaces,
     models,
     index,
+    admin,
     doctor,
     completion,
 )
