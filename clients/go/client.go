@@ -28,6 +28,13 @@ func Connect(address string, options ...Option) (*Client, error) {
 	if chosen.timeout <= 0 {
 		return nil, invalid("timeout", "must be positive, not %v", chosen.timeout)
 	}
+	if chosen.tls != nil {
+		transport, err := chosen.tls.credentials()
+		if err != nil {
+			return nil, invalid("tls", "%v", err)
+		}
+		chosen.credentials = transport
+	}
 	connection, err := grpc.NewClient(address, dialOptions(chosen)...)
 	if err != nil {
 		return nil, invalid("address", "%v", err)

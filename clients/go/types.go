@@ -16,6 +16,18 @@ type (
 	Filter = quipuv1.Filter
 	// RankingWeights are the weights of the terms of a score; what is not set keeps its default.
 	RankingWeights = quipuv1.RankingWeights
+	// Tenant is a customer with spaces, keys and limits of its own.
+	Tenant = quipuv1.Tenant
+	// APIKey is what a caller shows to be let in, without its secret.
+	APIKey = quipuv1.ApiKey
+	// APIKeyRole is what a key allows.
+	APIKeyRole = quipuv1.ApiKeyRole
+	// Limits are what may be used in a span of time; see AtMost.
+	Limits = quipuv1.Limits
+	// Limit is so much in any span of so long.
+	Limit = quipuv1.Limit
+	// AuditEntry is one thing that was administered.
+	AuditEntry = quipuv1.AuditEntry
 	// Space is a set of memories that are searched together.
 	Space = quipuv1.Space
 	// EmbeddingModel is a model of the server.
@@ -67,3 +79,13 @@ const (
 func Ptr[T any](value T) *T {
 	return &value
 }
+
+// What a key allows; each role allows what those before it do.
+const (
+	// RoleReader reads and searches.
+	RoleReader = quipuv1.ApiKeyRole_API_KEY_ROLE_READ
+	// RoleWriter writes.
+	RoleWriter = quipuv1.ApiKeyRole_API_KEY_ROLE_WRITE
+	// RoleAdmin administers the keys of its tenant.
+	RoleAdmin = quipuv1.ApiKeyRole_API_KEY_ROLE_ADMIN
+)

@@ -15,6 +15,7 @@ import grpc
 
 from quipu.errors import Cancelled, error_from
 from quipu.exchanges import AsyncExchange, BlockingExchange, Exchange
+from quipu.v1.admin_service_pb2_grpc import AdminServiceStub
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
@@ -22,6 +23,7 @@ from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
+    from quipu.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
@@ -106,6 +108,10 @@ class Wire(ABC):
     @cached_property
     def indexes(self) -> "IndexServiceAsyncStub":
         return IndexServiceStub(self._channel)
+
+    @cached_property
+    def admin(self) -> "AdminServiceAsyncStub":
+        return AdminServiceStub(self._channel)
 
     @cached_property
     @abstractmethod

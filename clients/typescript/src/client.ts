@@ -1,6 +1,7 @@
 /** The client, and how to get one. */
 
 import type { ConnectionOptions } from "node:tls";
+import { Admin } from "./admin.js";
 import * as bulk from "./bulk.js";
 import * as embeddings from "./embeddings.js";
 import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
@@ -23,7 +24,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Options of a client. */
 export interface ConnectOptions {
-  /** Sent with every call. */
+  /** Sent with every call, as `authorization: Bearer {key}`; use it together with TLS. */
   readonly apiKey?: string | undefined;
   /** The space that calls without one mean; default `default`. */
   readonly space?: string | undefined;
@@ -185,6 +186,11 @@ export class Client {
   /** Count the tokens of each text, without special tokens. `timeoutMs` counts for each 256 texts. */
   countTokens(texts: embeddings.Texts, options: embeddings.ModelOptions = {}): Promise<number[]> {
     return embeddings.countTokens(this.#session, texts, options);
+  }
+
+  /** The calls that administer tenants and keys. */
+  get admin(): Admin {
+    return new Admin(this.#session);
   }
 
   /** End the connection and the calls on it, which fail with `Cancelled`. An open connection keeps Node.js running. */

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from quipu_server import __version__
+from quipu_server.cli.admin import admin
 from quipu_server.cli.completion import completion
 from quipu_server.cli.config import config
 from quipu_server.cli.doctor import doctor
@@ -44,6 +45,7 @@ COMMANDS = (
     index,
     config,
     top,
+    admin,
     doctor,
     completion,
 )

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     key_secret_file: Path | None = Field(None, description="File with the secret that keys are stored under.")
     master_key: SecretStr = Field(SecretStr(""), description="Credential of the administrator, 16 characters or more.")
     master_key_file: Path | None = Field(None, description="File with the credential of the administrator.")
+    tls_cert_file: Path | None = Field(None, description="Certificate chain of the server, PEM; turns TLS on.")
+    tls_key_file: Path | None = Field(None, description="Private key of the certificate, PEM.")
+    tls_client_ca_file: Path | None = Field(None, description="Authorities of clients, PEM; refuses all other clients.")
     open_reflection: bool = Field(False, description="Answer reflection without a credential.")
     data_dir: Path = Field(default_factory=default_data_dir, description="Directory of the embedded database.")
     database_url: Resolved = Field(

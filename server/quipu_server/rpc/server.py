@@ -46,6 +46,7 @@ from quipu_server.rpc.memory_service import MemoryService, Streams
 from quipu_server.rpc.roles import ANY_CREDENTIAL
 from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.space_service import SpaceService
+from quipu_server.rpc.tls import certificates_of
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
 
@@ -96,12 +97,17 @@ class RpcServer:
         """Listen; return the port. Raises StartupError when the address cannot be had."""
         address = f"{self._settings.host}:{self._settings.port}"
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._listen(address)
         except RuntimeError as error:
             message = f"cannot listen on {address}: {error}; is another server there? Give it another --port"
             raise StartupError(message) from error
         await self._server.start()
         return port
+
+    def _listen(self, address: str) -> int:
+        if (certificates := certificates_of(self._settings)) is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, certificates.credentials())
 
     async def stop(self) -> None:
         """Tell that it ends, refuse new calls, let those that run end as long as the settings allow, then cut them."""
