@@ -1,8 +1,7 @@
 """Times the stages of a search."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Self
 
 
 class Stopwatch:
@@ -11,11 +10,23 @@ class Stopwatch:
     def __init__(self) -> None:
         self.stages: dict[str, float] = {}
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> "Stage":
         """Add the time spent inside to the stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - started
+        return Stage(self.stages, name)
+
+
+class Stage:
+    """A stage while it is timed. A class, as a search enters ten: a generator would cost five times as much."""
+
+    __slots__ = ("_name", "_stages", "_started_s")
+
+    def __init__(self, stages: dict[str, float], name: str) -> None:
+        self._stages = stages
+        self._name = name
+
+    def __enter__(self) -> Self:
+        self._started_s = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stages[self._name] = self._stages.get(self._name, 0.0) + time.perf_counter() - self._started_s

@@ -8,9 +8,11 @@ from typing import Any, Protocol, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from quipu_server.errors import StartupError, StoreUnavailable
+from quipu_server.store.metadata import parse_document
 from quipu_server.store.reading import Reader, Row
 from quipu_server.store.schema import prepare
 
@@ -178,6 +180,7 @@ class Database:
             pool = AsyncConnectionPool(
                 conninfo,
                 kwargs={"autocommit": True},
+                configure=configure,
                 min_size=min(2, self._pool_size),
                 max_size=self._pool_size,
                 timeout=POOL_TIMEOUT_S,
@@ -188,6 +191,7 @@ class Database:
             await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
             connection: Connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
             stack.push_async_callback(connection.close)
+            await configure(connection)
             self._lost.clear()
             self._reader = Reader(connection, self._lost.set)
             self._connections = stack.pop_all()
@@ -218,6 +222,11 @@ class Database:
         async with self._changed:
             self._availability = availability
             self._changed.notify_all()
+
+
+async def configure(connection: Connection) -> None:
+    """Have a connection read documents as we do."""
+    set_json_loads(parse_document, connection)
 
 
 def with_settings(conninfo: str) -> str:
