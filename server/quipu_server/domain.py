@@ -20,6 +20,22 @@ Vector: TypeAlias = NDArray[np.float32]
 Revisions: TypeAlias = NDArray[np.int64]
 
 
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
 class Kind(IntEnum):
     """Sorts of memory; numbers are those of the API and of the database."""
 
@@ -85,7 +101,7 @@ class RankingWeights:
     def over(self, wider: Self) -> Self:
         """Return these weights with gaps filled from `wider`."""
         given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
-        return replace(wider, **given)
+        return replace(wider, **given) if given else wider
 
 
 DEFAULT_WEIGHTS = RankingWeights(
@@ -147,7 +163,7 @@ class MemoryFields:
         """What is put before the content when it is indexed, as `[8 May 2023, 13:56] Ann: `; may be empty."""
         when = ""
         if (t := self.event_time) is not None:
-            when = f"[{t.day} {t:%B %Y, %H:%M}] "
+            when = f"[{t.day} {MONTHS[t.month - 1]} {t.year:04}, {t.hour:02}:{t.minute:02}] "
         return f"{when}{self.speaker}: " if self.speaker else when
 
     def indexed_like(self, other: "MemoryFields") -> bool:

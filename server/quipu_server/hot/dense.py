@@ -1,5 +1,6 @@
 """The memories nearest to a query vector."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -101,7 +102,7 @@ def _few(contents: Contents) -> int:
 
 def _limit(contents: Contents, found: Nearest, query: Vector, depth: int) -> float:
     """What has a lower approximate score is not among the `depth` best."""
-    length = float(np.linalg.norm(query))
+    length = math.sqrt(query.dot(query))
     error = max(part.error for part in contents.parts) + 1.05 * (len(query) + 1) * UNIT_ROUNDOFF
     # Twice: one score is ahead of the limit, one behind.
     return _score_at(contents, found, depth) - 2.0 * error * length

@@ -36,5 +36,7 @@ class Hydration:
 
     async def _read(self, source: Source, wanted: Sequence[Wanted]) -> Mapping[int, Memory]:
         space, past = source
-        revisions = np.unique(np.concatenate([each.revisions for each in wanted]))
-        return await self._store.hydrate(space, revisions, min(each.now for each in wanted), past=past)
+        revisions = {revision for each in wanted for revision in each.revisions.tolist()}
+        return await self._store.hydrate(
+            space, np.array(list(revisions), np.int64), min(each.now for each in wanted), past=past
+        )

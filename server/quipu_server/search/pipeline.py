@@ -84,7 +84,7 @@ class Search:
             attempt += 1
 
     async def _find(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> _Found:
-        probe, fresh = await asyncio.gather(self._probe(query, mode, watch), self._freshen(query, mode, watch))
+        probe, fresh = await self._look(query, mode, watch)
         head = fresh[0][1]
         with watch.stage("filter"):
             quarries = [await self._quarry(query, probe, view, head) for view, _ in fresh]
@@ -94,6 +94,18 @@ class Search:
         pools = [await gather(q, probe, s, depth, watch) for q, s in zip(quarries, statistics, strict=True)]
         with watch.stage("rank"):
             return _Found(quarries, rank(pools, mode, max(WINDOW, query.k), query.min_relevance, head.now), head)
+
+    async def _look(
+        self, query: SearchQuery, mode: Mode, watch: Stopwatch
+    ) -> tuple[Probe, Sequence[tuple[SearchView, Head]]]:
+        """What to look for and where: side by side when the query has to be embedded."""
+        if query.vector is not None:
+            return await self._probe(query, mode, watch), await self._freshen(query, mode, watch)
+        freshening = asyncio.create_task(self._freshen(query, mode, watch))
+        try:
+            return await self._probe(query, mode, watch), await freshening
+        finally:
+            freshening.cancel()
 
     async def _freshen(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Sequence[tuple[SearchView, Head]]:
         """A view of each space that has come as far as the query asks."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
 from quipu_server.errors import Conflict, NotFound
 from quipu_server.store import copy_format as binary
@@ -119,7 +121,7 @@ async def _make(
 async def _store_passages(connection: Connection, space: Space, passages: Sequence[Passage]) -> None:
     if passages:
         await _copy(connection, _COPY_PASSAGES, binary.rows(_passage_row(space, passage) for passage in passages))
-        await _copy(connection, _COPY_VECTORS, binary.rows(_vector_rows(space, passages)))
+        await _copy(connection, _COPY_VECTORS, _vector_rows(space, passages))
 
 
 async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
@@ -177,13 +179,21 @@ def _passage_row(space: Space, passage: Passage) -> Sequence[binary.Field]:
     )
 
 
-def _vector_rows(space: Space, passages: Sequence[Passage]) -> Iterator[Sequence[binary.Field]]:
-    fingerprint = binary.text(space.fingerprint)
-    for passage in passages:
-        dimension = binary.int2(passage.vectors.shape[1])
-        for chunk, (span, vector) in enumerate(zip(passage.spans, binary.halfvecs(passage.vectors), strict=True)):
-            start, end = map(binary.int4, span.tolist())
-            yield space.id.bytes, passage.id.bytes, binary.int2(chunk), dimension, start, end, fingerprint, vector
+def _vector_rows(space: Space, passages: Sequence[Passage]) -> bytes:
+    vectors = np.concatenate([passage.vectors for passage in passages])
+    counts = [len(passage.vectors) for passage in passages]
+    chunks = np.concatenate([np.arange(count) for count in counts])
+    spans = np.concatenate([passage.spans for passage in passages])
+    return binary.equal_rows(
+        binary.same(space.id.bytes),
+        binary.uuids(passage.id for passage in passages).repeat(counts),
+        chunks.astype(">i2"),
+        binary.same(binary.int2(vectors.shape[1])),
+        spans[:, 0].astype(">i4"),
+        spans[:, 1].astype(">i4"),
+        binary.same(binary.text(space.fingerprint)),
+        binary.halfvecs(vectors),
+    )
 
 
 def _revision_rows(space: Space, memories: Sequence[Memory]) -> Iterator[Sequence[binary.Field]]:

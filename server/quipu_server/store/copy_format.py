@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -41,6 +41,42 @@ def rows(values: Iterable[Sequence[Field]]) -> bytes:
             parts.append(_NULL if field is None else int4(len(field)) + field)
     parts.append(_TRAILER)
     return b"".join(parts)
+
+
+def equal_rows(*columns: NDArray[Any]) -> bytes:
+    """A whole COPY stream of rows whose fields are as wide in each of them, made by NumPy in a tenth of the time.
+
+    columns: big-endian numbers or bytes (V), one or a row of them for each field; one without dimensions is for all.
+    """
+    count = max(len(column) for column in columns if column.ndim)
+    layout: list[Any] = [("fields", ">i2")]
+    for place, column in enumerate(columns):
+        layout += [(f"width {place}", ">i4"), (f"{place}", column.dtype, column.shape[1:])]
+    table = np.empty(count, layout)
+    table["fields"] = len(columns)
+    for place, column in enumerate(columns):
+        table[f"width {place}"] = table.dtype[f"{place}"].itemsize
+        table[f"{place}"] = column
+    return b"".join((_HEADER, table.tobytes(), _TRAILER))
+
+
+def same(value: bytes) -> NDArray[Any]:
+    """A column of `equal_rows` with one value."""
+    return np.array(np.void(value))
+
+
+def uuids(values: Iterable[UUID]) -> NDArray[Any]:
+    """A column of `equal_rows`."""
+    return np.frombuffer(b"".join(value.bytes for value in values), "V16")
+
+
+def halfvecs(vectors: NDArray[np.float32]) -> NDArray[Any]:
+    """A column of `equal_rows`: vectors (n, dimension), rounded to half precision."""
+    count, dimension = vectors.shape
+    column = np.zeros((count, 2 + dimension), ">u2")
+    column[:, 0] = dimension
+    column[:, 2:] = vectors.astype(">f2").view(">u2")
+    return column
 
 
 def timestamptz(time: datetime | None) -> Field:
@@ -82,12 +118,3 @@ def _text_item(item: str) -> bytes:
 @lru_cache(maxsize=1 << 10)
 def _int4_item(item: int) -> bytes:
     return int4(4) + int4(item)
-
-
-def halfvecs(vectors: NDArray[np.float32]) -> Sequence[bytes]:
-    """Rows of an array (n, dimension), rounded to half precision."""
-    count, dimension = vectors.shape
-    data = vectors.astype(">f2").tobytes()
-    width = 2 * dimension
-    header = struct.pack(">hh", dimension, 0)
-    return [header + data[place * width : (place + 1) * width] for place in range(count)]

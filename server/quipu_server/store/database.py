@@ -8,12 +8,14 @@ from typing import Any, Protocol, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from quipu_server import tracing
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.measuring import Sample
 from quipu_server.store.measures import samples_of
+from quipu_server.store.metadata import parse_document
 from quipu_server.store.reading import Reader, Row
 from quipu_server.store.schema import prepare
 
@@ -193,7 +195,7 @@ class Database:
         async with AsyncExitStack() as stack:
             pool = AsyncConnectionPool(
                 conninfo,
-                configure=_commit_at_once,
+                configure=configure,
                 min_size=min(2, self._pool_size),
                 max_size=self._pool_size,
                 timeout=POOL_TIMEOUT_S,
@@ -202,8 +204,9 @@ class Database:
             )
             stack.push_async_callback(pool.close, timeout=1.0)
             await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
-            connection: Connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+            connection: Connection = await psycopg.AsyncConnection.connect(conninfo)
             stack.push_async_callback(connection.close)
+            await configure(connection)
             self._lost.clear()
             self._reader = Reader(connection, self._lost.set)
             self._connections = stack.pop_all()
@@ -236,9 +239,13 @@ class Database:
             self._changed.notify_all()
 
 
-async def _commit_at_once(connection: Connection) -> None:
-    """Not a setting of the pool: the task queue makes connections of its own with those, and says so again."""
+async def configure(connection: Connection) -> None:
+    """Have a connection commit at once, and read documents as we do.
+
+    The first is no setting of the pool: the task queue makes connections of its own with those, and says so again.
+    """
     await connection.set_autocommit(True)
+    set_json_loads(parse_document, connection)
 
 
 def with_settings(conninfo: str) -> str:

@@ -75,7 +75,7 @@ def write_memory(memory: Memory, space: str) -> MemoryMessage:
         speaker=fields.speaker,
         session=fields.session,
         tags=fields.tags,
-        metadata={key: write_value(value) for key, value in fields.metadata.items()},
+        metadata={key: write_value(value) for key, value in fields.metadata.items()} if fields.metadata else None,
         importance=fields.importance,
         event_time=write_optional_time(fields.event_time),
         expire_time=write_optional_time(fields.expire_time),
