@@ -16,6 +16,7 @@ from quipu_server.announcement import announced
 from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
+from quipu_server.guard import Guard, SamePolicy
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
@@ -99,7 +100,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue))
+        server = RpcServer(settings, build_use_cases(settings, database, embedder, catalogue))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
@@ -171,15 +172,18 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
-def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue) -> UseCases:
+def build_use_cases(
+    settings: Settings, database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue
+) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
     store, source = PostgresMemoryStore(database), PostgresLog(database)
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
-    memories = Memories(store, source, spaces, passages, catalogue)
-    streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
+    guard = Guard(SamePolicy(settings.guard_policy))
+    memories = Memories(store, source, spaces, passages, catalogue, guard)
+    streams = Streams(Ingesting(store, spaces, passages, catalogue, guard), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
     return UseCases(memories, streams, spaces, search, embedder, indexes)
 

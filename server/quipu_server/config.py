@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from quipu_server.guard.personal import is_region
+from quipu_server.guard.policies import GuardPolicy
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
@@ -24,6 +26,13 @@ def default_data_dir() -> Path:
 def default_hot_bytes() -> int:
     """A share of the memory that the process may use."""
     return int(HOT_SHARE * usable_bytes())
+
+
+def check_region(region: str) -> str:
+    """Raise ValueError unless phone numbers of the country are known."""
+    if not is_region(region):
+        raise ValueError("must be a country of two capital letters, such as US, or empty")
+    return region
 
 
 class Settings(BaseSettings):
@@ -49,6 +58,12 @@ class Settings(BaseSettings):
     )
     snapshot_bytes: int = Field(8 << 30, ge=0, description="Disk for index snapshots, bytes; 0 keeps none.")
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
+    guard: Literal["off", "block_secrets", "redact_personal", "both"] = Field(
+        "off", description="What is done to secrets and personal data when memories are written."
+    )
+    guard_region: Annotated[str, AfterValidator(check_region)] = Field(
+        "US", description="Country of phone numbers that bring no country code; none when empty."
+    )
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
     longest_deadline_s: float = Field(300.0, gt=0, description="Longest deadline a request may bring.")
@@ -57,6 +72,15 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="JSON unless standard error is a terminal."
     )
+
+    @property
+    def guard_policy(self) -> GuardPolicy:
+        """What the guard does for tenants that say nothing else."""
+        return GuardPolicy(
+            block_secrets=self.guard in ("block_secrets", "both"),
+            redact_personal=self.guard in ("redact_personal", "both"),
+            region=self.guard_region,
+        )
 
     @property
     def index_dir(self) -> Path | None:

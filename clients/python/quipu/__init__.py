@@ -28,7 +28,7 @@ from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults,
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
 from quipu.v1.filter_pb2 import Filter
-from quipu.v1.memory_pb2 import Memory, MemoryRevision
+from quipu.v1.memory_pb2 import Memory, MemoryRevision, Redaction, RedactionKind
 from quipu.v1.search_service_pb2 import Hit, SearchSummary
 from quipu.v1.space_pb2 import Space
 from quipu.values import to_array, to_datetime, to_value, to_vector
@@ -63,6 +63,8 @@ __all__ = [
     "PermissionDenied",
     "QuipuError",
     "Ranking",
+    "Redaction",
+    "RedactionKind",
     "ResourceExhausted",
     "Results",
     "SearchSummary",

@@ -7,7 +7,15 @@ export * from "./errors.js";
 export { metadata, type Changes, type Draft, type Fields, type KindName, type RoleName } from "./fields.js";
 export type { FilterLike } from "./filters.js";
 export type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
-export { MemoryChange, MemoryKind, Role, type Memory, type MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
+export {
+  MemoryChange,
+  MemoryKind,
+  RedactionKind,
+  Role,
+  type Memory,
+  type MemoryRevision,
+  type Redaction,
+} from "./gen/quipu/v1/memory_pb.js";
 export type { Hit, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
 export type { IngestOptions, Outcome } from "./ingests.js";
