@@ -37,6 +37,8 @@ type Outcome struct {
 	// Name and Revision are those of the memory that was stored; empty and 0 when it was refused.
 	Name     string
 	Revision int64
+	// Redactions are the personal data that the server left out of it.
+	Redactions []*Redaction
 	// Err says why it was refused, an *Error; nil when it was stored.
 	Err error
 }
@@ -200,7 +202,9 @@ func (g *ingesting) outcome(told *quipuv1.IngestAcknowledgement) *Outcome {
 	}
 	stored := told.GetStored()
 	g.client.seen.saw(g.start.GetParent(), stored.GetRevision())
-	return &Outcome{Offset: told.GetOffset(), Name: stored.GetName(), Revision: stored.GetRevision()}
+	return &Outcome{
+		Offset: told.GetOffset(), Name: stored.GetName(), Revision: stored.GetRevision(), Redactions: stored.GetRedactions(),
+	}
 }
 
 func (g *ingesting) isDone() bool {

@@ -8,6 +8,8 @@ type (
 	Memory = quipuv1.Memory
 	// MemoryRevision is one entry of the history of a memory.
 	MemoryRevision = quipuv1.MemoryRevision
+	// Redaction is personal data that the server left out of a text.
+	Redaction = quipuv1.Redaction
 	// Hit is a memory that was found.
 	Hit = quipuv1.Hit
 	// SearchSummary says what answered a search.
@@ -67,6 +69,14 @@ const (
 	ChangeUpdated   = quipuv1.MemoryChange_MEMORY_CHANGE_UPDATED
 	ChangeDeleted   = quipuv1.MemoryChange_MEMORY_CHANGE_DELETED
 	ChangeUndeleted = quipuv1.MemoryChange_MEMORY_CHANGE_UNDELETED
+)
+
+// What personal data was.
+const (
+	RedactionEmail = quipuv1.RedactionKind_REDACTION_KIND_EMAIL
+	RedactionPhone = quipuv1.RedactionKind_REDACTION_KIND_PHONE
+	RedactionSSN   = quipuv1.RedactionKind_REDACTION_KIND_SSN
+	RedactionCard  = quipuv1.RedactionKind_REDACTION_KIND_CARD
 )
 
 // What a vector is for: to be found, or to look for something.

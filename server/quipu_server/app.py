@@ -21,6 +21,7 @@ from quipu_server.config import Settings
 from quipu_server.doors import read_credentials
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
+from quipu_server.guard import Guard, SamePolicy
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
@@ -138,7 +139,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         kinds = build_kinds(database)
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, kinds, meter, credentials), meter)
+        server = RpcServer(
+            settings, build_use_cases(settings, database, embedder, catalogue, kinds, meter, credentials), meter
+        )
         # Who measures something else (jobs, retention, limits) is listed here.
         await stack.enter_async_context(observed(settings, [meter, embedder, catalogue, database]))
         port = await server.start()
@@ -215,6 +218,7 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
 
 
 def build_use_cases(
+    settings: Settings,
     database: Database,
     embedder: OnnxEmbedder,
     catalogue: HotCatalogue,
@@ -228,8 +232,9 @@ def build_use_cases(
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, meter)
-    memories = Memories(store, source, spaces, passages, catalogue)
-    streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
+    guard = Guard(SamePolicy(settings.guard_policy))
+    memories = Memories(store, source, spaces, passages, catalogue, guard)
+    streams = Streams(Ingesting(store, spaces, passages, catalogue, guard), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
     jobs = JobControl(PostgresJobStore(database), kinds, spaces)
     access = PostgresAccessStore(database)

@@ -172,11 +172,25 @@ class MemoryFields:
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """Personal data that was left out of a text when it was stored.
+
+    field: path of the text in the memory. start, end: of what stood there, in code points of the text as it was sent.
+    """
+
+    field: str
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """One version of a memory as stored.
 
     created: the revision that created the memory; messages of a session are in its order.
     passage_id: of its indexed text, which versions share.
+    redactions: what the write left out; only in its answer.
     """
 
     memory_id: str
@@ -187,6 +201,7 @@ class Memory:
     create_time: datetime
     update_time: datetime
     change: Change = Change.CREATED
+    redactions: tuple[Redaction, ...] = ()
 
     @property
     def etag(self) -> str:

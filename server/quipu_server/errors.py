@@ -1,6 +1,6 @@
 """The errors of the core. The transport maps each class to a status; a reason names the case within its class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class QuipuError(Exception):
@@ -40,6 +40,16 @@ class InvalidFilter(InvalidArgument):
     def __init__(self, field: str, message: str, *, position: int | None = None) -> None:
         metadata = {} if position is None else {"position": str(position)}
         super().__init__(field, message, metadata=metadata)
+
+
+class ContentBlocked(InvalidArgument):
+    """A text has what the tenant does not want to be stored. kinds: of what was found, which itself is never told."""
+
+    reason = "CONTENT_BLOCKED"
+
+    def __init__(self, field: str, kinds: Sequence[str], what: str) -> None:
+        found = ", ".join(kinds)
+        super().__init__(field, f"has {found}, and {what} are not stored; leave it out", metadata={"kinds": found})
 
 
 class NotFound(QuipuError):

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
-from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, Overloaded, QuipuError
+from quipu_server.errors import AlreadyExists, Conflict, ContentBlocked, FailedPrecondition, Overloaded, QuipuError
+from quipu_server.guard import Guard, told
 from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft
 from quipu_server.passages import Passages
@@ -44,11 +45,14 @@ class _Prepared:
 class Ingesting:
     """Stores parts of streams."""
 
-    def __init__(self, store: MemoryStore, spaces: Spaces, passages: Passages, views: SearchViews) -> None:
+    def __init__(
+        self, store: MemoryStore, spaces: Spaces, passages: Passages, views: SearchViews, guard: Guard
+    ) -> None:
         self._store = store
         self._spaces = spaces
         self._passages = passages
         self._views = views
+        self._guard = guard
 
     async def store(self, tenant: str, space: str, items: Sequence[Item]) -> Mapping[int, Outcome]:
         """Store what was not stored before; what became of each, by offset.
@@ -57,16 +61,31 @@ class Ingesting:
         """
         home = await self._spaces.ensure(tenant, space)
         self._spaces.check_model(home)
-        outcomes: dict[int, Outcome] = dict(await self._replay(home, items))
+        outcomes = dict(await self._replay(home, items))
         fits = [item for item in items if item.offset not in outcomes and self._fits(home, item, outcomes)]
-        waiting = await self._prepare(home, fits)
+        waiting = await self._prepare(home, await self._screen(tenant, fits, outcomes))
         while waiting:
             waiting = await self._append(home, waiting, outcomes)
         return outcomes
 
     async def _replay(self, home: Space, items: Sequence[Item]) -> Mapping[int, Outcome]:
         answers = await self._store.replay_each(home, [item.request for item in items])
-        return {item.offset: answers[item.request.id] for item in items if item.request.id in answers}
+        outcomes: dict[int, Outcome] = {i.offset: answers[i.request.id] for i in items if i.request.id in answers}
+        stored = {offset: outcome for offset, outcome in outcomes.items() if isinstance(outcome, Memory)}
+        drafts = [item.draft for item in items if item.offset in stored]
+        memories = [stored[item.offset] for item in items if item.offset in stored]
+        retold = await self._guard.retold(home.tenant, drafts, memories)
+        return outcomes | dict(zip([item.offset for item in items if item.offset in stored], retold, strict=True))
+
+    async def _screen(self, tenant: str, items: Sequence[Item], outcomes: dict[int, Outcome]) -> Sequence[Item]:
+        """The items without personal data; those with secrets are refused."""
+        screened = await self._guard.each(tenant, [item.draft for item in items])
+        outcomes |= {
+            item.offset: draft for item, draft in zip(items, screened, strict=True) if isinstance(draft, ContentBlocked)
+        }
+        return [
+            replace(item, draft=draft) for item, draft in zip(items, screened, strict=True) if isinstance(draft, Draft)
+        ]
 
     def _fits(self, home: Space, item: Item, outcomes: dict[int, Outcome]) -> bool:
         """Whether the vector it brings, if any, is one of the space; else it is refused."""
@@ -98,7 +117,7 @@ class Ingesting:
             memories = await self._store.append_each(home, [each.write for each in waiting], requests)
         except Conflict as conflict:
             return await self._settle(home, waiting, int(conflict.metadata["index"]), outcomes)
-        outcomes |= {each.item.offset: memory for each, memory in zip(waiting, memories, strict=True)}
+        outcomes |= {e.item.offset: told(memory, e.item.draft) for e, memory in zip(waiting, memories, strict=True)}
         self._views.written(home, memories[-1].revision)
         return []
 

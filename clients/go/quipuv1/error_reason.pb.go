@@ -134,6 +134,10 @@ const (
 	// head.
 	// `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
 	ErrorReason_ERROR_REASON_LOG_REPLACED ErrorReason = 22
+	// INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
+	// BadRequest.
+	// `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
+	ErrorReason_ERROR_REASON_CONTENT_BLOCKED ErrorReason = 23
 )
 
 // Enum value maps for ErrorReason.
@@ -175,6 +179,7 @@ var (
 		51: "ERROR_REASON_SPACE_NOT_ALLOWED",
 		52: "ERROR_REASON_TENANT_NOT_ALLOWED",
 		22: "ERROR_REASON_LOG_REPLACED",
+		23: "ERROR_REASON_CONTENT_BLOCKED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -213,6 +218,7 @@ var (
 		"ERROR_REASON_SPACE_NOT_ALLOWED":     51,
 		"ERROR_REASON_TENANT_NOT_ALLOWED":    52,
 		"ERROR_REASON_LOG_REPLACED":          22,
+		"ERROR_REASON_CONTENT_BLOCKED":       23,
 	}
 )
 
@@ -247,7 +253,7 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xd3\t\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xf5\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -285,7 +291,8 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x18ERROR_REASON_ROLE_NEEDED\x102\x12\"\n" +
 	"\x1eERROR_REASON_SPACE_NOT_ALLOWED\x103\x12#\n" +
 	"\x1fERROR_REASON_TENANT_NOT_ALLOWED\x104\x12\x1d\n" +
-	"\x19ERROR_REASON_LOG_REPLACED\x10\x16B\x9b\x01\n" +
+	"\x19ERROR_REASON_LOG_REPLACED\x10\x16\x12 \n" +
+	"\x1cERROR_REASON_CONTENT_BLOCKED\x10\x17B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

@@ -1761,7 +1761,9 @@ type IngestedMemory struct {
 	// `spaces/{space}/memories/{memory}`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Revision of the space that made it.
-	Revision      int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// As in Memory.
+	Redactions    []*Redaction `protobuf:"bytes,3,rep,name=redactions,proto3" json:"redactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1808,6 +1810,13 @@ func (x *IngestedMemory) GetRevision() int64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *IngestedMemory) GetRedactions() []*Redaction {
+	if x != nil {
+		return x.Redactions
+	}
+	return nil
 }
 
 // Why an item was not stored. It may be sent again with the same offset once it is mended.
@@ -2013,10 +2022,13 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x122\n" +
 	"\x06stored\x18\x02 \x01(\v2\x18.quipu.v1.IngestedMemoryH\x00R\x06stored\x123\n" +
 	"\arefused\x18\x03 \x01(\v2\x17.quipu.v1.IngestRefusalH\x00R\arefusedB\t\n" +
-	"\aoutcome\"@\n" +
+	"\aoutcome\"u\n" +
 	"\x0eIngestedMemory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x03R\brevision\"\xeb\x01\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x123\n" +
+	"\n" +
+	"redactions\x18\x03 \x03(\v2\x13.quipu.v1.RedactionR\n" +
+	"redactions\"\xeb\x01\n" +
 	"\rIngestRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -2089,6 +2101,7 @@ var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*Filter)(nil),                      // 32: quipu.v1.Filter
 	(*fieldmaskpb.FieldMask)(nil),       // 33: google.protobuf.FieldMask
 	(*MemoryRevision)(nil),              // 34: quipu.v1.MemoryRevision
+	(*Redaction)(nil),                   // 35: quipu.v1.Redaction
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
 	31, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
@@ -2115,34 +2128,35 @@ var file_quipu_v1_memory_service_proto_depIdxs = []int32{
 	25, // 21: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
 	26, // 22: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
 	27, // 23: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
-	30, // 24: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
-	0,  // 25: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 26: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 27: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 28: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 29: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 30: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 31: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 32: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	16, // 33: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	21, // 34: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
-	18, // 35: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
-	1,  // 36: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 37: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 38: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 39: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 40: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 41: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 42: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 43: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	17, // 44: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	24, // 45: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
-	19, // 46: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
-	36, // [36:47] is the sub-list for method output_type
-	25, // [25:36] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	35, // 24: quipu.v1.IngestedMemory.redactions:type_name -> quipu.v1.Redaction
+	30, // 25: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
+	0,  // 26: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	2,  // 27: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	4,  // 28: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	6,  // 29: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	8,  // 30: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	10, // 31: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	12, // 32: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	14, // 33: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	16, // 34: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	21, // 35: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
+	18, // 36: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	1,  // 37: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	3,  // 38: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	5,  // 39: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	7,  // 40: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	9,  // 41: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	11, // 42: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	13, // 43: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	15, // 44: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	17, // 45: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	24, // 46: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
+	19, // 47: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	37, // [37:48] is the sub-list for method output_type
+	26, // [26:37] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }

@@ -32,7 +32,7 @@ from quipu.tls import Tls
 from quipu.v1.admin_service_pb2 import AuditEntry
 from quipu.v1.api_key_pb2 import ApiKey
 from quipu.v1.filter_pb2 import Filter
-from quipu.v1.memory_pb2 import Memory, MemoryRevision
+from quipu.v1.memory_pb2 import Memory, MemoryRevision, Redaction, RedactionKind
 from quipu.v1.search_service_pb2 import Hit, SearchSummary
 from quipu.v1.space_pb2 import Space
 from quipu.v1.tenant_pb2 import Tenant
@@ -71,6 +71,8 @@ __all__ = [
     "PermissionDenied",
     "QuipuError",
     "Ranking",
+    "Redaction",
+    "RedactionKind",
     "ResourceExhausted",
     "Results",
     "SearchSummary",

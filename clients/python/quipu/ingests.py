@@ -134,8 +134,9 @@ class IngestOperations(Operations):
     def _outcome(self, start: IngestStart, told: IngestAcknowledgement) -> Outcome:
         if told.WhichOneof("outcome") == "refused":
             return Outcome(told.offset, "", 0, refusal_error(told.refused, start.stream_id))
-        self._saw(start.parent, told.stored.revision)
-        return Outcome(told.offset, told.stored.name, told.stored.revision, None)
+        stored = told.stored
+        self._saw(start.parent, stored.revision)
+        return Outcome(told.offset, stored.name, stored.revision, None, stored.redactions)
 
 
 async def _begin(exchange: Ingestion, start: IngestStart, stream: _Stream) -> None:

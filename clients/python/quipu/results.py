@@ -1,6 +1,6 @@
 """Answers that come in parts."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -8,7 +8,7 @@ from quipu.errors import QuipuError
 from quipu.fields import ChangeName, change_name
 from quipu.positions import Position
 from quipu.stepping import run
-from quipu.v1.memory_pb2 import Memory
+from quipu.v1.memory_pb2 import Memory, Redaction
 from quipu.v1.memory_service_pb2 import WatchMemoriesResponse
 from quipu.v1.search_service_pb2 import Hit, SearchResponse, SearchSummary
 
@@ -91,12 +91,14 @@ class Outcome:
     offset: its place among all, from 0.
     name, revision: of the memory that was stored; empty and 0 when it was refused.
     error: why it was refused; None when it was stored.
+    redactions: the personal data that the server left out of it.
     """
 
     offset: int
     name: str
     revision: int
     error: QuipuError | None
+    redactions: Sequence[Redaction] = ()
 
 
 class Watch(Results[Change]):

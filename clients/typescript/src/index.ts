@@ -19,7 +19,15 @@ export type { FilterLike } from "./filters.js";
 export type { AuditEntry } from "./gen/quipu/v1/admin_service_pb.js";
 export { ApiKeyRole, type ApiKey } from "./gen/quipu/v1/api_key_pb.js";
 export type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
-export { MemoryChange, MemoryKind, Role, type Memory, type MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
+export {
+  MemoryChange,
+  MemoryKind,
+  RedactionKind,
+  Role,
+  type Memory,
+  type MemoryRevision,
+  type Redaction,
+} from "./gen/quipu/v1/memory_pb.js";
 export type { Hit, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
 export type { Tenant } from "./gen/quipu/v1/tenant_pb.js";

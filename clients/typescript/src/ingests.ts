@@ -4,6 +4,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { creation, type DraftLike, type Drafts } from "./bulk.js";
 import { QuipuError, Unavailable } from "./errors.js";
 import { refusalError } from "./failures.js";
+import type { Redaction } from "./gen/quipu/v1/memory_pb.js";
 import {
   IngestItemSchema,
   IngestMemoriesRequestSchema,
@@ -40,9 +41,19 @@ export interface IngestOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** A memory of an ingestion that was stored. */
+export interface Stored {
+  readonly offset: number;
+  readonly name: string;
+  readonly revision: bigint;
+  /** The personal data that the server left out of it. */
+  readonly redactions: readonly Redaction[];
+  readonly error?: undefined;
+}
+
 /** What became of a memory: it was stored, or `error` says why not. */
 export type Outcome =
-  | { readonly offset: number; readonly name: string; readonly revision: bigint; readonly error?: undefined }
+  | Stored
   | { readonly offset: number; readonly name?: undefined; readonly revision?: undefined; readonly error: QuipuError };
 
 export function ingest(session: Session, drafts: Drafts, options: IngestOptions): Results<Outcome> {
@@ -168,9 +179,9 @@ async function* outcomes(
 function toOutcome(session: Session, start: Start, told: IngestAcknowledgement): Outcome {
   const offset = Number(told.offset);
   if (told.outcome.case !== "stored") return { offset, error: refusalError(told.outcome.value, start.streamId) };
-  const { name, revision } = told.outcome.value;
+  const { name, revision, redactions } = told.outcome.value;
   session.saw(start.parent, revision);
-  return { offset, name, revision };
+  return { offset, name, revision, redactions };
 }
 
 /** Say in an error with which id the whole may go on. */

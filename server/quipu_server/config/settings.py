@@ -3,13 +3,15 @@
 import os
 from errno import ENOENT
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
 from quipu_server.config.secrets import Resolved
+from quipu_server.guard.personal import is_region
+from quipu_server.guard.policies import GuardPolicy
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
@@ -28,6 +30,13 @@ def default_data_dir() -> Path:
 def default_hot_bytes() -> int:
     """A share of the memory that the process may use."""
     return int(HOT_SHARE * usable_bytes())
+
+
+def check_region(region: str) -> str:
+    """Raise ValueError unless phone numbers of the country are known."""
+    if not is_region(region):
+        raise ValueError("must be a country of two capital letters, such as US, or empty")
+    return region
 
 
 class Settings(BaseSettings):
@@ -68,6 +77,12 @@ class Settings(BaseSettings):
         30.0, ge=1, description="Silence after which the jobs of a worker are taken over; the same on all servers."
     )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
+    guard: Literal["off", "block_secrets", "redact_personal", "both"] = Field(
+        "off", description="What is done to secrets and personal data when memories are written."
+    )
+    guard_region: Annotated[str, AfterValidator(check_region)] = Field(
+        "US", description="Country of phone numbers that bring no country code; none when empty."
+    )
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
     longest_deadline_s: float = Field(300.0, gt=0, description="Longest deadline a request may bring.")
@@ -98,6 +113,15 @@ class Settings(BaseSettings):
         self.database_url = chosen.url
         self.pool_size = chosen.pool_size or self.pool_size
         return self
+
+    @property
+    def guard_policy(self) -> GuardPolicy:
+        """What the guard does for tenants that say nothing else."""
+        return GuardPolicy(
+            block_secrets=self.guard in ("block_secrets", "both"),
+            redact_personal=self.guard in ("redact_personal", "both"),
+            region=self.guard_region,
+        )
 
     @property
     def index_dir(self) -> Path | None:

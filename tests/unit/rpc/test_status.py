@@ -22,6 +22,7 @@ UUID = "6e8bc430-9c3a-11d9-9669-0800200c9a66"
 EXAMPLES: list[errors.QuipuError] = [
     errors.InvalidArgument("memory.importance", "is 2; it must be from 0 to 1"),
     errors.InvalidArgument("page_token", "is damaged", reason="INVALID_PAGE_TOKEN"),
+    errors.ContentBlocked("memory.content", ["jwt", "password"], "secrets"),
     errors.InvalidFilter("filter", "found ';'", position=12),
     errors.NotFound("memory", "spaces/a/memories/b"),
     errors.NotFound("space", "spaces/a"),

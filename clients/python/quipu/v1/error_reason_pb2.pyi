@@ -165,6 +165,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     head.
     `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
     """
+    ERROR_REASON_CONTENT_BLOCKED: _ErrorReason.ValueType  # 23
+    """INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
+    BadRequest.
+    `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -313,5 +318,10 @@ ERROR_REASON_LOG_REPLACED: ErrorReason.ValueType  # 22
 """OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
 head.
 `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
+"""
+ERROR_REASON_CONTENT_BLOCKED: ErrorReason.ValueType  # 23
+"""INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
+BadRequest.
+`{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

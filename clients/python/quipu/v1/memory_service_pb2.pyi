@@ -902,19 +902,25 @@ class IngestedMemory(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    REDACTIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`spaces/{space}/memories/{memory}`."""
     revision: _builtins.int
     """Revision of the space that made it."""
+    @_builtins.property
+    def redactions(self) -> _containers.RepeatedCompositeFieldContainer[_memory_pb2.Redaction]:
+        """As in Memory."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         revision: _builtins.int = ...,
+        redactions: _abc.Iterable[_memory_pb2.Redaction] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "redactions", b"redactions", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

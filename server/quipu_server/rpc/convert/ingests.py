@@ -18,7 +18,7 @@ from quipu_server.domain import Memory, RequestKey
 from quipu_server.errors import InvalidArgument, QuipuError
 from quipu_server.ingesting import Item, Outcome
 from quipu_server.rpc import names
-from quipu_server.rpc.convert.memories import read_draft
+from quipu_server.rpc.convert.memories import read_draft, write_redactions
 from quipu_server.rpc.digest import digest
 from quipu_server.rpc.status import make_status
 from quipu_server.rpc.validate import check_uuid
@@ -81,7 +81,8 @@ def write_outcomes(space: str, outcomes: Sequence[tuple[int, Outcome]]) -> Inges
 def _write(space: str, offset: int, outcome: Outcome) -> IngestAcknowledgement:
     if isinstance(outcome, Memory):
         name = names.write_memory(space, outcome.memory_id)
-        return IngestAcknowledgement(offset=offset, stored=IngestedMemory(name=name, revision=outcome.revision))
+        stored = IngestedMemory(name=name, revision=outcome.revision, redactions=write_redactions(outcome))
+        return IngestAcknowledgement(offset=offset, stored=stored)
     status, info = make_status(outcome, ""), ErrorInfo()
     status.details[0].Unpack(info)
     field = outcome.field if isinstance(outcome, InvalidArgument) else ""
