@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from quipu_server import __version__
+from quipu_server.cli.backup import backup, restore
 from quipu_server.cli.completion import completion
 from quipu_server.cli.config import config
 from quipu_server.cli.doctor import doctor
@@ -40,6 +41,8 @@ COMMANDS = (
     spaces,
     models,
     index,
+    backup,
+    restore,
     config,
     top,
     doctor,
