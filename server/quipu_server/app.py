@@ -16,6 +16,7 @@ from quipu_server.announcement import announced
 from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
+from quipu_server.embedding_later import EmbeddingJobs
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
@@ -97,7 +98,7 @@ async def run_worker(settings: Settings) -> None:
         catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
         stack.push_async_callback(lambda: catalogue.close(0.0))
         await database.wait_ready()
-        worker = build_worker(settings, database, build_kinds(database))
+        worker = build_worker(settings, database, build_kinds(database, embedder, catalogue))
         working = asyncio.create_task(worker.run())
         stack.push_async_callback(cancel, [working])
         log.info("working", jobs=settings.job_workers)
@@ -125,7 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        kinds = build_kinds(database)
+        kinds = build_kinds(database, embedder, catalogue)
         server = RpcServer(settings, build_use_cases(database, embedder, catalogue, kinds))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
@@ -197,8 +198,9 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
-    memories = Memories(store, source, spaces, passages, catalogue)
-    streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
+    soon = EmbeddingJobs(PostgresJobStore(database))
+    memories = Memories(store, source, spaces, passages, catalogue, soon)
+    streams = Streams(Ingesting(store, spaces, passages, catalogue, soon), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
     jobs = JobControl(PostgresJobStore(database), kinds, spaces)
     return UseCases(memories, streams, spaces, search, embedder, indexes, jobs)

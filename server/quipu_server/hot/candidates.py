@@ -25,6 +25,8 @@ def evidence(
     columns = contents.columns
     slots = np.searchsorted(columns.revisions, revisions)
     best_cosines, spans = _compare(contents, slots, query)
+    if len(contents.unembedded):
+        best_cosines[np.isin(slots, contents.unembedded)] = np.nan
     table = words.frequencies(contents, terms, slots)
     return Evidence(
         revisions=revisions,

@@ -45,6 +45,7 @@ def to_arrays(contents: Contents) -> Arrays:
 def from_arrays(header: Mapping[str, Any], arrays: Arrays) -> Contents:
     """The contents. Raises KeyError, ValueError, TypeError when something is missing or does not fit."""
     live: NDArray[np.bool_] = arrays["live"]
+    stand_ins = arrays["row_slots"][arrays["spans"][:, 0] < 0]
     segments = tuple(_segment(arrays, i, first_row) for i, first_row in enumerate(header["segments"]))
     return Contents(
         revision=header["revision"],
@@ -57,6 +58,7 @@ def from_arrays(header: Mapping[str, Any], arrays: Arrays) -> Contents:
         live_count=int(np.count_nonzero(live)),
         total_length=header["total_length"],
         earliest_expiry=header["earliest_expiry"],
+        unembedded=stand_ins[live[stand_ins]].astype(np.int64),
     )
 
 
