@@ -23,7 +23,7 @@ from quipu_server.app import Running
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "grpcurl.md").read_text("utf-8")
-PLACES = {"PAGE_TOKEN": "nextPageToken", "ETAG": "etag"}
+PLACES = {"PAGE_TOKEN": "nextPageToken", "ETAG": "etag", "JOB_NAME": "name"}
 """What stands in the page for a field of the answer before."""
 FOUND = {
     "Search": "hits",
@@ -32,6 +32,7 @@ FOUND = {
     "BatchGetMemories": "missing",
     "WatchMemories": "changes",
     "IngestMemories": "acknowledgements",
+    "ListJobs": "jobs",
     "DeleteSpace": "deletedMemoryCount",
 }
 """What the first message of an answer has."""
@@ -111,7 +112,7 @@ class Caller:
         assert not command.is_refused
         first, last = (json_format.MessageToDict(a, descriptor_pool=self._pool) for a in (answers[0], answers[-1]))
         assert FOUND.get(name, "") in {"", *first}, command
-        self._last = {**last, **last.get("memory", {})}
+        self._last = {**last, **last.get("memory", {}), **last.get("job", {})}
 
     def _send(self, method: MethodDescriptor, requests: Sequence[Any]) -> Sequence[Any]:
         """Send the requests; the answers, of a watch the first one."""

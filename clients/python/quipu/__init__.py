@@ -22,12 +22,14 @@ from quipu.errors import (
     Unknown,
 )
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
+from quipu.jobs import job_state
 from quipu.operations import AsOf
 from quipu.ranking import Ranking
 from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults, SyncWatch, Watch
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
 from quipu.v1.filter_pb2 import Filter
+from quipu.v1.job_pb2 import Job
 from quipu.v1.memory_pb2 import Memory, MemoryRevision
 from quipu.v1.search_service_pb2 import Hit, SearchSummary
 from quipu.v1.space_pb2 import Space
@@ -54,6 +56,7 @@ __all__ = [
     "Hits",
     "Internal",
     "InvalidArgument",
+    "Job",
     "Memory",
     "MemoryRevision",
     "Mode",
@@ -82,6 +85,7 @@ __all__ = [
     "connect_sync",
     "from_memory",
     "is_serving",
+    "job_state",
     "metadata",
     "to_array",
     "to_datetime",

@@ -9,6 +9,7 @@ from quipu.dual import Asynchronous, Blocking, call
 from quipu.embeddings import EmbeddingOperations
 from quipu.indexes import IndexOperations
 from quipu.ingests import IngestOperations
+from quipu.jobs import JobOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
 from quipu.spaces import SpaceOperations
@@ -30,6 +31,7 @@ class _Calls(
     SpaceOperations,
     EmbeddingOperations,
     IndexOperations,
+    JobOperations,
 ):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 

@@ -26,6 +26,7 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.NotFound("memory", "spaces/a/memories/b"),
     errors.NotFound("space", "spaces/a"),
     errors.NotFound("model", "models/m"),
+    errors.NotFound("job", "jobs/j"),
     errors.AlreadyExists("memory", "spaces/a/memories/b"),
     errors.AlreadyExists("space", "spaces/a"),
     errors.RequestIdReused(UUID),
