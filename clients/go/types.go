@@ -34,6 +34,10 @@ type (
 	Space = quipuv1.Space
 	// EmbeddingModel is a model of the server.
 	EmbeddingModel = quipuv1.EmbeddingModel
+	// Job is work in the background.
+	Job = quipuv1.Job
+	// JobState says how far a job has come.
+	JobState = quipuv1.JobState
 	// TextEmbedding has the vectors of one text: one for each chunk.
 	TextEmbedding = quipuv1.TextEmbedding
 )
@@ -69,6 +73,16 @@ const (
 	ChangeUpdated   = quipuv1.MemoryChange_MEMORY_CHANGE_UPDATED
 	ChangeDeleted   = quipuv1.MemoryChange_MEMORY_CHANGE_DELETED
 	ChangeUndeleted = quipuv1.MemoryChange_MEMORY_CHANGE_UNDELETED
+	ChangeEmbedded  = quipuv1.MemoryChange_MEMORY_CHANGE_EMBEDDED
+)
+
+// How far a job has come.
+const (
+	JobQueued    = quipuv1.JobState_JOB_STATE_QUEUED
+	JobRunning   = quipuv1.JobState_JOB_STATE_RUNNING
+	JobSucceeded = quipuv1.JobState_JOB_STATE_SUCCEEDED
+	JobFailed    = quipuv1.JobState_JOB_STATE_FAILED
+	JobCancelled = quipuv1.JobState_JOB_STATE_CANCELLED
 )
 
 // What personal data was.

@@ -20,6 +20,7 @@ from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
 from quipu_server.doors import read_credentials
 from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
+from quipu_server.embedding_later import EmbeddingJobs
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.guard import Guard, SamePolicy
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
@@ -109,7 +110,7 @@ async def run_worker(settings: Settings) -> None:
         catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
         stack.push_async_callback(lambda: catalogue.close(0.0))
         await database.wait_ready()
-        worker = build_worker(settings, database, build_kinds(database))
+        worker = build_worker(settings, database, build_kinds(database, embedder, catalogue))
         working = asyncio.create_task(worker.run())
         stack.push_async_callback(cancel, [working])
         log.info("working", jobs=settings.job_workers)
@@ -138,7 +139,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        kinds = build_kinds(database)
+        kinds = build_kinds(database, embedder, catalogue)
         server = RpcServer(
             settings, build_use_cases(settings, database, embedder, catalogue, kinds, meter, credentials), meter
         )
@@ -232,9 +233,10 @@ def build_use_cases(
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, meter)
-    guard = Guard(SamePolicy(settings.guard_policy))
-    memories = Memories(store, source, spaces, passages, catalogue, guard)
-    streams = Streams(Ingesting(store, spaces, passages, catalogue, guard), Watching(spaces, store, source))
+    guard, soon = Guard(SamePolicy(settings.guard_policy)), EmbeddingJobs(PostgresJobStore(database))
+    memories = Memories(store, source, spaces, passages, catalogue, guard, soon)
+    ingesting = Ingesting(store, spaces, passages, catalogue, guard, soon)
+    streams = Streams(ingesting, Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
     jobs = JobControl(PostgresJobStore(database), kinds, spaces)
     access = PostgresAccessStore(database)

@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 
 from quipu_server.config import Settings
+from quipu_server.embedding_later import EmbeddingJobs, EmbeddingLater
 from quipu_server.jobs import Worker
+from quipu_server.ports import Embedder, SearchViews
 from quipu_server.ports_jobs import JobContext, JobKind, JobKinds, Json
+from quipu_server.spaces import Spaces
 from quipu_server.store.database import Database
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.requests import trim_requests
+from quipu_server.store.spaces import PostgresSpaceStore
+from quipu_server.store.unembedded import PostgresUnembeddedStore
+from quipu_server.text import SnowballAnalyser
 
 TIDY_EVERY_S = 3_600.0
 KEEP_JOBS_DAYS = 7.0
@@ -19,9 +25,12 @@ class Nothing:
     """The payload of a kind that need not be told anything."""
 
 
-def build_kinds(database: Database) -> JobKinds:
+def build_kinds(database: Database, embedder: Embedder, catalogue: SearchViews) -> JobKinds:
     """All kinds of jobs."""
-    return JobKinds([Tidying(database).kind])
+    jobs = EmbeddingJobs(PostgresJobStore(database))
+    spaces = Spaces(PostgresSpaceStore(database), embedder, SnowballAnalyser(), catalogue)
+    later = EmbeddingLater(PostgresUnembeddedStore(database), jobs, spaces, embedder, catalogue)
+    return JobKinds([Tidying(database).kind, *later.kinds])
 
 
 def build_worker(settings: Settings, database: Database, kinds: JobKinds) -> Worker:

@@ -64,6 +64,8 @@ class Change(IntEnum):
     UPDATED = 2
     DELETED = 3
     UNDELETED = 4
+    EMBEDDED = 5
+    """It got the vectors that it was stored without; nothing else changed."""
 
 
 class Purpose(StrEnum):
@@ -221,7 +223,7 @@ class Passage:
 
     terms, frequencies: distinct analysed words of header and content, and how often each occurs.
     length: number of words with repetitions, the document length of BM25.
-    vectors: float32, shape (chunks, dimension), rows of unit length.
+    vectors: float32, shape (chunks, dimension), rows of unit length; no rows while it waits to be embedded.
     spans: int32, shape (chunks, 2): start and end of each chunk in code points of the content.
     """
 
@@ -338,7 +340,7 @@ class IndexRow:
     frequencies: Sequence[int]
     length: int
     codes: NDArray[np.float16]
-    """float16, shape (chunks, dimension): exactly what the database holds."""
+    """float16, shape (chunks, dimension): exactly what the database holds; no rows while it waits to be embedded."""
     spans: NDArray[np.int32]
 
 

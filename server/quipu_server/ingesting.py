@@ -12,6 +12,7 @@ from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft
 from quipu_server.passages import Passages
 from quipu_server.ports import Lane, MemoryStore, SearchViews
+from quipu_server.ports_embedding import EmbedSoon
 from quipu_server.spaces import Spaces
 
 PAUSE_S = 0.05
@@ -46,16 +47,25 @@ class Ingesting:
     """Stores parts of streams."""
 
     def __init__(
-        self, store: MemoryStore, spaces: Spaces, passages: Passages, views: SearchViews, guard: Guard
+        self,
+        store: MemoryStore,
+        spaces: Spaces,
+        passages: Passages,
+        views: SearchViews,
+        guard: Guard,
+        soon: EmbedSoon,
     ) -> None:
         self._store = store
         self._spaces = spaces
         self._passages = passages
         self._views = views
         self._guard = guard
+        self._soon = soon
 
-    async def store(self, tenant: str, space: str, items: Sequence[Item]) -> Mapping[int, Outcome]:
-        """Store what was not stored before; what became of each, by offset.
+    async def store(
+        self, tenant: str, space: str, items: Sequence[Item], *, later: bool = False
+    ) -> Mapping[int, Outcome]:
+        """Store what was not stored before; what became of each, by offset. later: they are embedded by a job.
 
         Raises FailedPrecondition when the space cannot be written, NotFound when it is deleted meanwhile.
         """
@@ -63,9 +73,11 @@ class Ingesting:
         self._spaces.check_model(home)
         outcomes = dict(await self._replay(home, items))
         fits = [item for item in items if item.offset not in outcomes and self._fits(home, item, outcomes)]
-        waiting = await self._prepare(home, await self._screen(tenant, fits, outcomes))
+        waiting = await self._prepare(home, await self._screen(tenant, fits, outcomes), later=later)
         while waiting:
             waiting = await self._append(home, waiting, outcomes)
+        if later and fits:
+            self._soon.ask(home)
         return outcomes
 
     async def _replay(self, home: Space, items: Sequence[Item]) -> Mapping[int, Outcome]:
@@ -97,12 +109,12 @@ class Ingesting:
             return False
         return True
 
-    async def _prepare(self, home: Space, items: Sequence[Item]) -> list[_Prepared]:
+    async def _prepare(self, home: Space, items: Sequence[Item], *, later: bool) -> list[_Prepared]:
         drafts = [item.draft for item in items]
         while True:
             try:
                 made = await self._passages.make(
-                    home, [d.fields for d in drafts], [d.vector for d in drafts], Lane.INGEST
+                    home, [d.fields for d in drafts], [d.vector for d in drafts], Lane.INGEST, later=later
                 )
             except Overloaded:
                 await asyncio.sleep(PAUSE_S)

@@ -18,6 +18,7 @@ from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.passages import Passages
 from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
+from quipu_server.ports_embedding import EmbedSoon
 from quipu_server.spaces import Spaces, check_reached
 
 WRITE_ATTEMPTS = 5
@@ -39,7 +40,14 @@ class Memories:
     """Creates, reads and changes memories."""
 
     def __init__(
-        self, store: MemoryStore, log: LogSource, spaces: Spaces, passages: Passages, views: SearchViews, guard: Guard
+        self,
+        store: MemoryStore,
+        log: LogSource,
+        spaces: Spaces,
+        passages: Passages,
+        views: SearchViews,
+        guard: Guard,
+        soon: EmbedSoon,
     ) -> None:
         self._store = store
         self._log = log
@@ -47,17 +55,22 @@ class Memories:
         self._passages = passages
         self._views = views
         self._guard = guard
+        self._soon = soon
 
     async def create(
-        self, tenant: str, space: str, drafts: Sequence[Draft], request: RequestKey | None
+        self, tenant: str, space: str, drafts: Sequence[Draft], request: RequestKey | None, *, later: bool = False
     ) -> Sequence[Memory]:
-        """Store new memories, all or none. Raises AlreadyExists, ContentBlocked, RequestIdReused, Overloaded."""
+        """Store new memories, all or none. Raises AlreadyExists, ContentBlocked, RequestIdReused, Overloaded.
+
+        later: those that bring no vector are embedded by a job.
+        """
         home = await self._spaces.ensure(tenant, space)
         self._spaces.check_model(home)
         if request and (answered := await self._store.replay(home, request)) is not None:
             return await self._guard.retold(tenant, drafts, answered)
         drafts = await self._guard.drafts(tenant, drafts)
-        made = await self._passages.make(home, [d.fields for d in drafts], [d.vector for d in drafts], Lane.INGEST)
+        fields, vectors = [d.fields for d in drafts], [d.vector for d in drafts]
+        made = await self._passages.make(home, fields, vectors, Lane.INGEST, later=later)
         ids = [draft.memory_id or new_memory_id() for draft in drafts]
         writes = [
             Write(memory_id, Change.CREATED, draft.fields, passage.id, 0, passage)
@@ -65,10 +78,12 @@ class Memories:
         ]
         try:
             memories = await self._append(home, writes, request)
-            return [told(memory, draft) for memory, draft in zip(memories, drafts, strict=True)]
         except Conflict as conflict:
             memory_id = ids[int(conflict.metadata["index"])]
             raise AlreadyExists("memory", f"{home.resource_name}/memories/{memory_id}") from conflict
+        if later:
+            self._soon.ask(home)
+        return [told(memory, draft) for memory, draft in zip(memories, drafts, strict=True)]
 
     async def get(self, target: Target, revision: int = NEWEST) -> Memory:
         """The memory, as of a revision. Raises NotFound, also when it is deleted or expired; OutOfRange."""

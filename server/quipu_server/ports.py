@@ -257,6 +257,9 @@ class SearchView(Protocol):
     def plan(self) -> str:
         """How `dense` found its memories; "" before. See `SpaceAnswer.plan` in the API."""
 
+    async def unembedded_count(self) -> int:
+        """How many memories of the space have no vector yet: `dense` cannot find them."""
+
     async def select(self, condition: Condition | None, now: datetime) -> Selection:
         """Resolve a filter."""
 

@@ -24,7 +24,7 @@ from tests.integration.secured import MASTER_KEY, door
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "grpcurl.md").read_text("utf-8")
-PLACES = {"PAGE_TOKEN": "nextPageToken", "ETAG": "etag", "API_KEY": "name"}
+PLACES = {"PAGE_TOKEN": "nextPageToken", "ETAG": "etag", "API_KEY": "name", "JOB_NAME": "name"}
 """What stands in the page for a field of the answer before."""
 FOUND = {
     "Search": "hits",
@@ -33,6 +33,7 @@ FOUND = {
     "BatchGetMemories": "missing",
     "WatchMemories": "changes",
     "IngestMemories": "acknowledgements",
+    "ListJobs": "jobs",
     "DeleteSpace": "deletedMemoryCount",
     "CreateApiKey": "secret",
     "ListAuditEntries": "entries",
@@ -121,7 +122,7 @@ class Caller:
         assert not command.is_refused
         first, last = (json_format.MessageToDict(a, descriptor_pool=self._pool) for a in (answers[0], answers[-1]))
         assert FOUND.get(name, "") in {"", *first}, command
-        self._last = {**last, **last.get("memory", {}), **last.get("apiKey", {})}
+        self._last = {**last, **last.get("memory", {}), **last.get("apiKey", {}), **last.get("job", {})}
 
     def _send(
         self, method: MethodDescriptor, requests: Sequence[Any], headers: Sequence[tuple[str, str]]

@@ -73,16 +73,17 @@ async def test_a_job_is_shown(api: Api, hand: Hand, space: str) -> None:
 async def test_a_job_is_watched_to_its_end(api: Api, hand: Hand, space: str) -> None:
     name = await hand.new(space)
     seen: list[Job] = []
+    seen_at = [asyncio.Event() for _ in range(5)]
 
     async def watch() -> None:
         async for response in api.jobs.WatchJob(WatchJobRequest(name=name)):
             seen.append(response.job)
+            seen_at[len(seen) - 1].set()
 
     watching = asyncio.create_task(watch())
     lease = None
     for step in range(4):
-        while len(seen) <= step:
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(seen_at[step].wait(), 10)
         if step == 0:
             lease = await take(hand, name)
         elif lease and step < 3:

@@ -227,6 +227,8 @@ const (
 	MemoryChange_MEMORY_CHANGE_DELETED MemoryChange = 3
 	// The memory was brought back.
 	MemoryChange_MEMORY_CHANGE_UNDELETED MemoryChange = 4
+	// The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag.
+	MemoryChange_MEMORY_CHANGE_EMBEDDED MemoryChange = 5
 )
 
 // Enum value maps for MemoryChange.
@@ -237,6 +239,7 @@ var (
 		2: "MEMORY_CHANGE_UPDATED",
 		3: "MEMORY_CHANGE_DELETED",
 		4: "MEMORY_CHANGE_UNDELETED",
+		5: "MEMORY_CHANGE_EMBEDDED",
 	}
 	MemoryChange_value = map[string]int32{
 		"MEMORY_CHANGE_UNSPECIFIED": 0,
@@ -244,6 +247,7 @@ var (
 		"MEMORY_CHANGE_UPDATED":     2,
 		"MEMORY_CHANGE_DELETED":     3,
 		"MEMORY_CHANGE_UNDELETED":   4,
+		"MEMORY_CHANGE_EMBEDDED":    5,
 	}
 )
 
@@ -682,13 +686,14 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\tROLE_USER\x10\x01\x12\x12\n" +
 	"\x0eROLE_ASSISTANT\x10\x02\x12\x0f\n" +
 	"\vROLE_SYSTEM\x10\x03\x12\r\n" +
-	"\tROLE_TOOL\x10\x04*\x9b\x01\n" +
+	"\tROLE_TOOL\x10\x04*\xb7\x01\n" +
 	"\fMemoryChange\x12\x1d\n" +
 	"\x19MEMORY_CHANGE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MEMORY_CHANGE_CREATED\x10\x01\x12\x19\n" +
 	"\x15MEMORY_CHANGE_UPDATED\x10\x02\x12\x19\n" +
 	"\x15MEMORY_CHANGE_DELETED\x10\x03\x12\x1b\n" +
-	"\x17MEMORY_CHANGE_UNDELETED\x10\x04B\x96\x01\n" +
+	"\x17MEMORY_CHANGE_UNDELETED\x10\x04\x12\x1a\n" +
+	"\x16MEMORY_CHANGE_EMBEDDED\x10\x05B\x96\x01\n" +
 	"\fcom.quipu.v1B\vMemoryProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

@@ -35,9 +35,13 @@ type CreateMemoryRequest struct {
 	Memory *Memory `protobuf:"bytes,3,opt,name=memory,proto3" json:"memory,omitempty"`
 	// Optional. A UUID that makes the request idempotent within its space: the same id with the same request gives the
 	// first answer again and changes nothing; with another request it fails with ALREADY_EXISTS. Kept for 7 days.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Optional. Stores the memory without waiting for the model: it is found by words at once, and by meaning once a job has
+	// embedded it, which makes a new version of it with the change `MEMORY_CHANGE_EMBEDDED`. A given `vector` is stored at
+	// once.
+	DeferEmbedding bool `protobuf:"varint,5,opt,name=defer_embedding,json=deferEmbedding,proto3" json:"defer_embedding,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreateMemoryRequest) Reset() {
@@ -98,6 +102,13 @@ func (x *CreateMemoryRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateMemoryRequest) GetDeferEmbedding() bool {
+	if x != nil {
+		return x.DeferEmbedding
+	}
+	return false
+}
+
 // Response of CreateMemory.
 type CreateMemoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -149,12 +160,15 @@ type BatchCreateMemoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. `spaces/{space}`.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Required. 1 to 500 memories; `parent` of each is empty or the same as above, and `request_id` of each is empty.
+	// Required. 1 to 500 memories; `parent` of each is empty or the same as above, `request_id` and `defer_embedding` of each
+	// are not set.
 	Requests []*CreateMemoryRequest `protobuf:"bytes,2,rep,name=requests,proto3" json:"requests,omitempty"`
 	// Optional. A UUID for the batch as a whole, as in CreateMemory.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Optional. As in CreateMemory, for all of them.
+	DeferEmbedding bool `protobuf:"varint,4,opt,name=defer_embedding,json=deferEmbedding,proto3" json:"defer_embedding,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *BatchCreateMemoriesRequest) Reset() {
@@ -206,6 +220,13 @@ func (x *BatchCreateMemoriesRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *BatchCreateMemoriesRequest) GetDeferEmbedding() bool {
+	if x != nil {
+		return x.DeferEmbedding
+	}
+	return false
 }
 
 // Response of BatchCreateMemories.
@@ -1499,9 +1520,11 @@ type IngestStart struct {
 	// Required. `spaces/{space}`. The space is made with default settings if it does not exist.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Required. A UUID that the caller chose for the stream, kept for 7 days after its last item.
-	StreamId      string `protobuf:"bytes,2,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	StreamId string `protobuf:"bytes,2,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	// Optional. As in CreateMemory, for all items of this call.
+	DeferEmbedding bool `protobuf:"varint,3,opt,name=defer_embedding,json=deferEmbedding,proto3" json:"defer_embedding,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *IngestStart) Reset() {
@@ -1546,6 +1569,13 @@ func (x *IngestStart) GetStreamId() string {
 		return x.StreamId
 	}
 	return ""
+}
+
+func (x *IngestStart) GetDeferEmbedding() bool {
+	if x != nil {
+		return x.DeferEmbedding
+	}
+	return false
 }
 
 // A memory of a stream.
@@ -1742,7 +1772,7 @@ type isIngestAcknowledgement_Outcome interface {
 }
 
 type IngestAcknowledgement_Stored struct {
-	// It is committed, and found by every search from now on.
+	// It is committed, and found by every search from now on; only by words until it is embedded, if that was deferred.
 	Stored *IngestedMemory `protobuf:"bytes,2,opt,name=stored,proto3,oneof"`
 }
 
@@ -1905,20 +1935,22 @@ var File_quipu_v1_memory_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\x93\x01\n" +
+	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\xbc\x01\n" +
 	"\x13CreateMemoryRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tmemory_id\x18\x02 \x01(\tR\bmemoryId\x12(\n" +
 	"\x06memory\x18\x03 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\"@\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12'\n" +
+	"\x0fdefer_embedding\x18\x05 \x01(\bR\x0edeferEmbedding\"@\n" +
 	"\x14CreateMemoryResponse\x12(\n" +
-	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"\x8e\x01\n" +
+	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"\xb7\x01\n" +
 	"\x1aBatchCreateMemoriesRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x129\n" +
 	"\brequests\x18\x02 \x03(\v2\x1d.quipu.v1.CreateMemoryRequestR\brequests\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\"g\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x12'\n" +
+	"\x0fdefer_embedding\x18\x04 \x01(\bR\x0edeferEmbedding\"g\n" +
 	"\x1bBatchCreateMemoriesResponse\x12,\n" +
 	"\bmemories\x18\x01 \x03(\v2\x10.quipu.v1.MemoryR\bmemories\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\"B\n" +
@@ -2007,10 +2039,11 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\x15IngestMemoriesRequest\x12-\n" +
 	"\x05start\x18\x01 \x01(\v2\x15.quipu.v1.IngestStartH\x00R\x05start\x12*\n" +
 	"\x04item\x18\x02 \x01(\v2\x14.quipu.v1.IngestItemH\x00R\x04itemB\t\n" +
-	"\amessage\"B\n" +
+	"\amessage\"k\n" +
 	"\vIngestStart\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
-	"\tstream_id\x18\x02 \x01(\tR\bstreamId\"k\n" +
+	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12'\n" +
+	"\x0fdefer_embedding\x18\x03 \x01(\bR\x0edeferEmbedding\"k\n" +
 	"\n" +
 	"IngestItem\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x1b\n" +

@@ -23,6 +23,7 @@ from quipu.errors import (
     Unknown,
 )
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
+from quipu.jobs import job_state
 from quipu.operations import AsOf
 from quipu.ranking import Ranking
 from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults, SyncWatch, Watch
@@ -32,6 +33,7 @@ from quipu.tls import Tls
 from quipu.v1.admin_service_pb2 import AuditEntry
 from quipu.v1.api_key_pb2 import ApiKey
 from quipu.v1.filter_pb2 import Filter
+from quipu.v1.job_pb2 import Job
 from quipu.v1.memory_pb2 import Memory, MemoryRevision, Redaction, RedactionKind
 from quipu.v1.search_service_pb2 import Hit, SearchSummary
 from quipu.v1.space_pb2 import Space
@@ -61,6 +63,7 @@ __all__ = [
     "Hits",
     "Internal",
     "InvalidArgument",
+    "Job",
     "Memory",
     "MemoryRevision",
     "Mode",
@@ -94,6 +97,7 @@ __all__ = [
     "connect_sync",
     "from_memory",
     "is_serving",
+    "job_state",
     "metadata",
     "to_array",
     "to_datetime",

@@ -10,6 +10,7 @@ from quipu.dual import Asynchronous, Blocking, call
 from quipu.embeddings import EmbeddingOperations
 from quipu.indexes import IndexOperations
 from quipu.ingests import IngestOperations
+from quipu.jobs import JobOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
 from quipu.spaces import SpaceOperations
@@ -33,6 +34,7 @@ class _Calls(
     EmbeddingOperations,
     IndexOperations,
     AdminOperations,
+    JobOperations,
 ):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 

@@ -21,7 +21,7 @@ KindName: TypeAlias = Literal["episodic", "semantic", "procedural", "profile", "
 RoleName: TypeAlias = Literal["user", "assistant", "system", "tool"]
 
 
-ChangeName: TypeAlias = Literal["created", "updated", "deleted", "undeleted"]
+ChangeName: TypeAlias = Literal["created", "updated", "deleted", "undeleted", "embedded"]
 
 
 class Fields(TypedDict, total=False):

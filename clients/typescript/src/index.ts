@@ -10,7 +10,7 @@ export {
   type NewSecret,
   type TenantSettings,
 } from "./admin.js";
-export type { Drafts, DraftLike } from "./bulk.js";
+export type { AddManyOptions, Drafts, DraftLike } from "./bulk.js";
 export { Client, connect, type ConnectOptions } from "./client.js";
 export type { EmbedOptions, ModelOptions, Texts } from "./embeddings.js";
 export * from "./errors.js";
@@ -19,6 +19,7 @@ export type { FilterLike } from "./filters.js";
 export type { AuditEntry } from "./gen/quipu/v1/admin_service_pb.js";
 export { ApiKeyRole, type ApiKey } from "./gen/quipu/v1/api_key_pb.js";
 export type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
+export { JobState, type Job } from "./gen/quipu/v1/job_pb.js";
 export {
   MemoryChange,
   MemoryKind,
@@ -32,9 +33,10 @@ export type { Hit, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
 export type { Tenant } from "./gen/quipu/v1/tenant_pb.js";
 export type { IngestOptions, Outcome } from "./ingests.js";
+export type { ListJobsOptions, RunJobOptions } from "./jobs.js";
 export type { AddOptions, DeleteOptions, GetOptions, ListOptions, UpdateOptions } from "./memories.js";
-export type { MemoryLike } from "./names.js";
-export type { CallOptions, SpaceOptions, SpaceWriteOptions, WriteOptions } from "./options.js";
+export type { JobLike, MemoryLike } from "./names.js";
+export type { CallOptions, DeferOptions, SpaceOptions, SpaceWriteOptions, WriteOptions } from "./options.js";
 export type { Revision, Revisions } from "./numbers.js";
 export type { Ranking } from "./ranking.js";
 export { Hits, Results } from "./results.js";

@@ -13,7 +13,7 @@ import {
   type IngestItem,
   type IngestMemoriesRequest,
 } from "./gen/quipu/v1/memory_service_pb.js";
-import type { CallOptions } from "./options.js";
+import type { CallOptions, DeferOptions } from "./options.js";
 import { Results } from "./results.js";
 import type { Session } from "./session.js";
 import { requestIdOrNew } from "./uuid.js";
@@ -25,7 +25,7 @@ const MOST_WAITING = 512;
 const MOST_BYTES = 8 << 20;
 
 /** Options of `ingest`. */
-export interface IngestOptions {
+export interface IngestOptions extends DeferOptions {
   /** Id or name of the space, which is made if there is none; default: that of the client. */
   readonly space?: string | undefined;
   /**
@@ -57,13 +57,15 @@ export type Outcome =
   | { readonly offset: number; readonly name?: undefined; readonly revision?: undefined; readonly error: QuipuError };
 
 export function ingest(session: Session, drafts: Drafts, options: IngestOptions): Results<Outcome> {
-  const start = { parent: session.parent(options.space), streamId: requestIdOrNew(options.streamId) };
+  const { deferEmbedding = false } = options;
+  const start = { parent: session.parent(options.space), streamId: requestIdOrNew(options.streamId), deferEmbedding };
   return new Results((signal) => outcomes(session, start, new Source(drafts), { ...options, signal }), options.signal);
 }
 
 interface Start {
   readonly parent: string;
   readonly streamId: string;
+  readonly deferEmbedding: boolean;
 }
 
 /** The memories, read one after the other, and those among them that are not acknowledged. */

@@ -14,6 +14,7 @@ from quipu_server.cli.doctor import doctor
 from quipu_server.cli.exporting import export_memories
 from quipu_server.cli.importing import import_memories
 from quipu_server.cli.index import index
+from quipu_server.cli.jobs import jobs
 from quipu_server.cli.memories import delete, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
 from quipu_server.cli.search import search
@@ -49,6 +50,7 @@ COMMANDS = (
     config,
     top,
     admin,
+    jobs,
     doctor,
     completion,
 )

@@ -27,6 +27,8 @@ def evidence(
     columns = contents.columns
     slots = np.searchsorted(columns.revisions, revisions)
     best_cosines, spans = _compare(contents, slots, query)
+    if len(contents.unembedded):
+        best_cosines[np.isin(slots, contents.unembedded)] = np.nan
     return Evidence(
         revisions=revisions,
         memory_ids=columns.texts["id"].decode(slots),

@@ -48,6 +48,7 @@ def search(contents: Contents, query: Vector, depth: int, mask: Mask | None) -> 
     """The same, with the plan. With a graph a few of the `depth` may be others; fewer there are only of all."""
     if not contents.row_count:
         return Found(np.empty(0, np.int64), Plan.EXACT)
+    mask = contents.embedded(mask)
     most = min(depth, len(contents.live) if mask is None else int(np.count_nonzero(mask)))
     if mask is not None and not contents.columns.one_row_a_slot:
         mask = mask[contents.columns.row_slots]

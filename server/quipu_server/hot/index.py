@@ -29,6 +29,9 @@ SPARE_DEAD = 1_024
 FOREVER = np.iinfo(np.int64).max
 
 
+NO_SPAN = -1
+
+
 class LogGap(Exception):
     """The rows to follow do not continue what the index holds: it cannot be trusted any more."""
 
@@ -53,6 +56,7 @@ class HotIndex:
         self._live = np.empty(0, np.bool_)
         self._total_length = 0
         self._earliest_expiry = FOREVER
+        self._unembedded: set[int] = set()
         self._frozen: list[Segment] = []
         self._delta: GrowingDelta | None = None
         self._publishing = threading.Lock()
@@ -71,6 +75,7 @@ class HotIndex:
         index._newest = Newest.restore(contents.columns.texts["id"].codes[live], live)
         index._live, index._total_length = contents.live, contents.total_length
         index._earliest_expiry = contents.earliest_expiry
+        index._unembedded = set(contents.unembedded.tolist())
         index._delta = GrowingDelta.restore(contents.delta) if contents.delta else None
         index._contents = contents
         return index
@@ -201,6 +206,9 @@ class HotIndex:
 
     def _add(self, rows: Sequence[IndexRow]) -> None:
         """Give the next slots to these memories."""
+        first_slot = len(self._columns)
+        self._unembedded |= {first_slot + place for place, row in enumerate(rows) if not len(row.codes)}
+        rows = [row if len(row.codes) else standing_in(row) for row in rows]
         if self._delta is None:
             self._delta = GrowingDelta(self._columns.row_count, rows[0].codes.shape[1])
         self._delta.extend(rows, len(self._columns), self._vocabulary)
@@ -218,6 +226,7 @@ class HotIndex:
         live[: len(self._live)] = self._live
         live[slots] = False
         self._live = live
+        self._unembedded.difference_update(slots)
         self._total_length -= int(self._columns.lengths[slots].sum())
 
     def _at(self, revision: int, nonce: int, segments: tuple[Segment | GraphSegment, ...]) -> Contents:
@@ -232,4 +241,10 @@ class HotIndex:
             live_count=len(self._newest),
             total_length=self._total_length,
             earliest_expiry=self._earliest_expiry,
+            unembedded=np.fromiter(self._unembedded, np.int64, len(self._unembedded)),
         )
+
+
+def standing_in(row: IndexRow) -> IndexRow:
+    """The row of a memory without vectors, with one of zeros, so that each slot has rows; its span says so."""
+    return replace(row, codes=np.zeros((1, row.codes.shape[1]), np.float16), spans=np.full((1, 2), NO_SPAN, np.int32))

@@ -47,6 +47,10 @@ class HotView:
         self._found: tuple[Sequence[str], words.Matches] | None = None
         self._scored: tuple[Sequence[str], TermStatistics, words.Floats] | None = None
 
+    async def unembedded_count(self) -> int:
+        """How many memories have no vector yet."""
+        return len(self._contents.unembedded)
+
     async def select(self, condition: Condition | None, now: datetime) -> HotSelection:
         """Resolve a filter: by columns if they can, else in the database."""
         contents = self._contents

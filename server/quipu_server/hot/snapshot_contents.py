@@ -51,6 +51,7 @@ def from_stored(stored: Stored) -> Contents:
     """The contents. Raises KeyError, ValueError, TypeError when something is missing or does not fit."""
     header, arrays = stored.header, stored.arrays
     live: NDArray[np.bool_] = arrays["live"]
+    stand_ins = arrays["row_slots"][arrays["spans"][:, 0] < 0]
     return Contents(
         revision=header["revision"],
         nonce=header["nonce"],
@@ -62,6 +63,7 @@ def from_stored(stored: Stored) -> Contents:
         live_count=int(np.count_nonzero(live)),
         total_length=header["total_length"],
         earliest_expiry=header["earliest_expiry"],
+        unembedded=stand_ins[live[stand_ins]].astype(np.int64),
     )
 
 

@@ -8,7 +8,7 @@ from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Path, Space
 from quipu_server.errors import NotFound
 from quipu_server.measuring import Measurements, Meter
 from quipu_server.passages import Passages
-from quipu_server.ports import Analyser, Embedder, MemoryStore, SearchView, SearchViews
+from quipu_server.ports import Analyser, Embedder, Lane, MemoryStore, SearchView, SearchViews
 from quipu_server.search.freshness import Freshness
 from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
@@ -31,6 +31,7 @@ class _Found:
     quarries: Sequence[Quarry]
     ranked: Ranked
     head: Head
+    unembedded: Sequence[int]
 
 
 class Search:
@@ -92,8 +93,10 @@ class Search:
         with watch.stage("lexical"):
             statistics = await sum_statistics(quarries)
         pools = [await gather(q, probe, s, depth, watch) for q, s in zip(quarries, statistics, strict=True)]
+        unembedded = [0 if probe.vector is None else await q.view.unembedded_count() for q in quarries]
         with watch.stage("rank"):
-            return _Found(quarries, rank(pools, mode, max(WINDOW, query.k), query.min_relevance, head.now), head)
+            ranked = rank(pools, mode, max(WINDOW, query.k), query.min_relevance, head.now)
+            return _Found(quarries, ranked, head, unembedded)
 
     async def _look(
         self, query: SearchQuery, mode: Mode, watch: Stopwatch
@@ -142,6 +145,8 @@ class Search:
         if mode is Mode.LEXICAL:
             return Probe(None, text, example)
         vectors = await self._store.vectors(space, memory.passage_id)
+        if not len(vectors):
+            vectors = (await self._passages.make(space, [memory.fields], [None], Lane.QUERY))[0].vectors
         return Probe(self._passages.scale(space, vectors.mean(axis=0)), text, example)
 
     async def _quarry(self, query: SearchQuery, probe: Probe, view: SearchView, head: Head) -> Quarry:
@@ -182,8 +187,9 @@ def _summarise(query: SearchQuery, found: _Found, hit_count: int, watch: Stopwat
             q.view.path,
             q.selection.count if query.condition else None,
             q.view.plan if query.explain else "",
+            unembedded,
         )
-        for q in found.quarries
+        for q, unembedded in zip(found.quarries, found.unembedded, strict=True)
     )
     stages = tuple(watch.stages.items()) if query.explain else ()
     return Summary(hit_count, answers, found.head.now, found.quarries[0].weights, stages)

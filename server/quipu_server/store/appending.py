@@ -9,10 +9,12 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
+from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Vectors, Write
 from quipu_server.errors import Conflict, NotFound
 from quipu_server.store import copy_format as binary
 from quipu_server.store.database import Connection
@@ -26,6 +28,7 @@ _COPY_VECTORS = """
 COPY vectors (space_id, passage_id, chunk, dimension, span_start, span_end, fingerprint, embedding)
 FROM STDIN (FORMAT BINARY)
 """
+_COPY_UNEMBEDDED = "COPY unembedded (space_id, passage_id, dimension, memory_id) FROM STDIN (FORMAT BINARY)"
 _COPY_REVISIONS = """
 COPY memory_revisions (
     space_id, revision, nonce, passage_id, importance, event_time, expire_time, create_time, update_time, change, kind,
@@ -37,7 +40,8 @@ UPDATE heads SET revision = revision + %s, memory_count = memory_count + %s WHER
 RETURNING revision, clock_timestamp()
 """
 _CURRENT = """
-SELECT r.memory_id, r.revision, r.change, r.created, r.create_time FROM unnest(%s::text[]) AS written (memory_id)
+SELECT r.memory_id, r.revision, r.change, r.created, r.create_time, r.update_time
+FROM unnest(%s::text[]) AS written (memory_id)
 CROSS JOIN LATERAL (
     SELECT * FROM memory_revisions r
     WHERE r.space_id = %s AND r.memory_id = written.memory_id ORDER BY r.revision DESC LIMIT 1
@@ -66,6 +70,7 @@ class Current:
     change: Change
     created: int
     create_time: datetime
+    update_time: datetime
 
     @property
     def expected(self) -> int:
@@ -80,7 +85,7 @@ async def append(
 
     Raises Conflict, NotFound, RequestIdReused, AnsweredBefore; the transaction must then be rolled back.
     """
-    await _store_passages(connection, space, [write.passage for write in writes if write.passage is not None])
+    await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
     if request and (answered := await find_revisions(connection, space.id, request)) is not None:
         raise AnsweredBefore(*answered)
@@ -94,7 +99,7 @@ async def append_each(
     connection: Connection, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
 ) -> Sequence[Memory]:
     """Append as `append` does, each write for a request of its own. Raises Conflict, NotFound."""
-    await _store_passages(connection, space, [write.passage for write in writes if write.passage is not None])
+    await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
     if answered := await find_each(connection, space.id, requests):
         index = next(place for place, request in enumerate(requests) if request.id in answered)
@@ -118,10 +123,22 @@ async def _make(
     return memories
 
 
-async def _store_passages(connection: Connection, space: Space, passages: Sequence[Passage]) -> None:
+async def _store_passages(connection: Connection, space: Space, writes: Sequence[Write]) -> None:
+    passages = [write.passage for write in writes if write.passage is not None]
     if passages:
         await _copy(connection, _COPY_PASSAGES, binary.rows(_passage_row(space, passage) for passage in passages))
-        await _copy(connection, _COPY_VECTORS, _vector_rows(space, passages))
+        await copy_vectors(connection, space, {p.id: (p.vectors, p.spans) for p in passages if len(p.vectors)})
+    unembedded = [write for write in writes if write.passage is not None and not len(write.passage.vectors)]
+    if unembedded:
+        await _copy(connection, _COPY_UNEMBEDDED, binary.rows(_unembedded_row(space, write) for write in unembedded))
+
+
+async def copy_vectors(
+    connection: Connection, space: Space, vectors: Mapping[UUID, tuple[Vectors, NDArray[np.int32]]]
+) -> None:
+    """Store vectors and spans of the chunks of passages, which have none yet, by id of the passage."""
+    if vectors:
+        await _copy(connection, _COPY_VECTORS, _vector_rows(space, vectors))
 
 
 async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
@@ -151,10 +168,13 @@ def _check_expected(writes: Sequence[Write], current: Mapping[str, Current]) -> 
 
 
 def _version(write: Write, revision: int, now: datetime, current: Mapping[str, Current]) -> Memory:
-    created, create_time = revision, now
+    created, create_time, update_time = revision, now, now
     if write.change is not Change.CREATED and (version := current.get(write.memory_id)) is not None:
         created, create_time = version.created, version.create_time
-    return Memory(write.memory_id, write.fields, revision, created, write.passage_id, create_time, now, write.change)
+        update_time = version.update_time if write.change is Change.EMBEDDED else now
+    return Memory(
+        write.memory_id, write.fields, revision, created, write.passage_id, create_time, update_time, write.change
+    )
 
 
 async def _end(connection: Connection, space: Space, ends: Mapping[int, int]) -> None:
@@ -179,14 +199,20 @@ def _passage_row(space: Space, passage: Passage) -> Sequence[binary.Field]:
     )
 
 
-def _vector_rows(space: Space, passages: Sequence[Passage]) -> bytes:
-    vectors = np.concatenate([passage.vectors for passage in passages])
-    counts = [len(passage.vectors) for passage in passages]
+def _unembedded_row(space: Space, write: Write) -> Sequence[binary.Field]:
+    assert write.passage is not None
+    dimension = binary.int2(write.passage.vectors.shape[1])
+    return space.id.bytes, write.passage.id.bytes, dimension, binary.text(write.memory_id)
+
+
+def _vector_rows(space: Space, chunked: Mapping[UUID, tuple[Vectors, NDArray[np.int32]]]) -> bytes:
+    vectors = np.concatenate([rows for rows, _ in chunked.values()])
+    spans = np.concatenate([spans for _, spans in chunked.values()])
+    counts = [len(rows) for rows, _ in chunked.values()]
     chunks = np.concatenate([np.arange(count) for count in counts])
-    spans = np.concatenate([passage.spans for passage in passages])
     return binary.equal_rows(
         binary.same(space.id.bytes),
-        binary.uuids(passage.id for passage in passages).repeat(counts),
+        binary.uuids(chunked).repeat(counts),
         chunks.astype(">i2"),
         binary.same(binary.int2(vectors.shape[1])),
         spans[:, 0].astype(">i4"),

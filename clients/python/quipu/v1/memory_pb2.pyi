@@ -141,6 +141,8 @@ class _MemoryChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MemoryCh
     """The memory was deleted."""
     MEMORY_CHANGE_UNDELETED: _MemoryChange.ValueType  # 4
     """The memory was brought back."""
+    MEMORY_CHANGE_EMBEDDED: _MemoryChange.ValueType  # 5
+    """The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag."""
 
 class MemoryChange(_MemoryChange, metaclass=_MemoryChangeEnumTypeWrapper):
     """What a revision did to a memory."""
@@ -155,6 +157,8 @@ MEMORY_CHANGE_DELETED: MemoryChange.ValueType  # 3
 """The memory was deleted."""
 MEMORY_CHANGE_UNDELETED: MemoryChange.ValueType  # 4
 """The memory was brought back."""
+MEMORY_CHANGE_EMBEDDED: MemoryChange.ValueType  # 5
+"""The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag."""
 Global___MemoryChange: _TypeAlias = MemoryChange  # noqa: Y015
 
 @_typing.final

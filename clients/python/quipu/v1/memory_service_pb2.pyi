@@ -31,6 +31,7 @@ class CreateMemoryRequest(_message.Message):
     MEMORY_ID_FIELD_NUMBER: _builtins.int
     MEMORY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEFER_EMBEDDING_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`."""
     memory_id: _builtins.str
@@ -41,6 +42,11 @@ class CreateMemoryRequest(_message.Message):
     request_id: _builtins.str
     """Optional. A UUID that makes the request idempotent within its space: the same id with the same request gives the
     first answer again and changes nothing; with another request it fails with ALREADY_EXISTS. Kept for 7 days.
+    """
+    defer_embedding: _builtins.bool
+    """Optional. Stores the memory without waiting for the model: it is found by words at once, and by meaning once a job has
+    embedded it, which makes a new version of it with the change `MEMORY_CHANGE_EMBEDDED`. A given `vector` is stored at
+    once.
     """
     @_builtins.property
     def memory(self) -> _memory_pb2.Memory:
@@ -53,10 +59,11 @@ class CreateMemoryRequest(_message.Message):
         memory_id: _builtins.str = ...,
         memory: _memory_pb2.Memory | None = ...,
         request_id: _builtins.str = ...,
+        defer_embedding: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "memory_id", b"memory_id", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defer_embedding", b"defer_embedding", "memory", b"memory", "memory_id", b"memory_id", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -95,13 +102,18 @@ class BatchCreateMemoriesRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEFER_EMBEDDING_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`."""
     request_id: _builtins.str
     """Optional. A UUID for the batch as a whole, as in CreateMemory."""
+    defer_embedding: _builtins.bool
+    """Optional. As in CreateMemory, for all of them."""
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateMemoryRequest]:
-        """Required. 1 to 500 memories; `parent` of each is empty or the same as above, and `request_id` of each is empty."""
+        """Required. 1 to 500 memories; `parent` of each is empty or the same as above, `request_id` and `defer_embedding` of each
+        are not set.
+        """
 
     def __init__(
         self,
@@ -109,10 +121,11 @@ class BatchCreateMemoriesRequest(_message.Message):
         parent: _builtins.str = ...,
         requests: _abc.Iterable[Global___CreateMemoryRequest] | None = ...,
         request_id: _builtins.str = ...,
+        defer_embedding: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defer_embedding", b"defer_embedding", "parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -782,19 +795,23 @@ class IngestStart(_message.Message):
 
     PARENT_FIELD_NUMBER: _builtins.int
     STREAM_ID_FIELD_NUMBER: _builtins.int
+    DEFER_EMBEDDING_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`. The space is made with default settings if it does not exist."""
     stream_id: _builtins.str
     """Required. A UUID that the caller chose for the stream, kept for 7 days after its last item."""
+    defer_embedding: _builtins.bool
+    """Optional. As in CreateMemory, for all items of this call."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         stream_id: _builtins.str = ...,
+        defer_embedding: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defer_embedding", b"defer_embedding", "parent", b"parent", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -871,7 +888,7 @@ class IngestAcknowledgement(_message.Message):
     """The item's."""
     @_builtins.property
     def stored(self) -> Global___IngestedMemory:
-        """It is committed, and found by every search from now on."""
+        """It is committed, and found by every search from now on; only by words until it is embedded, if that was deferred."""
 
     @_builtins.property
     def refused(self) -> Global___IngestRefusal:

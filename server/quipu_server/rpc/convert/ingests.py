@@ -40,6 +40,7 @@ class Offering:
     def __init__(self, tenant: str, most_content_bytes: int) -> None:
         self.tenant = tenant
         self.space = ""
+        self.later = False
         self._most_content_bytes = most_content_bytes
         self._stream = UUID(int=0)
         self._last_offset = -1
@@ -51,6 +52,7 @@ class Offering:
                 raise InvalidArgument("start", "must come first")
             self.space = names.read_space(request.start.parent, "start.parent")
             self._stream = check_uuid(request.start.stream_id, "start.stream_id")
+            self.later = request.start.defer_embedding
             return
         raise InvalidArgument("start", "must come first")
 

@@ -1,4 +1,4 @@
-"""Jobs, and the queue that they wait in."""
+"""Jobs, the queue that they wait in, and texts that wait for one."""
 
 from pathlib import Path
 
@@ -41,6 +41,15 @@ CREATE TABLE quipu.jobs (
 );
 CREATE INDEX jobs_queue ON quipu.jobs (queue_id);
 CREATE INDEX jobs_end_time ON quipu.jobs (end_time) WHERE end_time IS NOT NULL;
+
+-- Passages that were stored without vectors, and have none yet; `memory_id` is the memory that they were made for.
+CREATE TABLE quipu.unembedded (
+    space_id uuid NOT NULL,
+    passage_id uuid NOT NULL,
+    dimension smallint NOT NULL,
+    memory_id text COLLATE "C" NOT NULL,
+    PRIMARY KEY (space_id, passage_id)
+);
 """
 
 
