@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -77,8 +78,8 @@ func TestEachDraftHasAnOutcome(t *testing.T) {
 	if err != nil || len(outcomes) != 3 {
 		t.Fatalf("found %v, %v", outcomes, err)
 	}
-	if first := *outcomes[0]; first != (quipu.Outcome{Name: home + "/memories/one", Revision: 1}) {
-		t.Errorf("found %v", first)
+	if want := (quipu.Outcome{Name: home + "/memories/one", Revision: 1}); !reflect.DeepEqual(*outcomes[0], want) {
+		t.Errorf("found %v", *outcomes[0])
 	}
 	var refused *quipu.Error
 	if !errors.As(outcomes[1].Err, &refused) || !errors.Is(refused, quipu.ErrInvalidArgument) ||
