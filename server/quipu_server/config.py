@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quipu_server.guard.personal import is_region
-from quipu_server.guard.policies import GuardPolicy
+from quipu_server.guard.policies import EVERYTHING_PASSES, GuardPolicy
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     @property
     def guard_policy(self) -> GuardPolicy:
         """What the guard does for tenants that say nothing else."""
+        if self.guard == "off":
+            return EVERYTHING_PASSES
         return GuardPolicy(
             block_secrets=self.guard in ("block_secrets", "both"),
             redact_personal=self.guard in ("redact_personal", "both"),
