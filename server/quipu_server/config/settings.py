@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
 from quipu_server.config.secrets import Resolved
 from quipu_server.guard.personal import is_region
-from quipu_server.guard.policies import GuardPolicy
+from quipu_server.guard.policies import EVERYTHING_PASSES, GuardPolicy
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
@@ -117,6 +117,8 @@ class Settings(BaseSettings):
     @property
     def guard_policy(self) -> GuardPolicy:
         """What the guard does for tenants that say nothing else."""
+        if self.guard == "off":
+            return EVERYTHING_PASSES
         return GuardPolicy(
             block_secrets=self.guard in ("block_secrets", "both"),
             redact_personal=self.guard in ("redact_personal", "both"),

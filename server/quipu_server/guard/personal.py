@@ -47,7 +47,10 @@ def is_region(region: str) -> bool:
 
 def find_personal(text: str, region: str) -> Sequence[Finding]:
     """Personal data in a text, in order and apart from each other."""
-    found = [*_emails(text), *_numbers(text, region)]
+    found = list(_emails(text))
+    if _MAY_BE_PHONE.search(text):
+        found += [*_ssns(text), *_cards(text)]
+        found += _all_phones(_masked(text, found), region)
     return joined(found, KINDS) if found else found
 
 
@@ -56,12 +59,21 @@ def _emails(text: str) -> Iterator[Finding]:
         yield from (Finding(*match.span(), "email") for match in _EMAIL.finditer(text))
 
 
-def _numbers(text: str, region: str) -> Iterator[Finding]:
-    if _MAY_BE_PHONE.search(text) is None:
-        return
-    yield from _ssns(text)
-    yield from _cards(text)
-    yield from _phones(text, region)
+def _all_phones(text: str, region: str) -> Sequence[Finding]:
+    """Phone numbers, also those that were taken for a part of their neighbours at first."""
+    found: list[Finding] = []
+    while more := list(_phones(text, region)):
+        found += more
+        text = _masked(text, more)
+    return found
+
+
+def _masked(text: str, findings: Sequence[Finding]) -> str:
+    """The text with something that is no part of a number in the places of the findings."""
+    characters = list(text)
+    for start, end, _ in findings:
+        characters[start:end] = "|" * (end - start)
+    return "".join(characters)
 
 
 def _phones(text: str, region: str) -> Iterator[Finding]:
@@ -69,7 +81,9 @@ def _phones(text: str, region: str) -> Iterator[Finding]:
     for line in _LINE.finditer(text):
         if _MAY_BE_PHONE.search(line[0]):
             for match in PhoneNumberMatcher(line[0], region or None, max_tries=_MOST_TRIES):
-                yield Finding(line.start() + match.start, line.start() + match.end, "phone")
+                # A bracket that is opened before the number and closed after it is none of it.
+                is_open = match.raw_string[0] in "(（[" and not set(match.raw_string) & set(")）]")
+                yield Finding(line.start() + match.start + is_open, line.start() + match.end, "phone")
 
 
 def _ssns(text: str) -> Iterator[Finding]:
@@ -86,7 +100,7 @@ def _cards(text: str) -> Iterator[Finding]:
         groups = [match.span() for match in _GROUP.finditer(text, *run.span())]
         first = 0
         while first < len(groups):
-            size = _card_size(text, groups[first:])
+            size = _card_size(text, groups[first : first + _MOST_CARD_DIGITS])
             if size:
                 yield Finding(groups[first][0], groups[first + size - 1][1], "card")
             first += size or 1
@@ -95,7 +109,7 @@ def _cards(text: str) -> Iterator[Finding]:
 def _card_size(text: str, groups: Sequence[tuple[int, int]]) -> int:
     """How many of the groups from the first on are a card number; 0 when none are."""
     digits, best = "", 0
-    for size, (start, end) in enumerate(groups[:_MOST_CARD_DIGITS], start=1):
+    for size, (start, end) in enumerate(groups, start=1):
         digits += _ascii(text[start:end])
         if len(digits) > _MOST_CARD_DIGITS:
             break
