@@ -20,17 +20,21 @@ from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
 from quipu_server.memories import Memories
+from quipu_server.packs import Packs
 from quipu_server.passages import Passages
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
+from quipu_server.search.context import Contexts
 from quipu_server.search.freshness import Freshness
+from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
 from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
 from quipu_server.store.requests import trim_requests
+from quipu_server.store.sessions import PostgresSessionStore
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
@@ -177,11 +181,15 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     store, source = PostgresMemoryStore(database), PostgresLog(database)
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
-    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
+    sessions_store = PostgresSessionStore(database)
+    contexts = Contexts(sessions_store)
+    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, contexts)
     memories = Memories(store, source, spaces, passages, catalogue)
     streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
-    return UseCases(memories, streams, spaces, search, embedder, indexes)
+    sessions = Sessions(sessions_store, memories, spaces, source, embedder, catalogue)
+    packs = Packs(search, sessions, spaces, embedder)
+    return UseCases(memories, streams, spaces, search, embedder, indexes, sessions, packs)
 
 
 def check_exposure(settings: Settings) -> None:

@@ -150,6 +150,11 @@ class MemoryFields:
             when = f"[{t.day} {t:%B %Y, %H:%M}] "
         return f"{when}{self.speaker}: " if self.speaker else when
 
+    @property
+    def is_message(self) -> bool:
+        """Whether the memory is a message of its session."""
+        return self.kind is Kind.EPISODIC and self.session != ""
+
     def indexed_like(self, other: "MemoryFields") -> bool:
         """Tell whether both give the same indexed text, so that vectors and terms of one serve the other."""
         return self.header == other.header and self.content == other.content
@@ -192,6 +197,7 @@ class Passage:
     length: number of words with repetitions, the document length of BM25.
     vectors: float32, shape (chunks, dimension), rows of unit length.
     spans: int32, shape (chunks, 2): start and end of each chunk in code points of the content.
+    token_count: tokens of the content, without special tokens; None when they were not counted.
     """
 
     id: UUID
@@ -201,6 +207,7 @@ class Passage:
     length: int
     vectors: Vectors
     spans: NDArray[np.int32]
+    token_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

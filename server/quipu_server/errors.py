@@ -1,6 +1,8 @@
 """The errors of the core. The transport maps each class to a status; a reason names the case within its class."""
 
 from collections.abc import Mapping
+from copy import copy
+from typing import Self
 
 
 class QuipuError(Exception):
@@ -31,6 +33,14 @@ class InvalidArgument(QuipuError):
         self.field = field
         self.description = message
 
+    def below(self, parent: str) -> Self:
+        """The error of a field that lies below another one."""
+        error = copy(self)
+        error.field = f"{parent}.{self.field}"
+        error.message = f"{error.field}: {self.description}"
+        error.metadata = {**self.metadata, "field": error.field}
+        return error
+
 
 class InvalidFilter(InvalidArgument):
     """A filter cannot be read. `position` counts characters of the text from 0; None for a tree."""
@@ -43,7 +53,7 @@ class InvalidFilter(InvalidArgument):
 
 
 class NotFound(QuipuError):
-    """A named resource does not exist. `reason` says of which type: memory, space, model."""
+    """A named resource does not exist. `reason` says of which type: memory, space, session, model."""
 
     def __init__(self, resource_type: str, name: str) -> None:
         reason = f"{resource_type.upper()}_NOT_FOUND"
@@ -95,6 +105,16 @@ class FailedPrecondition(QuipuError):
     def __init__(self, subject: str, message: str, *, reason: str, metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message, reason=reason, metadata={"name": subject, **(metadata or {})})
         self.subject = subject
+
+
+class SessionEnded(FailedPrecondition):
+    """A session was ended, and nothing can be appended to it. `index`: of the write that would."""
+
+    reason = "SESSION_ENDED"
+
+    def __init__(self, name: str, index: int) -> None:
+        super().__init__(name, f"{name} was ended: append to another session", reason=type(self).reason)
+        self.index = index
 
 
 class OutOfRange(QuipuError):

@@ -17,8 +17,9 @@ from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import BatchCreateMemoriesRequest, CreateMemoryRequest
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
-from quipu.v1.search_service_pb2 import Hit, SearchRequest, SearchSummary
+from quipu.v1.search_service_pb2 import Hit, SearchContext, SearchRequest, SearchSummary
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
+from quipu.v1.session_service_pb2_grpc import SessionServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
+    from quipu.v1.session_service_pb2_grpc import SessionServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
 
 
@@ -37,6 +39,7 @@ class Found:
     summary: SearchSummary
     slices: Sequence[int]
     """Hits in each message of the stream."""
+    contexts: Sequence[SearchContext] = ()
 
     @property
     def ids(self) -> list[str]:
@@ -65,6 +68,7 @@ class Api:
     searches: SearchServiceAsyncStub
     embeddings: EmbeddingServiceAsyncStub
     indexes: IndexServiceAsyncStub
+    sessions: SessionServiceAsyncStub
 
     @classmethod
     def over(cls, channel: aio.Channel) -> Api:
@@ -75,6 +79,7 @@ class Api:
             SearchServiceStub(channel),
             EmbeddingServiceStub(channel),
             IndexServiceStub(channel),
+            SessionServiceStub(channel),
         )
 
     async def create(self, space: str, content: str, memory_id: str = "", **fields: Any) -> Memory:
@@ -94,7 +99,8 @@ class Api:
         messages = [m async for m in self.searches.Search(SearchRequest(spaces=spaces, **fields), timeout=timeout)]
         assert [m.HasField("summary") for m in messages] == [False] * (len(messages) - 1) + [True]
         hits = [hit for message in messages for hit in message.hits]
-        return Found(hits, messages[-1].summary, [len(m.hits) for m in messages])
+        contexts = [run for message in messages for run in message.contexts]
+        return Found(hits, messages[-1].summary, [len(m.hits) for m in messages], contexts)
 
 
 async def refusal(call: Awaitable[Any]) -> Refusal:

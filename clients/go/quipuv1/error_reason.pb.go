@@ -88,6 +88,12 @@ const (
 	// INTERNAL: a defect of the server. The log has the details under the request's id.
 	// `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 20
+	// NOT_FOUND: there is no such session. With ResourceInfo.
+	// `{"reason": "SESSION_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+	ErrorReason_ERROR_REASON_SESSION_NOT_FOUND ErrorReason = 21
+	// FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
+	// `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+	ErrorReason_ERROR_REASON_SESSION_ENDED ErrorReason = 22
 )
 
 // Enum value maps for ErrorReason.
@@ -114,6 +120,8 @@ var (
 		18: "ERROR_REASON_NOT_READY",
 		19: "ERROR_REASON_DEADLINE_EXCEEDED",
 		20: "ERROR_REASON_INTERNAL",
+		21: "ERROR_REASON_SESSION_NOT_FOUND",
+		22: "ERROR_REASON_SESSION_ENDED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -137,6 +145,8 @@ var (
 		"ERROR_REASON_NOT_READY":             18,
 		"ERROR_REASON_DEADLINE_EXCEEDED":     19,
 		"ERROR_REASON_INTERNAL":              20,
+		"ERROR_REASON_SESSION_NOT_FOUND":     21,
+		"ERROR_REASON_SESSION_ENDED":         22,
 	}
 )
 
@@ -171,7 +181,7 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xc8\x05\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\x8c\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -194,7 +204,9 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10\x11\x12\x1a\n" +
 	"\x16ERROR_REASON_NOT_READY\x10\x12\x12\"\n" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x13\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x14B\x9b\x01\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x14\x12\"\n" +
+	"\x1eERROR_REASON_SESSION_NOT_FOUND\x10\x15\x12\x1e\n" +
+	"\x1aERROR_REASON_SESSION_ENDED\x10\x16B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

@@ -14,17 +14,20 @@ from quipu.v1 import (
     index_service_pb2,
     memory_service_pb2,
     search_service_pb2,
+    session_service_pb2,
     space_service_pb2,
 )
 from quipu.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
 from quipu.v1.index_service_pb2_grpc import add_IndexServiceServicer_to_server
 from quipu.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
 from quipu.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
+from quipu.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
 from quipu_server.config import Settings
 from quipu_server.errors import StartupError
 from quipu_server.indexes import Indexes
 from quipu_server.memories import Memories
+from quipu_server.packs import Packs
 from quipu_server.ports import Embedder
 from quipu_server.rpc.embedding_service import EmbeddingService
 from quipu_server.rpc.health import Health
@@ -32,8 +35,10 @@ from quipu_server.rpc.index_service import IndexService
 from quipu_server.rpc.interceptors import CallInterceptor, Deadlines
 from quipu_server.rpc.memory_service import MemoryService, Streams
 from quipu_server.rpc.search_service import SearchService
+from quipu_server.rpc.session_service import SessionService
 from quipu_server.rpc.space_service import SpaceService
 from quipu_server.search import Search
+from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
 
 SERVICES = [
@@ -42,6 +47,7 @@ SERVICES = [
         memory_service_pb2,
         space_service_pb2,
         search_service_pb2,
+        session_service_pb2,
         embedding_service_pb2,
         index_service_pb2,
     )
@@ -62,6 +68,8 @@ class UseCases:
     search: Search
     embedder: Embedder
     indexes: Indexes
+    sessions: Sessions
+    packs: Packs
 
 
 class RpcServer:
@@ -100,7 +108,9 @@ class RpcServer:
         )
         add_MemoryServiceServicer_to_server(memory_service, server)
         add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)
-        add_SearchServiceServicer_to_server(SearchService(use_cases.search), server)
+        add_SearchServiceServicer_to_server(SearchService(use_cases.search, use_cases.packs), server)
+        session_service = SessionService(use_cases.sessions, settings.content_bytes)
+        add_SessionServiceServicer_to_server(session_service, server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
         add_IndexServiceServicer_to_server(IndexService(use_cases.indexes), server)
         add_HealthServicer_to_server(self.health, server)

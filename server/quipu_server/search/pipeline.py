@@ -8,10 +8,11 @@ from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Space
 from quipu_server.errors import NotFound
 from quipu_server.passages import Passages
 from quipu_server.ports import Analyser, Embedder, MemoryStore, SearchView, SearchViews
+from quipu_server.search.context import Contexts, slices
 from quipu_server.search.freshness import Freshness
 from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
-from quipu_server.search.query import SLICE_HITS, Answer, ScoredHit, SearchQuery, SearchSlice, Summary
+from quipu_server.search.query import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.search.ranking import Ranked, rank
 from quipu_server.search.stopwatch import Stopwatch
 
@@ -42,6 +43,7 @@ class Search:
         embedder: Embedder,
         analyser: Analyser,
         passages: Passages,
+        contexts: Contexts,
     ) -> None:
         self._freshness = freshness
         self._store = store
@@ -49,6 +51,7 @@ class Search:
         self._embedder = embedder
         self._analyser = analyser
         self._passages = passages
+        self._contexts = contexts
 
     async def search(self, query: SearchQuery) -> AsyncIterator[SearchSlice]:
         """Yield the hits in their final order; the last slice carries the summary.
@@ -58,10 +61,11 @@ class Search:
         mode = query.mode or (Mode.DENSE if query.vector is not None else Mode.HYBRID)
         watch = Stopwatch()
         found, hits = await self._find_and_hydrate(query, mode, watch)
+        with watch.stage("context"):
+            runs = await self._contexts.around(hits, query.expand_context, query.as_of) if query.expand_context else ()
         summary = _summarise(query, found, len(hits), watch)
-        for start in range(0, max(len(hits), 1), SLICE_HITS):
-            end = start + SLICE_HITS
-            yield SearchSlice(hits[start:end], summary if end >= len(hits) else None)
+        for part in slices(hits, runs, summary):
+            yield part
 
     async def _find_and_hydrate(
         self, query: SearchQuery, mode: Mode, watch: Stopwatch

@@ -10,9 +10,11 @@ from grpc import aio
 from quipu_server.config import Settings
 from quipu_server.indexes import Indexes
 from quipu_server.memories import Memories
+from quipu_server.packs import Packs
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
+from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
 from tests.unit.rpc.fakes import FakeEmbedder, FakeIndexes, FakeMemories, FakeSearch, FakeSpaces
 
@@ -31,7 +33,8 @@ class Fakes:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
         streams, indexes = cast(Streams, None), cast(Indexes, self.indexes)
-        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes))
+        sessions, packs = cast(Sessions, None), cast(Packs, None)
+        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes, sessions, packs))
 
 
 @pytest.fixture

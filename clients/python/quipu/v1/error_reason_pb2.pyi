@@ -104,6 +104,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: a defect of the server. The log has the details under the request's id.
     `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
     """
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 21
+    """NOT_FOUND: there is no such session. With ResourceInfo.
+    `{"reason": "SESSION_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+    """
+    ERROR_REASON_SESSION_ENDED: _ErrorReason.ValueType  # 22
+    """FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
+    `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -191,5 +199,13 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 19
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 20
 """INTERNAL: a defect of the server. The log has the details under the request's id.
 `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
+"""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 21
+"""NOT_FOUND: there is no such session. With ResourceInfo.
+`{"reason": "SESSION_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+"""
+ERROR_REASON_SESSION_ENDED: ErrorReason.ValueType  # 22
+"""FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
+`{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

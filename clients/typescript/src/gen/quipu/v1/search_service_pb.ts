@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/search_service.proto.
  */
 export const file_quipu_v1_search_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9zZWFyY2hfc2VydmljZS5wcm90bxIIcXVpcHUudjEi9AIKDVNlYXJjaFJlcXVlc3QSDgoGc3BhY2VzGAEgAygJEg4KBHRleHQYAiABKAlIABIiCgZ2ZWN0b3IYAyABKAsyEC5xdWlwdS52MS5WZWN0b3JIABIRCgdleGFtcGxlGAQgASgJSAASIgoEbW9kZRgFIAEoDjIULnF1aXB1LnYxLlNlYXJjaE1vZGUSDgoBaxgGIAEoBUgCiAEBEhAKBmZpbHRlchgHIAEoCUgBEicKC2ZpbHRlcl90cmVlGAggASgLMhAucXVpcHUudjEuRmlsdGVySAESFQoNbWluX3JlbGV2YW5jZRgJIAEoARIpCgdyYW5raW5nGAogASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSDwoHZXhwbGFpbhgLIAEoCBIuCgtjb25zaXN0ZW5jeRgMIAEoCzIZLnF1aXB1LnYxLlJlYWRDb25zaXN0ZW5jeUIHCgVxdWVyeUILCglmaWx0ZXJpbmdCBAoCX2siVwoOU2VhcmNoUmVzcG9uc2USGwoEaGl0cxgBIAMoCzINLnF1aXB1LnYxLkhpdBIoCgdzdW1tYXJ5GAIgASgLMhcucXVpcHUudjEuU2VhcmNoU3VtbWFyeSKlAQoDSGl0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRINCgVzY29yZRgCIAEoARIRCglyZWxldmFuY2UYAyABKAESKQoKYmVzdF9jaHVuaxgEIAEoCzIVLnF1aXB1LnYxLkNvbnRlbnRTcGFuEi8KC2V4cGxhbmF0aW9uGAUgASgLMhoucXVpcHUudjEuU2NvcmVFeHBsYW5hdGlvbiIpCgtDb250ZW50U3BhbhINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUi5gEKEFNjb3JlRXhwbGFuYXRpb24SEwoGY29zaW5lGAEgASgBSACIAQESEQoEYm0yNRgCIAEoAUgBiAEBEhIKCmRlbnNlX3Rlcm0YAyABKAESFAoMbGV4aWNhbF90ZXJtGAQgASgBEhcKD2ltcG9ydGFuY2VfdGVybRgFIAEoARIUCgxyZWNlbmN5X3Rlcm0YBiABKAESJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDW1hdGNoZWRfdGVybXMYCCADKAlCCQoHX2Nvc2luZUIHCgVfYm0yNSL9AQoNU2VhcmNoU3VtbWFyeRIRCgloaXRfY291bnQYASABKAUSJgoHYW5zd2VycxgCIAMoCzIVLnF1aXB1LnYxLlNwYWNlQW5zd2VyEhAKCGNvbXBsZXRlGAMgASgIEhkKEWluY29tcGxldGVfcmVhc29uGAQgASgJEjIKDnJlZmVyZW5jZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgdyYW5raW5nGAYgASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSJQoGc3RhZ2VzGAcgAygLMhUucXVpcHUudjEuU3RhZ2VUaW1pbmcijgEKC1NwYWNlQW5zd2VyEg0KBXNwYWNlGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEiIKBHBhdGgYAyABKA4yFC5xdWlwdS52MS5TZWFyY2hQYXRoEhoKDW1hdGNoZWRfY291bnQYBCABKANIAIgBARIMCgRwbGFuGAUgASgJQhAKDl9tYXRjaGVkX2NvdW50IkkKC1N0YWdlVGltaW5nEg0KBXN0YWdlGAEgASgJEisKCGR1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAypVCgpTZWFyY2hQYXRoEhsKF1NFQVJDSF9QQVRIX1VOU1BFQ0lGSUVEEAASEwoPU0VBUkNIX1BBVEhfSE9UEAESFQoRU0VBUkNIX1BBVEhfU1RPUkUQAjJOCg1TZWFyY2hTZXJ2aWNlEj0KBlNlYXJjaBIXLnF1aXB1LnYxLlNlYXJjaFJlcXVlc3QaGC5xdWlwdS52MS5TZWFyY2hSZXNwb25zZTABQp0BCgxjb20ucXVpcHUudjFCElNlYXJjaFNlcnZpY2VQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_quipu_v1_consistency, file_quipu_v1_filter, file_quipu_v1_memory, file_quipu_v1_ranking, file_quipu_v1_value]);
+  fileDesc("Ch1xdWlwdS92MS9zZWFyY2hfc2VydmljZS5wcm90bxIIcXVpcHUudjEipAMKDVNlYXJjaFJlcXVlc3QSDgoGc3BhY2VzGAEgAygJEg4KBHRleHQYAiABKAlIABIiCgZ2ZWN0b3IYAyABKAsyEC5xdWlwdS52MS5WZWN0b3JIABIRCgdleGFtcGxlGAQgASgJSAASIgoEbW9kZRgFIAEoDjIULnF1aXB1LnYxLlNlYXJjaE1vZGUSDgoBaxgGIAEoBUgCiAEBEhAKBmZpbHRlchgHIAEoCUgBEicKC2ZpbHRlcl90cmVlGAggASgLMhAucXVpcHUudjEuRmlsdGVySAESFQoNbWluX3JlbGV2YW5jZRgJIAEoARIpCgdyYW5raW5nGAogASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSDwoHZXhwbGFpbhgLIAEoCBIuCgtjb25zaXN0ZW5jeRgMIAEoCzIZLnF1aXB1LnYxLlJlYWRDb25zaXN0ZW5jeRIbCg5leHBhbmRfY29udGV4dBgNIAEoBUgDiAEBQgcKBXF1ZXJ5QgsKCWZpbHRlcmluZ0IECgJfa0IRCg9fZXhwYW5kX2NvbnRleHQiggEKDlNlYXJjaFJlc3BvbnNlEhsKBGhpdHMYASADKAsyDS5xdWlwdS52MS5IaXQSKAoHc3VtbWFyeRgCIAEoCzIXLnF1aXB1LnYxLlNlYXJjaFN1bW1hcnkSKQoIY29udGV4dHMYAyADKAsyFy5xdWlwdS52MS5TZWFyY2hDb250ZXh0IkkKDVNlYXJjaENvbnRleHQSDwoHc2Vzc2lvbhgBIAEoCRInCgdlbnRyaWVzGAIgAygLMhYucXVpcHUudjEuQ29udGV4dEVudHJ5IkoKDENvbnRleHRFbnRyeRIiCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnlIABINCgNoaXQYAiABKAVIAEIHCgVlbnRyeSKlAQoDSGl0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRINCgVzY29yZRgCIAEoARIRCglyZWxldmFuY2UYAyABKAESKQoKYmVzdF9jaHVuaxgEIAEoCzIVLnF1aXB1LnYxLkNvbnRlbnRTcGFuEi8KC2V4cGxhbmF0aW9uGAUgASgLMhoucXVpcHUudjEuU2NvcmVFeHBsYW5hdGlvbiIpCgtDb250ZW50U3BhbhINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUi5gEKEFNjb3JlRXhwbGFuYXRpb24SEwoGY29zaW5lGAEgASgBSACIAQESEQoEYm0yNRgCIAEoAUgBiAEBEhIKCmRlbnNlX3Rlcm0YAyABKAESFAoMbGV4aWNhbF90ZXJtGAQgASgBEhcKD2ltcG9ydGFuY2VfdGVybRgFIAEoARIUCgxyZWNlbmN5X3Rlcm0YBiABKAESJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDW1hdGNoZWRfdGVybXMYCCADKAlCCQoHX2Nvc2luZUIHCgVfYm0yNSL9AQoNU2VhcmNoU3VtbWFyeRIRCgloaXRfY291bnQYASABKAUSJgoHYW5zd2VycxgCIAMoCzIVLnF1aXB1LnYxLlNwYWNlQW5zd2VyEhAKCGNvbXBsZXRlGAMgASgIEhkKEWluY29tcGxldGVfcmVhc29uGAQgASgJEjIKDnJlZmVyZW5jZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgdyYW5raW5nGAYgASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSJQoGc3RhZ2VzGAcgAygLMhUucXVpcHUudjEuU3RhZ2VUaW1pbmcijgEKC1NwYWNlQW5zd2VyEg0KBXNwYWNlGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEiIKBHBhdGgYAyABKA4yFC5xdWlwdS52MS5TZWFyY2hQYXRoEhoKDW1hdGNoZWRfY291bnQYBCABKANIAIgBARIMCgRwbGFuGAUgASgJQhAKDl9tYXRjaGVkX2NvdW50IkkKC1N0YWdlVGltaW5nEg0KBXN0YWdlGAEgASgJEisKCGR1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIroBChJQYWNrQ29udGV4dFJlcXVlc3QSJwoGc2VhcmNoGAEgASgLMhcucXVpcHUudjEuU2VhcmNoUmVxdWVzdBIPCgdzZXNzaW9uGAIgASgJEhQKDHRva2VuX2J1ZGdldBgDIAEoBRINCgVtb2RlbBgEIAEoCRIXCg93aW5kb3dfbWVzc2FnZXMYBSABKAUSGgoNd2luZG93X3Rva2VucxgGIAEoBUgAiAEBQhAKDl93aW5kb3dfdG9rZW5zItABChNQYWNrQ29udGV4dFJlc3BvbnNlEgwKBHRleHQYASABKAkSEwoLdG9rZW5fY291bnQYAiABKAUSDQoFbW9kZWwYAyABKAkSJQoJY2l0YXRpb25zGAQgAygLMhIucXVpcHUudjEuQ2l0YXRpb24SIwoIbGVmdF9vdXQYBSADKAsyES5xdWlwdS52MS5MZWZ0T3V0EhEKCWhhc19vbGRlchgGIAEoCBIoCgdzdW1tYXJ5GAcgASgLMhcucXVpcHUudjEuU2VhcmNoU3VtbWFyeSL3AQoIQ2l0YXRpb24SDgoGbnVtYmVyGAEgASgFEg4KBm1lbW9yeRgCIAEoCRIPCgdzZXNzaW9uGAMgASgJEiYKBnNvdXJjZRgEIAEoDjIWLnF1aXB1LnYxLlBhY2tlZFNvdXJjZRISCgVzY29yZRgFIAEoAUgAiAEBEhYKCXJlbGV2YW5jZRgGIAEoAUgBiAEBEiMKBHNwYW4YByABKAsyFS5xdWlwdS52MS5Db250ZW50U3BhbhIpCgpiZXN0X2NodW5rGAggASgLMhUucXVpcHUudjEuQ29udGVudFNwYW5CCAoGX3Njb3JlQgwKCl9yZWxldmFuY2UidAoHTGVmdE91dBIOCgZtZW1vcnkYASABKAkSJgoGc291cmNlGAIgASgOMhYucXVpcHUudjEuUGFja2VkU291cmNlEhMKC3Rva2VuX2NvdW50GAMgASgFEhIKBXNjb3JlGAQgASgBSACIAQFCCAoGX3Njb3JlKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAypVCgpTZWFyY2hQYXRoEhsKF1NFQVJDSF9QQVRIX1VOU1BFQ0lGSUVEEAASEwoPU0VBUkNIX1BBVEhfSE9UEAESFQoRU0VBUkNIX1BBVEhfU1RPUkUQAip5CgxQYWNrZWRTb3VyY2USHQoZUEFDS0VEX1NPVVJDRV9VTlNQRUNJRklFRBAAEhgKFFBBQ0tFRF9TT1VSQ0VfV0lORE9XEAESFQoRUEFDS0VEX1NPVVJDRV9ISVQQAhIZChVQQUNLRURfU09VUkNFX0NPTlRFWFQQAzKaAQoNU2VhcmNoU2VydmljZRI9CgZTZWFyY2gSFy5xdWlwdS52MS5TZWFyY2hSZXF1ZXN0GhgucXVpcHUudjEuU2VhcmNoUmVzcG9uc2UwARJKCgtQYWNrQ29udGV4dBIcLnF1aXB1LnYxLlBhY2tDb250ZXh0UmVxdWVzdBodLnF1aXB1LnYxLlBhY2tDb250ZXh0UmVzcG9uc2VCnQEKDGNvbS5xdWlwdS52MUISU2VhcmNoU2VydmljZVByb3RvUAFaOGdpdGh1Yi5jb20vcXVpcHUtbWVtb3J5L3F1aXB1L2NsaWVudHMvZ28vcXVpcHV2MTtxdWlwdXYxogIDUVhYqgIIUXVpcHUuVjHKAghRdWlwdVxWMeICFFF1aXB1XFYxXEdQQk1ldGFkYXRh6gIJUXVpcHU6OlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_quipu_v1_consistency, file_quipu_v1_filter, file_quipu_v1_memory, file_quipu_v1_ranking, file_quipu_v1_value]);
 
 /**
  * Request of Search.
@@ -133,6 +133,14 @@ export type SearchRequest = Message<"quipu.v1.SearchRequest"> & {
    * @generated from field: quipu.v1.ReadConsistency consistency = 12;
    */
   consistency?: ReadConsistency;
+
+  /**
+   * Optional. How many messages to return from before and after each hit that is a message of a session, 0 to 20; default
+   * 0. They do not count as hits and need not meet the filter. `k` times this must not be above 1,000.
+   *
+   * @generated from field: optional int32 expand_context = 13;
+   */
+  expandContext?: number;
 };
 
 /**
@@ -161,6 +169,14 @@ export type SearchResponse = Message<"quipu.v1.SearchResponse"> & {
    * @generated from field: quipu.v1.SearchSummary summary = 2;
    */
   summary?: SearchSummary;
+
+  /**
+   * What was said around hits, after the last hit, best hit first; with `expand_context` only. Runs of one session that
+   * overlap are one.
+   *
+   * @generated from field: repeated quipu.v1.SearchContext contexts = 3;
+   */
+  contexts: SearchContext[];
 };
 
 /**
@@ -169,6 +185,71 @@ export type SearchResponse = Message<"quipu.v1.SearchResponse"> & {
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
   messageDesc(file_quipu_v1_search_service, 1);
+
+/**
+ * A part of a session: hits, and the messages around them.
+ *
+ * @generated from message quipu.v1.SearchContext
+ */
+export type SearchContext = Message<"quipu.v1.SearchContext"> & {
+  /**
+   * `spaces/{space}/sessions/{session}`.
+   *
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * Hits and messages, in the order of the session.
+   *
+   * @generated from field: repeated quipu.v1.ContextEntry entries = 2;
+   */
+  entries: ContextEntry[];
+};
+
+/**
+ * Describes the message quipu.v1.SearchContext.
+ * Use `create(SearchContextSchema)` to create a new message.
+ */
+export const SearchContextSchema: GenMessage<SearchContext> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 2);
+
+/**
+ * One message of a part of a session.
+ *
+ * @generated from message quipu.v1.ContextEntry
+ */
+export type ContextEntry = Message<"quipu.v1.ContextEntry"> & {
+  /**
+   * What stands here.
+   *
+   * @generated from oneof quipu.v1.ContextEntry.entry
+   */
+  entry: {
+    /**
+     * A message that is no hit.
+     *
+     * @generated from field: quipu.v1.Memory memory = 1;
+     */
+    value: Memory;
+    case: "memory";
+  } | {
+    /**
+     * A hit, by its place among all hits of the answer, from 0.
+     *
+     * @generated from field: int32 hit = 2;
+     */
+    value: number;
+    case: "hit";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message quipu.v1.ContextEntry.
+ * Use `create(ContextEntrySchema)` to create a new message.
+ */
+export const ContextEntrySchema: GenMessage<ContextEntry> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 3);
 
 /**
  * A memory that was found.
@@ -217,7 +298,7 @@ export type Hit = Message<"quipu.v1.Hit"> & {
  * Use `create(HitSchema)` to create a new message.
  */
 export const HitSchema: GenMessage<Hit> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 2);
+  messageDesc(file_quipu_v1_search_service, 4);
 
 /**
  * A part of a content.
@@ -245,7 +326,7 @@ export type ContentSpan = Message<"quipu.v1.ContentSpan"> & {
  * Use `create(ContentSpanSchema)` to create a new message.
  */
 export const ContentSpanSchema: GenMessage<ContentSpan> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 3);
+  messageDesc(file_quipu_v1_search_service, 5);
 
 /**
  * The terms of a score: score = dense_term + lexical_term + importance_term + recency_term.
@@ -315,7 +396,7 @@ export type ScoreExplanation = Message<"quipu.v1.ScoreExplanation"> & {
  * Use `create(ScoreExplanationSchema)` to create a new message.
  */
 export const ScoreExplanationSchema: GenMessage<ScoreExplanation> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 4);
+  messageDesc(file_quipu_v1_search_service, 6);
 
 /**
  * What answered a search.
@@ -378,7 +459,7 @@ export type SearchSummary = Message<"quipu.v1.SearchSummary"> & {
  * Use `create(SearchSummarySchema)` to create a new message.
  */
 export const SearchSummarySchema: GenMessage<SearchSummary> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 5);
+  messageDesc(file_quipu_v1_search_service, 7);
 
 /**
  * What answered for one space.
@@ -433,7 +514,7 @@ export type SpaceAnswer = Message<"quipu.v1.SpaceAnswer"> & {
  * Use `create(SpaceAnswerSchema)` to create a new message.
  */
 export const SpaceAnswerSchema: GenMessage<SpaceAnswer> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 6);
+  messageDesc(file_quipu_v1_search_service, 8);
 
 /**
  * How long one stage took.
@@ -442,7 +523,7 @@ export const SpaceAnswerSchema: GenMessage<SpaceAnswer> = /*@__PURE__*/
  */
 export type StageTiming = Message<"quipu.v1.StageTiming"> & {
   /**
-   * Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`.
+   * Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`, `context`.
    *
    * @generated from field: string stage = 1;
    */
@@ -461,7 +542,239 @@ export type StageTiming = Message<"quipu.v1.StageTiming"> & {
  * Use `create(StageTimingSchema)` to create a new message.
  */
 export const StageTimingSchema: GenMessage<StageTiming> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 7);
+  messageDesc(file_quipu_v1_search_service, 9);
+
+/**
+ * Request of PackContext.
+ *
+ * @generated from message quipu.v1.PackContextRequest
+ */
+export type PackContextRequest = Message<"quipu.v1.PackContextRequest"> & {
+  /**
+   * Required. What to look for. Two defaults are others than in Search: `k` is 50, `expand_context` 1.
+   *
+   * @generated from field: quipu.v1.SearchRequest search = 1;
+   */
+  search?: SearchRequest;
+
+  /**
+   * Optional. `spaces/{space}/sessions/{session}`, in one of the spaces of `search`: its newest messages end the text.
+   *
+   * @generated from field: string session = 2;
+   */
+  session: string;
+
+  /**
+   * Required. Most tokens of the text, 1 to 100,000, without special tokens.
+   *
+   * @generated from field: int32 token_budget = 3;
+   */
+  tokenBudget: number;
+
+  /**
+   * Optional. `models/{model}` that counts; default: the model of the first space.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+
+  /**
+   * Optional. Most messages of the session, 1 to 1,000; 0, the default, leaves it to `window_tokens`.
+   *
+   * @generated from field: int32 window_messages = 5;
+   */
+  windowMessages: number;
+
+  /**
+   * Optional. Most tokens for messages of the session; default half of `token_budget`.
+   *
+   * @generated from field: optional int32 window_tokens = 6;
+   */
+  windowTokens?: number;
+};
+
+/**
+ * Describes the message quipu.v1.PackContextRequest.
+ * Use `create(PackContextRequestSchema)` to create a new message.
+ */
+export const PackContextRequestSchema: GenMessage<PackContextRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 10);
+
+/**
+ * Response of PackContext.
+ *
+ * @generated from message quipu.v1.PackContextResponse
+ */
+export type PackContextResponse = Message<"quipu.v1.PackContextResponse"> & {
+  /**
+   * The text: a line `[n] [time] speaker: content` for each memory, an empty line between sessions. Memories without
+   * session come first, then sessions by their first memory in the text, the session of the request last.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Tokens of the text, never above the budget.
+   *
+   * @generated from field: int32 token_count = 2;
+   */
+  tokenCount: number;
+
+  /**
+   * `models/{model}` that counted.
+   *
+   * @generated from field: string model = 3;
+   */
+  model: string;
+
+  /**
+   * What the numbers stand for, from 1.
+   *
+   * @generated from field: repeated quipu.v1.Citation citations = 4;
+   */
+  citations: Citation[];
+
+  /**
+   * What was found and had no room, best first.
+   *
+   * @generated from field: repeated quipu.v1.LeftOut left_out = 5;
+   */
+  leftOut: LeftOut[];
+
+  /**
+   * Whether the session has older messages than those in the text.
+   *
+   * @generated from field: bool has_older = 6;
+   */
+  hasOlder: boolean;
+
+  /**
+   * What answered the search.
+   *
+   * @generated from field: quipu.v1.SearchSummary summary = 7;
+   */
+  summary?: SearchSummary;
+};
+
+/**
+ * Describes the message quipu.v1.PackContextResponse.
+ * Use `create(PackContextResponseSchema)` to create a new message.
+ */
+export const PackContextResponseSchema: GenMessage<PackContextResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 11);
+
+/**
+ * A memory in a text.
+ *
+ * @generated from message quipu.v1.Citation
+ */
+export type Citation = Message<"quipu.v1.Citation"> & {
+  /**
+   * The number in the text.
+   *
+   * @generated from field: int32 number = 1;
+   */
+  number: number;
+
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string memory = 2;
+   */
+  memory: string;
+
+  /**
+   * `spaces/{space}/sessions/{session}`; empty for what is no message.
+   *
+   * @generated from field: string session = 3;
+   */
+  session: string;
+
+  /**
+   * Why it is there; the first reason that holds.
+   *
+   * @generated from field: quipu.v1.PackedSource source = 4;
+   */
+  source: PackedSource;
+
+  /**
+   * Score, when the search found it.
+   *
+   * @generated from field: optional double score = 5;
+   */
+  score?: number;
+
+  /**
+   * Relevance, when the search found it.
+   *
+   * @generated from field: optional double relevance = 6;
+   */
+  relevance?: number;
+
+  /**
+   * Where its line stands in the text.
+   *
+   * @generated from field: quipu.v1.ContentSpan span = 7;
+   */
+  span?: ContentSpan;
+
+  /**
+   * The part of its content that matched best; set as in Hit.
+   *
+   * @generated from field: quipu.v1.ContentSpan best_chunk = 8;
+   */
+  bestChunk?: ContentSpan;
+};
+
+/**
+ * Describes the message quipu.v1.Citation.
+ * Use `create(CitationSchema)` to create a new message.
+ */
+export const CitationSchema: GenMessage<Citation> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 12);
+
+/**
+ * A memory that had no room.
+ *
+ * @generated from message quipu.v1.LeftOut
+ */
+export type LeftOut = Message<"quipu.v1.LeftOut"> & {
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string memory = 1;
+   */
+  memory: string;
+
+  /**
+   * Why it would be there.
+   *
+   * @generated from field: quipu.v1.PackedSource source = 2;
+   */
+  source: PackedSource;
+
+  /**
+   * Tokens it would take, about.
+   *
+   * @generated from field: int32 token_count = 3;
+   */
+  tokenCount: number;
+
+  /**
+   * Score, when the search found it.
+   *
+   * @generated from field: optional double score = 4;
+   */
+  score?: number;
+};
+
+/**
+ * Describes the message quipu.v1.LeftOut.
+ * Use `create(LeftOutSchema)` to create a new message.
+ */
+export const LeftOutSchema: GenMessage<LeftOut> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 13);
 
 /**
  * How to look for memories.
@@ -539,6 +852,47 @@ export const SearchPathSchema: GenEnum<SearchPath> = /*@__PURE__*/
   enumDesc(file_quipu_v1_search_service, 1);
 
 /**
+ * Why a memory is in a text.
+ *
+ * @generated from enum quipu.v1.PackedSource
+ */
+export enum PackedSource {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: PACKED_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * One of the newest messages of the session.
+   *
+   * @generated from enum value: PACKED_SOURCE_WINDOW = 1;
+   */
+  WINDOW = 1,
+
+  /**
+   * A hit.
+   *
+   * @generated from enum value: PACKED_SOURCE_HIT = 2;
+   */
+  HIT = 2,
+
+  /**
+   * Said before or after a hit.
+   *
+   * @generated from enum value: PACKED_SOURCE_CONTEXT = 3;
+   */
+  CONTEXT = 3,
+}
+
+/**
+ * Describes the enum quipu.v1.PackedSource.
+ */
+export const PackedSourceSchema: GenEnum<PackedSource> = /*@__PURE__*/
+  enumDesc(file_quipu_v1_search_service, 2);
+
+/**
  * Finds memories.
  *
  * @generated from service quipu.v1.SearchService
@@ -554,6 +908,17 @@ export const SearchService: GenService<{
     methodKind: "server_streaming";
     input: typeof SearchRequestSchema;
     output: typeof SearchResponseSchema;
+  },
+  /**
+   * Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+   * was said around them, each memory once, in reading order, with numbers that cite the memories.
+   *
+   * @generated from rpc quipu.v1.SearchService.PackContext
+   */
+  packContext: {
+    methodKind: "unary";
+    input: typeof PackContextRequestSchema;
+    output: typeof PackContextResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_quipu_v1_search_service, 0);
