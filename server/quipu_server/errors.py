@@ -1,8 +1,6 @@
 """The errors of the core. The transport maps each class to a status; a reason names the case within its class."""
 
 from collections.abc import Mapping
-from copy import copy
-from typing import Self
 
 
 class QuipuError(Exception):
@@ -33,13 +31,10 @@ class InvalidArgument(QuipuError):
         self.field = field
         self.description = message
 
-    def below(self, parent: str) -> Self:
-        """The error of a field that lies below another one."""
-        error = copy(self)
-        error.field = f"{parent}.{self.field}"
-        error.message = f"{error.field}: {self.description}"
-        error.metadata = {**self.metadata, "field": error.field}
-        return error
+    def lay_below(self, parent: str) -> None:
+        """Say that the field lies below another one."""
+        self.field = self.metadata["field"] = f"{parent}.{self.field}"
+        self.message = f"{self.field}: {self.description}"
 
 
 class InvalidFilter(InvalidArgument):

@@ -240,7 +240,7 @@ async def test_of_a_stream_only_messages_for_an_ended_session_are_refused(api: A
     items = [Memory(content=f"{i}", session="s1" if i % 2 else "s2") for i in range(6)]
     start = IngestMemoriesRequest(start=IngestStart(parent=space, stream_id=str(uuid4())))
     requests = [IngestMemoriesRequest(item=IngestItem(offset=i, memory=each)) for i, each in enumerate(items)]
-    told = {}
+    told: dict[int, str | None] = {}
     async for response in api.memories.IngestMemories(iter([start, *requests])):
         told |= {each.offset: each.WhichOneof("outcome") for each in response.acknowledgements}
     assert [told[i] for i in range(6)] == ["stored", "refused"] * 3
@@ -251,7 +251,7 @@ async def test_an_end_lets_through_what_came_before_it_only(api: Api, replica: A
     await append(api, session, "begin")
 
     async def talk(server: Api) -> Sequence[str]:
-        stored = []
+        stored: list[str] = []
         for _ in range(50):
             content = uuid4().hex
             try:

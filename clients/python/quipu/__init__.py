@@ -24,12 +24,25 @@ from quipu.errors import (
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
 from quipu.operations import AsOf
 from quipu.ranking import Ranking
-from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults, SyncWatch, Watch
+from quipu.results import (
+    Change,
+    Context,
+    ContextMessage,
+    Hits,
+    Outcome,
+    Results,
+    SyncHits,
+    SyncResults,
+    SyncWatch,
+    Watch,
+)
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
 from quipu.v1.filter_pb2 import Filter
 from quipu.v1.memory_pb2 import Memory, MemoryRevision
-from quipu.v1.search_service_pb2 import Hit, SearchSummary
+from quipu.v1.search_service_pb2 import Citation, Hit, LeftOut, PackContextResponse, SearchSummary
+from quipu.v1.session_pb2 import Session
+from quipu.v1.session_service_pb2 import GetWindowResponse as Window
 from quipu.v1.space_pb2 import Space
 from quipu.values import to_array, to_datetime, to_value, to_vector
 
@@ -42,7 +55,10 @@ __all__ = [
     "Cancelled",
     "Change",
     "Changes",
+    "Citation",
     "Client",
+    "Context",
+    "ContextMessage",
     "DataLoss",
     "DeadlineExceeded",
     "Draft",
@@ -54,12 +70,14 @@ __all__ = [
     "Hits",
     "Internal",
     "InvalidArgument",
+    "LeftOut",
     "Memory",
     "MemoryRevision",
     "Mode",
     "NotFound",
     "OutOfRange",
     "Outcome",
+    "PackContextResponse",
     "PermissionDenied",
     "QuipuError",
     "Ranking",
@@ -68,6 +86,7 @@ __all__ = [
     "SearchSummary",
     "Server",
     "ServerError",
+    "Session",
     "Space",
     "SyncClient",
     "SyncHits",
@@ -78,6 +97,7 @@ __all__ = [
     "Unimplemented",
     "Unknown",
     "Watch",
+    "Window",
     "connect",
     "connect_sync",
     "from_memory",

@@ -11,6 +11,7 @@ from quipu.indexes import IndexOperations
 from quipu.ingests import IngestOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
+from quipu.sessions import SessionOperations
 from quipu.spaces import SpaceOperations
 from quipu.watches import WatchOperations
 from quipu.wire import AsyncWire, BlockingWire, Endpoint
@@ -27,6 +28,7 @@ class _Calls(
     IngestOperations,
     SearchOperations,
     WatchOperations,
+    SessionOperations,
     SpaceOperations,
     EmbeddingOperations,
     IndexOperations,

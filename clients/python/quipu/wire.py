@@ -19,6 +19,7 @@ from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
+from quipu.v1.session_service_pb2_grpc import SessionServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
+    from quipu.v1.session_service_pb2_grpc import SessionServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
 
 Request = TypeVar("Request")
@@ -98,6 +100,10 @@ class Wire(ABC):
     @cached_property
     def spaces(self) -> "SpaceServiceAsyncStub":
         return SpaceServiceStub(self._channel)
+
+    @cached_property
+    def sessions(self) -> "SessionServiceAsyncStub":
+        return SessionServiceStub(self._channel)
 
     @cached_property
     def embeddings(self) -> "EmbeddingServiceAsyncStub":

@@ -131,15 +131,16 @@ class PostgresSessionStore:
         metadata = Jsonb({key: encode_value(value) for key, value in settings.metadata.items()})
         values = {"space_id": space.id, "name": name, "expected": expected, "title": settings.title}
         values |= {"summary": settings.summary, "metadata": metadata}
+        is_stored = False
         async with self._database.transaction() as connection:
             if request and await claim_space_request(connection, space.tenant, request) is not None:
                 return True
-            if not (await connection.execute(_UPDATE if expected else _INSERT, values)).rowcount:
+            is_stored = (await connection.execute(_UPDATE if expected else _INSERT, values)).rowcount > 0
+            if not is_stored:
                 raise Rollback  # a claim without an answer must not stay
             if request:
                 await answer_space_request(connection, space.tenant, request, {})
-            return True
-        return False
+        return is_stored
 
     async def end_session(self, space: Space, name: str) -> None:
         async with self._database.transaction() as connection:

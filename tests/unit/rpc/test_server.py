@@ -44,7 +44,7 @@ async def reflect(channel: aio.Channel, request: ServerReflectionRequest) -> Ser
 
 
 def test_every_service_of_the_definition_is_there() -> None:
-    names = ["MemoryService", "SpaceService", "SearchService", "EmbeddingService", "IndexService"]
+    names = ["MemoryService", "SpaceService", "SearchService", "SessionService", "EmbeddingService", "IndexService"]
     assert [f"quipu.v1.{name}" for name in names] == SERVICES
 
 

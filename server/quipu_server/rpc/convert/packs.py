@@ -57,7 +57,8 @@ def _read_search(request: PackContextRequest, tenant: str) -> SearchQuery:
     try:
         search = read_search(request.search, tenant)
     except InvalidArgument as error:
-        raise error.below("search") from error
+        error.lay_below("search")
+        raise
     if not request.search.HasField("k"):
         search = replace(search, k=DEFAULT_K)
     if not request.search.HasField("expand_context"):
