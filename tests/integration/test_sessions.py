@@ -183,8 +183,8 @@ async def test_many_clients_append_to_one_session(api: Api, replica: Api, space:
     assert len(order) == len(expected)
     assert set(order) == expected
     for start in range(0, len(order), BATCH):
-        client, call, _ = order[start].split()
-        assert order[start : start + BATCH] == [f"{client} {call} {place}" for place in range(BATCH)]
+        who, when, _ = order[start].split()
+        assert order[start : start + BATCH] == [f"{who} {when} {place}" for place in range(BATCH)]
     for client in range(CLIENTS):
         calls = [int(said.split()[1]) for said in order if said.startswith(f"{client} ")]
         assert calls == sorted(calls)
