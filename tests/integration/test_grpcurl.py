@@ -32,6 +32,12 @@ FOUND = {
     "BatchGetMemories": "missing",
     "WatchMemories": "changes",
     "IngestMemories": "acknowledgements",
+    "AppendMessages": "messages",
+    "ListSessions": "sessions",
+    "ListMessages": "messages",
+    "GetWindow": "messages",
+    "PackContext": "citations",
+    "DeleteSession": "deletedMessageCount",
     "DeleteSpace": "deletedMemoryCount",
 }
 """What the first message of an answer has."""
