@@ -57,7 +57,7 @@ async def test_the_page_of_conversations_runs_and_prints(server: Running, tmp_pa
     for expected in (
         "1 Which pets do I have?",
         "3 25 [(1, 2), (2, 1)]",
-        "spaces/ann/sessions/monday",
+        "spaces/carol/sessions/monday",
         "3 25 False",
         "* A cat called Miso, and a parrot that swears.",
         "  The parrot is called Coco.",
