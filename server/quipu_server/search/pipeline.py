@@ -8,7 +8,7 @@ from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Space
 from quipu_server.errors import NotFound
 from quipu_server.passages import Passages
 from quipu_server.ports import Analyser, Embedder, MemoryStore, SearchView, SearchViews
-from quipu_server.search.context import Contexts, slices
+from quipu_server.search.context import ContextRun, Contexts, slices
 from quipu_server.search.freshness import Freshness
 from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
@@ -61,8 +61,10 @@ class Search:
         mode = query.mode or (Mode.DENSE if query.vector is not None else Mode.HYBRID)
         watch = Stopwatch()
         found, hits = await self._find_and_hydrate(query, mode, watch)
-        with watch.stage("context"):
-            runs = await self._contexts.around(hits, query.expand_context, query.as_of) if query.expand_context else ()
+        runs: Sequence[ContextRun] = ()
+        if query.expand_context:
+            with watch.stage("context"):
+                runs = await self._contexts.around(hits, query.expand_context, query.as_of)
         summary = _summarise(query, found, len(hits), watch)
         for part in slices(hits, runs, summary):
             yield part
