@@ -1,18 +1,16 @@
 """Sessions in PostgreSQL: what they have beside their messages, and messages in their order."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
-from quipu_server.domain import Change, Memory, RequestKey, Role, Space, Write
+from quipu_server.domain import Change, Memory, RequestKey, Space, Write
 from quipu_server.errors import NotFound
 from quipu_server.ports_sessions import (
     Message,
     MessageQuery,
-    MessageStatistics,
     Place,
     Session,
     SessionQuery,
@@ -20,35 +18,11 @@ from quipu_server.ports_sessions import (
 )
 from quipu_server.store.appending import append
 from quipu_server.store.database import Connection, Database
-from quipu_server.store.listing import AS_OF, LIVE
-from quipu_server.store.metadata import decode_metadata, encode_value
+from quipu_server.store.listing import AS_OF
+from quipu_server.store.metadata import encode_value
 from quipu_server.store.requests import answer_space_request, claim_space_request, find_revisions
 from quipu_server.store.rows import MEMORY_COLUMNS, to_memory
-
-_MESSAGE = f"r.session <> '' AND r.kind = 1 AND {LIVE}"
-"""Whether a memory_revisions r is a message, in the words of the index of messages."""
-
-_UNEXPIRED = "(r.expire_time IS NULL OR r.expire_time > statement_timestamp())"
-_TIME = "coalesce(r.event_time, r.create_time)"
-_ROLE_COUNTS = ", ".join(f"count(*) FILTER (WHERE r.role = {role.value})" for role in Role)
-
-_SESSIONS = f"""
-SELECT coalesce(s.session, m.session), coalesce(s.title, ''), coalesce(s.summary, ''), coalesce(s.metadata, '{{{{}}}}'),
-       coalesce(s.version, 0), s.end_time, coalesce(m.count, 0), coalesce(m.roles, '{{{{}}}}'), coalesce(m.tokens, 0),
-       coalesce(m.uncounted, 0), m.first_time, m.last_time, coalesce(m.newest, 0)
-FROM (SELECT * FROM sessions s WHERE s.space_id = %(space_id)s AND {{s_named}}) s
-FULL JOIN (
-    SELECT r.session, count(*), ARRAY[{_ROLE_COUNTS}] AS roles, sum(p.token_count)::bigint AS tokens,
-           count(*) - count(p.token_count) AS uncounted, min({_TIME}) AS first_time, max({_TIME}) AS last_time,
-           max(r.created) AS newest
-    FROM memory_revisions r JOIN passages p ON p.space_id = r.space_id AND p.passage_id = r.passage_id
-    WHERE r.space_id = %(space_id)s AND r.ended IS NULL AND {_MESSAGE} AND {_UNEXPIRED} AND {{r_named}}
-    GROUP BY r.session
-) m ON m.session = s.session
-"""
-_FIND = _SESSIONS.format(s_named="s.session = %(name)s", r_named="r.session = %(name)s")
-_LIST = _SESSIONS.format(s_named="TRUE", r_named="TRUE")
-_NEWEST, _NAME = "coalesce(m.newest, 0)", "coalesce(s.session, m.session)"
+from quipu_server.store.session_listing import MESSAGE, UNEXPIRED, find_session, list_sessions
 
 _INSERT = """
 INSERT INTO sessions SELECT %(space_id)s, %(name)s, 1, %(title)s, %(summary)s, %(metadata)s, now(), now(), NULL
@@ -68,7 +42,7 @@ _LOCK = "SELECT revision FROM heads WHERE space_id = %s FOR UPDATE"
 _DELETE = "DELETE FROM sessions WHERE space_id = %s AND session = %s"
 _ALL = f"""
 SELECT {MEMORY_COLUMNS} FROM memory_revisions r
-WHERE r.space_id = %s AND r.session = %s AND r.ended IS NULL AND {_MESSAGE} ORDER BY r.created
+WHERE r.space_id = %s AND r.session = %s AND r.ended IS NULL AND {MESSAGE} ORDER BY r.created
 """
 _PAGE = f"""
 SELECT {MEMORY_COLUMNS}, (
@@ -77,7 +51,7 @@ SELECT {MEMORY_COLUMNS}, (
 FROM (
     SELECT * FROM memory_revisions r
     WHERE r.space_id = %(space_id)s AND r.session = %(session)s AND r.created {{beyond}} %(after)s AND {AS_OF}
-    AND {_MESSAGE} AND {_UNEXPIRED}
+    AND {MESSAGE} AND {UNEXPIRED}
     ORDER BY r.created {{direction}} LIMIT %(limit)s
 ) r ORDER BY r.created {{direction}}
 """
@@ -87,7 +61,7 @@ _NEIGHBOUR = f"""
 (
     SELECT r.revision FROM memory_revisions r
     WHERE r.space_id = %(space_id)s AND r.session = hit.session AND r.created {{beyond}} hit.created AND {AS_OF}
-    AND {_MESSAGE} AND {_UNEXPIRED}
+    AND {MESSAGE} AND {UNEXPIRED}
     ORDER BY r.created {{direction}} LIMIT %(reach)s
 )
 """
@@ -116,14 +90,11 @@ class PostgresSessionStore:
 
     async def find_session(self, space: Space, name: str) -> Session | None:
         async with self._database.connection() as connection:
-            return await _find(connection, space, name)
+            return await find_session(connection, space, name)
 
     async def list_sessions(self, query: SessionQuery) -> Sequence[Session]:
-        newest, name = query.after or (_AFTER_ALL, "")
-        parameters = {"space_id": query.space.id, "newest": newest, "name": name, "limit": query.limit}
         async with self._database.connection() as connection:
-            rows = await connection.execute(_compile(query), parameters, prepare=False)
-            return [_to_session(row) for row in await rows.fetchall()]
+            return await list_sessions(connection, query)
 
     async def set_session(
         self, space: Space, name: str, settings: SessionSettings, expected: int, request: RequestKey | None
@@ -145,7 +116,7 @@ class PostgresSessionStore:
     async def end_session(self, space: Space, name: str) -> None:
         async with self._database.transaction() as connection:
             await _lock(connection, space)
-            if await _find(connection, space, name) is None:
+            if await find_session(connection, space, name) is None:
                 raise NotFound("session", f"{space.resource_name}/sessions/{name}")
             await connection.execute(_END, {"space_id": space.id, "name": name})
 
@@ -192,22 +163,6 @@ class PostgresSessionStore:
             return [to_memory(row) for row in await cursor.fetchall()]
 
 
-def _compile(query: SessionQuery) -> str:
-    """The statement of a page of sessions."""
-    order, beyond = _NAME, f"{_NAME} > %(name)s"
-    if query.by_activity:
-        order = f"{_NEWEST} DESC, {_NAME}"
-        beyond = f"({_NEWEST} < %(newest)s OR ({_NEWEST} = %(newest)s AND {_NAME} > %(name)s))"
-    states = {None: "TRUE", True: "s.end_time IS NOT NULL", False: "s.end_time IS NULL"}
-    return f"{_LIST} WHERE {beyond} AND {states[query.ended]} ORDER BY {order} LIMIT %(limit)s"
-
-
-async def _find(connection: Connection, space: Space, name: str) -> Session | None:
-    rows = await connection.execute(_FIND, {"space_id": space.id, "name": name}, prepare=False)
-    row = await rows.fetchone()
-    return None if row is None else _to_session(row)
-
-
 async def _lock(connection: Connection, space: Space) -> int:
     """Keep writers out until the transaction ends; return the revision of the space. Raises NotFound."""
     row = await (await connection.execute(_LOCK, (space.id,))).fetchone()
@@ -218,11 +173,3 @@ async def _lock(connection: Connection, space: Space) -> int:
 
 def _deletion(memory: Memory) -> Write:
     return Write(memory.memory_id, Change.DELETED, memory.fields, memory.passage_id, memory.revision)
-
-
-def _to_session(row: Sequence[Any]) -> Session:
-    name, title, summary, metadata, version, end_time, count, roles, *rest = row
-    token_count, uncounted, first_time, last_time, newest = rest
-    by_role = {role: number for role, number in zip(Role, roles, strict=False) if number}
-    statistics = MessageStatistics(count, by_role, token_count, uncounted, first_time, last_time, newest)
-    return Session(name, SessionSettings(title, summary, decode_metadata(metadata)), statistics, version, end_time)
