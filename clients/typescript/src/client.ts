@@ -5,7 +5,6 @@ import * as bulk from "./bulk.js";
 import * as embeddings from "./embeddings.js";
 import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
-import type { Session as Conversation } from "./gen/quipu/v1/session_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
 import * as ingests from "./ingests.js";
 import * as memories from "./memories.js";
@@ -131,10 +130,7 @@ export class Client {
     return searches.search(this.#session, query, options);
   }
 
-  /**
-   * Make a text for a prompt within a budget of tokens: the newest messages of a session, what a search finds, and what was
-   * said around it. Fails with `NotFound` when there is no such space, session or model.
-   */
+  /** Make a text for a prompt within a budget of tokens: a session's newest messages, hits, and what is around them. */
   pack(text: string, options: packs.PackOptions): Promise<packs.Pack> {
     return packs.pack(this.#session, text, options);
   }
@@ -148,12 +144,12 @@ export class Client {
   }
 
   /** Return a session with its statistics. Fails with `NotFound`. */
-  getSession(session: string, options: SpaceOptions = {}): Promise<Conversation> {
+  getSession(session: string, options: SpaceOptions = {}): Promise<sessions.Conversation> {
     return sessions.getSession(this.#session, session, options);
   }
 
   /** List the sessions of a space. `timeoutMs` counts for each page. */
-  sessions(options: sessions.SessionsOptions = {}): Results<Conversation> {
+  sessions(options: sessions.SessionsOptions = {}): Results<sessions.Conversation> {
     return sessions.sessions(this.#session, options);
   }
 
@@ -168,12 +164,12 @@ export class Client {
   }
 
   /** Change what a session has beside its messages. Fails with `NotFound`, and `Aborted` when `etag` is old. */
-  updateSession(session: string, options: sessions.UpdateSessionOptions): Promise<Conversation> {
+  updateSession(session: string, options: sessions.UpdateSessionOptions): Promise<sessions.Conversation> {
     return sessions.updateSession(this.#session, session, options);
   }
 
   /** End a session: nothing can be appended any more. Fails with `NotFound`. */
-  endSession(session: string, options: SpaceOptions = {}): Promise<Conversation> {
+  endSession(session: string, options: SpaceOptions = {}): Promise<sessions.Conversation> {
     return sessions.endSession(this.#session, session, options);
   }
 

@@ -29,6 +29,9 @@ import type { MetadataValue } from "./values.js";
 
 const STATES = { open: SessionState.OPEN, ended: SessionState.ENDED } as const;
 
+/** A session with its statistics. */
+export type { Conversation };
+
 /** The newest messages of a session that fit a budget, oldest first. */
 export type Window = GetWindowResponse;
 
