@@ -72,5 +72,4 @@ def configure_logs(level: str, form: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, Gathering(Unbreakable(sys.stderr)))),
-        cache_logger_on_first_use=True,
     )
