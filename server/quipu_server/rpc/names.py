@@ -59,11 +59,11 @@ def read_api_key(name: str, path: str) -> tuple[str, str]:
 
 
 def read_session(name: str, path: str) -> tuple[str, str]:
-    """The ids in `spaces/{space}/sessions/{session}`. Raises InvalidArgument."""
+    """The ids in `spaces/{space}/sessions/{session}`. Raises InvalidArgument, SpaceNotAllowed."""
     if (found := _SESSION.fullmatch(name)) is None:
         rule = "of a session: 1 to 128 letters, digits, '.', '_', '~', '-'"
         raise InvalidArgument(path, f"must be a name of the form spaces/{{space}}/sessions/{{session}}; an id {rule}")
-    return found[1], found[2]
+    return _allowed(found[1]), found[2]
 
 
 def read_model(name: str, path: str) -> str:
