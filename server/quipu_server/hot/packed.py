@@ -66,7 +66,7 @@ class PackedStrings:
         count = len(self)
         if (len(self.hashes), len(self.numbers)) != (count, count):
             raise ValueError(f"there are {len(self.hashes)} hashes of {count} strings")
-        if count and not (0 <= self.numbers.min() and self.numbers.max() < count):
+        if count and not (self.numbers.min() >= 0 and self.numbers.max() < count):
             raise ValueError("a hash is of no string")
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ EXACT = ".exact"
 """The exact codes of a graph that compares others: they stay in the file."""
 
 _COLUMNS = ("revisions", "importances", "lengths", "row_starts", "row_slots", "spans")
-_POSTINGS = ("terms", "starts", "slots", "frequencies")
+_POSTINGS = ("terms", "starts", "slots", "frequencies", "shortest", "most")
 _DELTA = ("codes", "terms", "slots", "frequencies")
 _STRINGS = ("text", "starts", "hashes", "numbers")
 

@@ -6,13 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import TermStatistics
+from quipu_server.hot import pruning
 from quipu_server.hot.contents import Contents, Slots
 from quipu_server.hot.ordering import best_slots
 from quipu_server.hot.postings import Occurrences
+from quipu_server.hot.pruning import occurrences_in
 from quipu_server.hot.segment import Mask
 from quipu_server.scoring import bm25_term, inverse_document_frequencies, mean_length
 
 Floats = NDArray[np.float64]
+
+PLAIN_OCCURRENCES = 30_000
+"""So many are added up sooner than they are pruned."""
 
 
 def statistics(contents: Contents, terms: Sequence[str]) -> TermStatistics:
@@ -25,6 +30,18 @@ def best_matches(
     contents: Contents, terms: Sequence[str], totals: TermStatistics, depth: int, mask: Mask | None
 ) -> Slots:
     """The `depth` slots, of those that the mask lets through, with the highest score above 0."""
+    found = contents.occurrences(terms)
+    if sum(len(part.slots) for parts in found for part in parts) > PLAIN_OCCURRENCES and depth:
+        slots = pruning.candidates(contents, found, totals, depth, mask)
+        scores = scores_of(_table(found, slots), contents.columns.lengths[slots], totals)
+        return best_slots(contents, slots, scores, depth)
+    return _plain_matches(contents, terms, totals, depth, mask)
+
+
+def _plain_matches(
+    contents: Contents, terms: Sequence[str], totals: TermStatistics, depth: int, mask: Mask | None
+) -> Slots:
+    """The same, from the scores of all that contain any of the terms."""
     scores = _scores(contents, terms, totals)
     slots = np.flatnonzero(scores if mask is None else (scores > 0.0) & mask)
     return best_slots(contents, slots, scores[slots], depth)
@@ -32,20 +49,20 @@ def best_matches(
 
 def frequencies(contents: Contents, terms: Sequence[str], slots: Slots) -> Floats:
     """How often each term occurs in each slot, shape (terms, slots)."""
-    table = np.zeros((len(terms), len(slots)))
-    wanted = slots.astype(np.int32)  # the type of what is searched: NumPy would convert all of that
-    for number, parts in enumerate(contents.occurrences(terms)):
-        for part in parts:
-            if len(part.slots):
-                places = np.minimum(part.slots.searchsorted(wanted), len(part.slots) - 1)
-                table[number] += np.where(part.slots[places] == wanted, part.frequencies[places], 0)
-    return table
+    return _table(contents.occurrences(terms), slots)
+
+
+def _table(found: Sequence[Sequence[Occurrences]], slots: Slots) -> Floats:
+    return np.stack([occurrences_in(parts, slots) for parts in found]) if found else np.zeros((0, len(slots)))
 
 
 def scores_of(table: Floats, lengths: Floats, totals: TermStatistics) -> Floats:
-    """Scores of memories with these frequencies, shape (terms, memories), and lengths."""
+    """Scores of memories with these frequencies, shape (terms, memories), and lengths; added in the order of terms."""
     idfs = inverse_document_frequencies(totals)[:, None]
-    scores: Floats = np.add.reduce(bm25_term(table, lengths, mean_length(totals), idfs), axis=0)
+    scores = np.zeros(len(lengths))
+    # One after the other: NumPy would add the terms of a lone memory in pairs.
+    for gains in bm25_term(table, lengths, mean_length(totals), idfs):
+        scores += gains
     return scores
 
 
@@ -64,4 +81,5 @@ def _scores(contents: Contents, terms: Sequence[str], totals: TermStatistics) ->
 
 
 def _live_count(contents: Contents, part: Occurrences) -> int:
+    """Occurrences in live slots."""
     return len(part.slots) if contents.all_live else int(np.count_nonzero(contents.live[part.slots]))
