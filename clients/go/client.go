@@ -16,6 +16,7 @@ type Client struct {
 	searches   quipuv1.SearchServiceClient
 	spaces     quipuv1.SpaceServiceClient
 	embeddings quipuv1.EmbeddingServiceClient
+	indexes    quipuv1.IndexServiceClient
 }
 
 // Connect makes a client for the server at an address, `host:port`. The connection is made at the first call, so that
@@ -44,6 +45,7 @@ func newClient(wire *wire, connection *grpc.ClientConn, space string) *Client {
 		searches:   quipuv1.NewSearchServiceClient(connection),
 		spaces:     quipuv1.NewSpaceServiceClient(connection),
 		embeddings: quipuv1.NewEmbeddingServiceClient(connection),
+		indexes:    quipuv1.NewIndexServiceClient(connection),
 	}
 }
 

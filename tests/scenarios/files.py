@@ -23,7 +23,7 @@ MEMORIES = {
     "watch",
 }
 SPACES = {"create_space", "get_space", "spaces", "update_space", "delete_space"}
-OPERATIONS = MEMORIES | SPACES | {"embed", "models", "count_tokens", "restart"}
+OPERATIONS = MEMORIES | SPACES | {"embed", "models", "count_tokens", "describe_index", "restart"}
 CLIENTS = ("first", "second")
 ERROR_FACTS = frozenset({"code", "reason", "fields", "metadata", "retryable"})
 NOTHING: Any = object()

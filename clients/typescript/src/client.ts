@@ -4,8 +4,10 @@ import type { ConnectionOptions } from "node:tls";
 import * as bulk from "./bulk.js";
 import * as embeddings from "./embeddings.js";
 import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
+import type { IndexDescription } from "./gen/quipu/v1/index_service_pb.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
+import * as indexes from "./indexes.js";
 import * as ingests from "./ingests.js";
 import * as memories from "./memories.js";
 import type { MemoryLike } from "./names.js";
@@ -185,6 +187,14 @@ export class Client {
   /** Count the tokens of each text, without special tokens. `timeoutMs` counts for each 256 texts. */
   countTokens(texts: embeddings.Texts, options: embeddings.ModelOptions = {}): Promise<number[]> {
     return embeddings.countTokens(this.#session, texts, options);
+  }
+
+  /**
+   * Describe what the server that answers holds of a space in memory, by default that of the client. Fails with
+   * `NotFound`.
+   */
+  describeIndex(space?: string, options: indexes.DescribeIndexOptions = {}): Promise<IndexDescription> {
+    return indexes.describeIndex(this.#session, space, options);
   }
 
   /** End the connection and the calls on it, which fail with `Cancelled`. An open connection keeps Node.js running. */

@@ -140,10 +140,8 @@ class _Search:
 
 def occurrences_in(parts: Sequence[Occurrences], slots: Slots) -> NDArray[np.float64]:
     """How often a term occurs in each of these slots."""
-    found, wanted = (
-        np.zeros(len(slots)),
-        slots.astype(np.int32),
-    )  # the type of what is searched: NumPy would convert that
+    # The type of what is searched: NumPy would convert all of that.
+    found, wanted = np.zeros(len(slots)), slots.astype(np.int32)
     for part in parts:
         if len(part.slots):
             places = np.minimum(part.slots.searchsorted(wanted), len(part.slots) - 1)

@@ -8,7 +8,7 @@ import { isMapping, type Mapping } from "./variables.js";
 
 type Call = (client: Client, options: never) => Promise<unknown> | Results<unknown>;
 
-const MESSAGES = createRegistry(v1.MemorySchema, v1.MemoryRevisionSchema, v1.HitSchema, v1.SearchSummarySchema, v1.SpaceSchema, v1.EmbeddingModelSchema);
+const MESSAGES = createRegistry(v1.MemorySchema, v1.MemoryRevisionSchema, v1.HitSchema, v1.SearchSummarySchema, v1.SpaceSchema, v1.EmbeddingModelSchema, v1.IndexDescriptionSchema);
 
 const CALLS: Record<string, Call> = {
   add: (client, { content, ...options }: { content: string }) => client.add(content, options),
@@ -32,6 +32,7 @@ const CALLS: Record<string, Call> = {
   spaces: (client, options) => client.spaces(options),
   update_space: (client, { space, ...options }: { space: string }) => client.updateSpace(space, options),
   delete_space: (client, { space, ...options }: { space: string }) => client.deleteSpace(space, options),
+  describe_index: (client, { space, ...options }: { space?: string }) => client.describeIndex(space, options),
   embed: (client, { texts, ...options }: { texts: string[] }) => client.embed(texts, options),
   models: (client, options) => client.models(options),
   count_tokens: (client, { texts, ...options }: { texts: string[] }) => client.countTokens(texts, options),
