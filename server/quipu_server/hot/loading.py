@@ -84,14 +84,18 @@ class Loader:
         """Whether a space that has come so far would have to wait for others to be loaded."""
         return self.turns.of(revision).locked()
 
+    def may_resume(self, space: Space) -> bool:
+        """Whether there is a snapshot to go on from."""
+        return self._snapshots is not None and self._snapshots.exists(space)
+
     async def load(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
         """An index at a revision or later, and the monotonic time when it was compared with the log.
 
         Raises LogGap when the log does not go so far, Diverged when its history changes meanwhile.
         """
-        return await self._resume(space, revision, progress) or await self._build(space, revision, progress)
+        return await self.resume(space, revision, progress) or await self.build(space, revision, progress)
 
-    async def _resume(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float] | None:
+    async def resume(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float] | None:
         """The index of a snapshot, taken further; None if there is none that is worth it."""
         if self._snapshots is None or (index := await self._snapshots.load(space, self._tuning)) is None:
             return None
@@ -112,8 +116,8 @@ class Loader:
             return None
         return index, asked_s
 
-    async def _build(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
-        """An index of what is live."""
+    async def build(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
+        """An index of what is live. Raises LogGap, Diverged."""
         index, nonce = self.empty(), await self._nonce(space, revision)
         async for rows in self._source.snapshot(space, revision):
             await self._run(index.append, rows)

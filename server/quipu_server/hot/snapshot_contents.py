@@ -70,6 +70,13 @@ def stays_in_file(name: str) -> bool:
     return name.endswith(EXACT)
 
 
+def let_go(contents: Contents) -> None:
+    """Hold no pages of files that were read to write the arrays."""
+    for segment in contents.segments:
+        if isinstance(segment.codes, CodeFile):
+            segment.codes.let_go()
+
+
 def _arrays(contents: Contents) -> Iterator[tuple[str, NDArray[Any]]]:
     columns = contents.columns
     yield "live", contents.live

@@ -19,6 +19,9 @@ Floats = NDArray[np.float64]
 PLAIN_OCCURRENCES = 30_000
 """So many are added up sooner than they are pruned."""
 
+LOOK_UP_COST = 6
+"""To look a term up for one memory costs as much as scoring so many occurrences."""
+
 
 def statistics(contents: Contents, terms: Sequence[str]) -> TermStatistics:
     """Counts over the live memories."""
@@ -31,11 +34,15 @@ def best_matches(
 ) -> Slots:
     """The `depth` slots, of those that the mask lets through, with the highest score above 0."""
     found = contents.occurrences(terms)
-    if sum(len(part.slots) for parts in found for part in parts) > PLAIN_OCCURRENCES and depth:
+    count = sum(len(part.slots) for parts in found for part in parts)
+    if count <= PLAIN_OCCURRENCES or not depth:
+        return _plain_matches(contents, terms, totals, depth, mask)
+    if mask is not None and np.count_nonzero(mask) * len(terms) * LOOK_UP_COST < count:
+        slots = np.flatnonzero(mask)
+    else:
         slots = pruning.candidates(contents, found, totals, depth, mask)
-        scores = scores_of(_table(found, slots), contents.columns.lengths[slots], totals)
-        return best_slots(contents, slots, scores, depth)
-    return _plain_matches(contents, terms, totals, depth, mask)
+    scores = scores_of(_table(found, slots), contents.columns.lengths[slots], totals)
+    return best_slots(contents, slots[scores > 0.0], scores[scores > 0.0], depth)
 
 
 def _plain_matches(

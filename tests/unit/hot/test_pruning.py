@@ -82,7 +82,9 @@ def test_the_best_are_the_same(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(words, "PLAIN_OCCURRENCES", 0)
         patch.setattr(pruning, "ENOUGH", 0)
-        compare(contents, asked, totals, depth, mask)
+        for cost in (0, words.LOOK_UP_COST, 1_000_000):
+            patch.setattr(words, "LOOK_UP_COST", cost)
+            compare(contents, asked, totals, depth, mask)
         compare(contents, asked, totals, depth, None)
 
 
