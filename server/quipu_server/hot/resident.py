@@ -20,7 +20,7 @@ FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 600.0
 """How long a space stays cold after its load failed: twice as long each time."""
 
-RESUME_S = 5.0
+RESUME_S = 15.0
 """So long a reader waits for a snapshot to be read: to go through a large space in the database takes no less."""
 
 BASE_BYTES = 32_768
