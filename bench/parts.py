@@ -12,9 +12,10 @@ from quipu_server.app import build_embedder
 from quipu_server.config import Settings
 from quipu_server.domain import Change, IndexRow, MemoryFields, Purpose, TextToEmbed, Vector, Vectors
 from quipu_server.embedding import OnnxEmbedder
-from quipu_server.hot import dense, words
+from quipu_server.hot import dense
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex
+from quipu_server.hot.words import Matches
 from quipu_server.ports import Lane
 from quipu_server.search.pipeline import WINDOW
 from quipu_server.text import SnowballAnalyser
@@ -74,8 +75,8 @@ def lexical_steps(contents: Contents, questions: Sequence[str]) -> Step:
 
     async def step() -> None:
         terms = tuple(dict.fromkeys(analyser.terms(next(waiting), LANGUAGE)))
-        found = words.find(contents, terms)
-        words.best_matches(contents, words.scores(contents, found, words.statistics(contents, found)), WINDOW, None)
+        found = Matches(contents, terms)
+        found.best(found.statistics(), WINDOW, None)
 
     return step
 

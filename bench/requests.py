@@ -19,9 +19,14 @@ def text_search(space: str, question: str) -> bytes:
     return SearchRequest(spaces=[f"spaces/{space}"], text=question).SerializeToString()
 
 
-def vector_search(space: str, vector: Vector, ranking: RankingWeights | None = None) -> bytes:
-    """A search for the nearest to a vector."""
-    request = SearchRequest(spaces=[f"spaces/{space}"], vector=VectorMessage(values=vector.tolist()), ranking=ranking)
+def vector_search(
+    space: str, vector: Vector, ranking: RankingWeights | None = None, condition: str = "", explain: bool = False
+) -> bytes:
+    """A search for the nearest to a vector, of those that meet a condition."""
+    given = VectorMessage(values=vector.tolist())
+    request = SearchRequest(spaces=[f"spaces/{space}"], vector=given, ranking=ranking, explain=explain)
+    if condition:
+        request.filter = condition
     return request.SerializeToString()
 
 
@@ -49,6 +54,12 @@ def is_hot(messages: Sequence[bytes]) -> bool:
     """Whether an index in memory answered."""
     answers = SearchResponse.FromString(messages[-1]).summary.answers
     return all(answer.path == SearchPath.SEARCH_PATH_HOT for answer in answers)
+
+
+def plan_of(messages: Sequence[bytes]) -> str:
+    """How the nearest were found, of a search that is explained."""
+    answers = SearchResponse.FromString(messages[-1]).summary.answers
+    return ", ".join(sorted({answer.plan for answer in answers}))
 
 
 def _memory(memory: MemoryFields, vector: Vector | None) -> Memory:

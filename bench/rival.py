@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
+from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector_async
 
@@ -51,7 +53,7 @@ class Rival:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def fill(self, name: str, memories: Sequence[MemoryFields], vectors: Vectors) -> float:
+    async def fill(self, name: str, memories: Sequence[MemoryFields], vectors: Vectors | NDArray[np.float16]) -> float:
         """Make a table and COPY the memories into it, in one transaction; the seconds the COPY took."""
         await self._connection.execute(_TABLE.format(name=name, dimension=vectors.shape[1]))
         started = time.perf_counter()

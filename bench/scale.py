@@ -1,21 +1,28 @@
-"""Measures a large space: its index in this process, searched exactly and under filters, beside pgvector.
+"""Measures a large space: through the service and its index alone, under filters, restarted, and beside pgvector.
 
 The vectors are made of real sentences: see `bench.scale_corpus`.
 """
 
 import asyncio
 import os
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.progress import Progress, TaskID
 
+from bench import scale_report as report
+from bench import scale_service as service
 from bench.collection import MissingData
-from bench.scale_corpus import Material, gather_material
-from bench.scale_index import ALL, SHARES, Built, Timing, build, measure, measure_words
-from bench.scale_rival import RivalTiming, measure_rival
+from bench.progress import progress_bars
+from bench.scale_corpus import ALL, Material, find_exact, gather_material
+from bench.scale_index import SHARES, Built, build, measure, measure_words, restored
+from bench.scale_report import Figures
+from bench.scale_rival import measure_rival
+from quipu_server.hot.tuning import DEFAULT_TUNING
 
 SMALL = 10_000
 """What growth is measured from."""
@@ -24,97 +31,102 @@ QUESTIONS = 200
 
 @click.command(help=__doc__)
 @click.option("--size", default=1_000_000, show_default=True, type=click.IntRange(SMALL), help="Memories.")
-@click.option("--rival-size", default=100_000, show_default=True, help="Memories in pgvector; 0 for none.")
+@click.option("--rival-size", type=int, help="Memories in pgvector; as many by default, 0 for none.")
 @click.option("--sentences", default=20_000, show_default=True, help="Real sentences to embed.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with LoCoMo and SciFact to use for the sample.")
-def main(size: int, rival_size: int, sentences: int, data: Path | None) -> None:
+@click.option("--home", type=click.Path(path_type=Path), help="Data directory to keep and to go on with.")
+def main(size: int, rival_size: int | None, sentences: int, data: Path | None, home: Path | None) -> None:
     console = Console(width=120)
     try:
         with console.status("embedding"):
             material = gather_material(data, sentences, QUESTIONS)
     except MissingData as error:
         raise click.ClickException(str(error)) from None
-    rival_size = min(rival_size, size)
-    table = _sizes_table(len(material.sentences))
-    timings: dict[int, Timing] = {}
-    for some in sorted({SMALL, rival_size or SMALL, size}):
-        with console.status(f"building an index of {some:,}"):
-            built = build(material, some)
-        timings[some] = _measure(built, material)
-        _add_size(table, some, built, timings[some], measure_words(built, material.questions))
-        if some == rival_size:
-            with console.status(f"measuring pgvector with {some:,}"):
-                theirs = _rival(material, some, built, timings[some].recall)
-            _print_rival(console, some, timings[some], theirs)
-        if some == size:
-            console.print(table)
-            _print_filters(console, size, built, material)
-        del built
-    ratio = timings[size].p50_ms / timings[SMALL].p50_ms
-    console.print(f"p50 at {size:,} is {ratio:.2f} times that at {SMALL:,}")
+    with ExitStack() as stack:
+        directory = home or Path(stack.enter_context(TemporaryDirectory(prefix="quipu-bench-")))
+        run = Run(console, material, size, directory)
+        asyncio.run(run.through_the_service())
+        run.alone()
+        run.beside_pgvector(size if rival_size is None else min(rival_size, size))
+    report.growth(console, run.figures)
 
 
-def _measure(built: Built, material: Material) -> Timing:
-    measure(built, material.queries)
-    return measure(built, material.queries)
+class Run:
+    """One run: what it measures goes to the console as it comes."""
+
+    def __init__(self, console: Console, material: Material, size: int, home: Path) -> None:
+        self._console = console
+        self._material = material
+        self._size = size
+        self._home = home
+        self.figures = Figures(size, SMALL, len(material.sentences), os.cpu_count() or 1)
+        with console.status("comparing all with all"):
+            self._exact = {some: find_exact(material, some, SHARES) for some in {SMALL, size}}
+
+    async def through_the_service(self) -> None:
+        """Store both spaces, search them, and start the server anew."""
+        material, large = self._material, self._exact[self._size]
+        async with service.running(self._home) as tools:
+            before = service.anonymous_bytes(tools.pid)
+            await self._store(tools)
+            for space, some in (("small", SMALL), ("large", self._size)):
+                await service.until_hot(tools, space, material.queries[0])
+                exact = self._exact[some]
+                await service.measure_texts(tools, space, material.questions)  # each for the first time
+                self.figures.texts[space] = await service.measure_texts(tools, space, material.questions)
+                timing = await service.measure_vectors(tools, space, material, exact, ALL)
+                self.figures.vectors[space] = timing
+            for tag in SHARES:
+                timing = await service.measure_vectors(tools, "large", material, large, tag)
+                self.figures.filtered[tag] = timing
+            self.figures.resident_bytes = service.anonymous_bytes(tools.pid) - before
+            self.figures.counted_bytes = (await tools.api.describe_index("large")).bytes
+        self.figures.restart = await service.measure_restart(
+            self._home, "large", material.queries[0], large.vectors, float(large.tenth[ALL][0])
+        )
+        report.service(self._console, self.figures)
+
+    async def _store(self, tools: service.Tools) -> None:
+        with progress_bars(self._console) as bars:
+            for space, some in (("small", SMALL), ("large", self._size)):
+                bar = bars.add_task(f"storing {space}", total=some)
+                seconds = await service.store(tools, space, self._material, some, partial(_show, bars, bar))
+                self.figures.store_s[space] = seconds
+            await service.until_hot(tools, "large", self._material.queries[0])
+            bar = bars.add_task("graph", total=self._size)
+            self.figures.graph_s = await service.until_graph(
+                tools, "large", self._size - DEFAULT_TUNING.graph_rows, partial(_show, bars, bar)
+            )
+
+    def alone(self) -> None:
+        """The indexes in this process: the large one from its snapshot."""
+        with self._console.status("measuring the indexes alone"):
+            for some, index in ((SMALL, build(self._material, SMALL)), (self._size, restored(self._home, self._size))):
+                built = Built(index, self._exact[some].tenth)
+                measure(built, self._material.queries)
+                self.figures.alone[some] = measure(built, self._material.queries)
+                self.figures.words[some] = measure_words(built, self._material.questions)
+                if some == self._size:
+                    for tag in SHARES:
+                        self.figures.alone_filtered[tag] = measure(built, self._material.queries, tag)
+        report.alone(self._console, self.figures)
+
+    def beside_pgvector(self, size: int) -> None:
+        """The same searches of so many memories through pgvector."""
+        if not size:
+            return
+        exact = self._exact.get(size) or find_exact(self._material, size, SHARES)
+        index = None if size in self.figures.alone else build(self._material, size)
+        if index is not None:
+            self.figures.alone[size] = measure(Built(index, exact.tenth), self._material.queries)
+        wanted = self.figures.alone[size].recall
+        with TemporaryDirectory(prefix="quipu-bench-") as home, self._console.status(f"pgvector with {size:,}"):
+            theirs = asyncio.run(measure_rival(Path(home), self._material, exact, wanted))
+        report.rival(self._console, self.figures.alone[size], theirs, size, self._size)
 
 
-def _rival(material: Material, size: int, built: Built, wanted: float) -> RivalTiming:
-    with TemporaryDirectory(prefix="quipu-bench-") as home:
-        return asyncio.run(measure_rival(Path(home), material, size, built, wanted))
-
-
-def _sizes_table(sentence_count: int) -> Table:
-    title = f"Vector search, k = 10, of vectors made of {sentence_count:,} sentences; {os.cpu_count()} processors"
-    table = Table(title=title)
-    for heading in ("memories", "filled, s", "graph, s", "MB", "counted"):
-        table.add_column(heading, justify="right")
-    for heading in ("p50, ms", "p95, ms", "recall", "plan", "words p50", "p95"):
-        table.add_column(heading, justify="right")
-    return table
-
-
-def _add_size(table: Table, size: int, built: Built, timing: Timing, words: Timing) -> None:
-    table.add_row(
-        f"{size:,}",
-        f"{built.fill_s:.1f}",
-        f"{built.graph_s:.1f}",
-        f"{built.memory_bytes / 1e6:,.0f}",
-        f"{built.counted_bytes / 1e6:,.0f}",
-        f"{timing.p50_ms:.2f}",
-        f"{timing.p95_ms:.2f}",
-        f"{timing.recall:.4f}",
-        timing.plans,
-        f"{words.p50_ms:.1f}",
-        f"{words.p95_ms:.1f}",
-    )
-
-
-def _print_filters(console: Console, size: int, built: Built, material: Material) -> None:
-    table = Table("filter matches", title=f"The same of {size:,}, filtered; times with that of the filter")
-    for heading in ("p50, ms", "p95, ms", "recall", "plan"):
-        table.add_column(heading, justify="right")
-    for tag in (*SHARES, ALL):
-        timing = measure(built, material.queries, tag)
-        row = (f"{timing.p50_ms:.2f}", f"{timing.p95_ms:.2f}", f"{timing.recall:.4f}", timing.plans)
-        table.add_row(f"{100 * SHARES.get(tag, 1.0):g} %", *row)
-    console.print(table)
-
-
-def _print_rival(console: Console, size: int, ours: Timing, theirs: RivalTiming) -> None:
-    table = Table("", title=f"{size:,} memories beside pgvector (halfvec, M 16, ef_construction 64)")
-    for heading in ("p50, ms", "p95, ms", "recall", "index built, s"):
-        table.add_column(heading, justify="right")
-    table.add_row("hot index", f"{ours.p50_ms:.2f}", f"{ours.p95_ms:.2f}", f"{ours.recall:.4f}", "see below")
-    table.add_row(
-        f"pgvector, ef_search {theirs.ef_search}",
-        f"{theirs.p50_ms:.2f}",
-        f"{theirs.p95_ms:.2f}",
-        f"{theirs.recall:.4f}",
-        f"{theirs.build_s:.1f}",
-    )
-    console.print(table)
-    console.print(f"pgvector takes {theirs.p50_ms / ours.p50_ms:.1f} times as long")
+def _show(bars: Progress, bar: TaskID, count: int) -> None:
+    bars.update(bar, completed=count)
 
 
 if __name__ == "__main__":

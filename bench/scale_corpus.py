@@ -11,7 +11,7 @@ which no vector is made of.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -30,6 +30,9 @@ WORDS = range(3, 61)
 """Of a sentence: less says nothing, more is no sentence."""
 LEAST_SHARE, MOST_SHARE, NOISE = 0.1, 0.9, 0.35
 BATCH = 16_384
+K = 10
+ALL = ""
+"""The tag of all."""
 
 _END = re.compile(r"(?<=[.!?])\s+")
 
@@ -78,6 +81,27 @@ def make(material: Material, size: int) -> Iterator[Batch]:
             vectors[: len(real)] = material.vectors[real]
             parents[: len(real)] = np.stack([real, np.full(len(real), -1)], axis=1)
         yield Batch(first, vectors[:count].astype(np.float16), parents[:count], lots[:count])
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """All codes, and the least score of the ten nearest to each query, by tag: what an exact search finds."""
+
+    vectors: Codes
+    tenth: Mapping[str, NDArray[np.float32]]
+
+
+def find_exact(material: Material, size: int, shares: Mapping[str, float]) -> Exact:
+    """Compare all with all. shares: of the memories that have a tag, by tag."""
+    best = {tag: np.full((K, len(material.queries)), -np.inf, np.float32) for tag in (ALL, *shares)}
+    codes = []
+    for batch in make(material, size):
+        codes.append(batch.codes)
+        scores = batch.codes.astype(np.float32) @ material.queries.T
+        for tag in best:
+            some = scores[batch.lots < shares.get(tag, 1.0)]
+            best[tag] = np.partition(np.concatenate([best[tag], some]), -K, axis=0)[-K:]
+    return Exact(np.concatenate(codes), {tag: scores.min(axis=0) for tag, scores in best.items()})
 
 
 def count_words(material: Material, analyse: Callable[[str], Sequence[str]]) -> Sequence[Counter[str]]:

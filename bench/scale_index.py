@@ -1,6 +1,5 @@
 """The hot index of a made space, in this process, and what searching it takes."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,23 +10,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.scale_corpus import Batch, Material, count_words, make
+from bench.scale_corpus import ALL, Batch, K, Material, count_words, make
 from quipu_server.domain import Change, IndexRow, Kind, Role, Vector, Vectors
 from quipu_server.filters import Comparison, Operator
-from quipu_server.hot import conditions, dense, words
-from quipu_server.hot.condensing import return_memory
+from quipu_server.hot import conditions, dense
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex
+from quipu_server.hot.snapshot_contents import from_stored, stays_in_file
+from quipu_server.hot.snapshot_file import read_arrays
 from quipu_server.hot.tuning import DEFAULT_TUNING
+from quipu_server.hot.words import Matches
 from quipu_server.scoring import cosines
 from quipu_server.text import SnowballAnalyser
 
-K = 10
 PAGE_ROWS = 512
 """Taken in at once, as from the log."""
 SHARES: Mapping[str, float] = {"permille": 0.001, "percent": 0.01, "tenth": 0.1, "half": 0.5}
 """Tags, and how many memories have them."""
-ALL = ""
 TIME = datetime(2024, 1, 1, tzinfo=UTC)
 SPANS = np.zeros((1, 2), np.int32)
 ROUNDING = 1e-6
@@ -36,13 +35,9 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An index, what building it took, and the least score of the ten nearest of each query, by tag."""
+    """An index, and the least score of the ten nearest of each query, by tag."""
 
     index: HotIndex
-    fill_s: float
-    graph_s: float
-    memory_bytes: int
-    counted_bytes: int
     tenth: Mapping[str, NDArray[np.float32]]
 
     @property
@@ -60,32 +55,28 @@ class Timing:
     plans: str
 
 
-def build(material: Material, size: int) -> Built:
+def build(material: Material, size: int) -> HotIndex:
     """Take in all memories, then build the graph if the size asks for one."""
     analyser = SnowballAnalyser()
     counts = count_words(material, lambda text: analyser.terms(text, "en"))
-    truth, index, fill_s = Truth(material.queries), HotIndex(DEFAULT_TUNING, None), 0.0
-    return_memory()  # of the index before, which would hide some of what this one takes
-    before = resident_bytes()
+    index = HotIndex(DEFAULT_TUNING, None)
     for batch in make(material, size):
-        truth.add(batch)
-        fill_s += _fill(index, list(_rows(batch, counts)))
-    started = time.perf_counter()
+        rows = list(_rows(batch, counts))
+        for start in range(0, len(rows), PAGE_ROWS):
+            index.append(rows[start : start + PAGE_ROWS])
     index.publish(size)
     index.merge()
-    merged = time.perf_counter()
     index.condense()
-    graph_s = time.perf_counter() - merged
-    return_memory()
-    memory_bytes = resident_bytes() - before
-    return Built(index, fill_s + merged - started, graph_s, memory_bytes, index.nbytes, truth.tenth())
+    return index
 
 
-def _fill(index: HotIndex, rows: Sequence[IndexRow]) -> float:
-    started = time.perf_counter()
-    for start in range(0, len(rows), PAGE_ROWS):
-        index.append(rows[start : start + PAGE_ROWS])
-    return time.perf_counter() - started
+def restored(home: Path, size: int) -> HotIndex:
+    """The index of the space of this size, as the server of a data directory has kept it."""
+    for path in (home / "index").glob("*.snapshot"):
+        contents = from_stored(read_arrays(path, stays_in_file))
+        if contents.live_count == size:
+            return HotIndex.restore(contents, DEFAULT_TUNING, None)
+    raise FileNotFoundError(f"the server has kept no index of {size:,} memories below {home}")
 
 
 def measure(built: Built, queries: Vectors, tag: str = ALL) -> Timing:
@@ -108,37 +99,11 @@ def measure_words(built: Built, questions: Sequence[str]) -> Timing:
     for question in questions:
         started = time.perf_counter()
         terms = tuple(dict.fromkeys(analyser.terms(question, "en")))
-        found = words.find(contents, terms)
-        words.best_matches(contents, words.scores(contents, found, words.statistics(contents, found)), K, None)
+        found = Matches(contents, terms)
+        found.best(found.statistics(), K, None)
         taken.append(1000 * (time.perf_counter() - started))
     p50, p95 = np.quantile(taken, [0.5, 0.95]).tolist()
     return Timing(p50, p95, 1.0, "words")
-
-
-def resident_bytes() -> int:
-    """Physical memory of this process that is not the system's cache of files. Linux only."""
-    status = Path("/proc/self/status").read_text("utf-8")
-    found = re.search(r"RssAnon:\s+(\d+) kB", status)
-    return 1024 * int(found[1]) if found else 0
-
-
-class Truth:
-    """The scores of the ten nearest of each query, batch by batch."""
-
-    def __init__(self, queries: Vectors) -> None:
-        self._queries = queries.T
-        self._best = {tag: np.full((K, len(queries)), -np.inf, np.float32) for tag in (ALL, *SHARES)}
-
-    def add(self, batch: Batch) -> None:
-        """Compare all with all."""
-        scores = batch.codes.astype(np.float32) @ self._queries
-        for tag, best in self._best.items():
-            some = scores[batch.lots < SHARES.get(tag, 1.0)]
-            self._best[tag] = np.partition(np.concatenate([best, some]), -K, axis=0)[-K:]
-
-    def tenth(self) -> Mapping[str, NDArray[np.float32]]:
-        """The least of the ten, by tag."""
-        return {tag: best.min(axis=0) for tag, best in self._best.items()}
 
 
 def _search(contents: Contents, query: Vector, tag: str) -> dense.Found:

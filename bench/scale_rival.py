@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.rival import EF_SEARCHES, Rival, rival
-from bench.scale_corpus import Material, make
-from bench.scale_index import ALL, ROUNDING, Built, K
+from bench.scale_corpus import ALL, Exact, K, Material
+from bench.scale_index import ROUNDING
 from quipu_server.domain import MemoryFields, Vectors
 from quipu_server.scoring import cosines
 
@@ -30,16 +30,15 @@ class RivalTiming:
     recall: float
 
 
-async def measure_rival(home: Path, material: Material, size: int, built: Built, wanted: float) -> RivalTiming:
+async def measure_rival(home: Path, material: Material, exact: Exact, wanted: float) -> RivalTiming:
     """Fill a table, build its index, find the least ef_search with this recall, and search with each query."""
     async with rival(home) as plain:
-        vectors = np.concatenate([batch.codes for batch in make(material, size)])
-        await plain.fill(TABLE, [MemoryFields("")] * size, vectors)
+        vectors, least = exact.vectors, exact.tenth[ALL]
+        await plain.fill(TABLE, [MemoryFields("")] * len(vectors), vectors)
         await plain.set_build_memory(BUILD_MEGABYTES)
         started = time.perf_counter()
         await plain.index(TABLE)
         build_s = time.perf_counter() - started
-        least = built.tenth[ALL]
         ef_search = await _tune(plain, vectors, material.queries[:TUNING_QUERIES], least, wanted)
         taken, found = await _search(plain, material.queries)
     p50, p95 = np.quantile(taken, [0.5, 0.95]).tolist()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import islice
 
+import numpy as np
+
 from bench import requests
 from bench.load import RawClient
 from bench.scale_corpus import Batch, Material, make
@@ -25,9 +27,10 @@ async def store_made(clients: Sequence[RawClient], space: str, material: Materia
 
 def _calls(space: str, material: Material, batch: Batch) -> Iterator[bytes]:
     memories = [_memory(material, batch, place) for place in range(len(batch.codes))]
+    vectors = batch.codes.astype(np.float32)
     for start in range(0, len(memories), CALL):
         some = slice(start, start + CALL)
-        yield from requests.creations(space, batch.first + start, memories[some], batch.codes[some], CALL)
+        yield from requests.creations(space, batch.first + start, memories[some], vectors[some], CALL)
 
 
 def _memory(material: Material, batch: Batch, place: int) -> MemoryFields:

@@ -18,6 +18,7 @@ type Client struct {
 	spaces     quipuv1.SpaceServiceClient
 	jobs       quipuv1.JobServiceClient
 	embeddings quipuv1.EmbeddingServiceClient
+	indexes    quipuv1.IndexServiceClient
 }
 
 // Connect makes a client for the server at an address, `host:port`. The connection is made at the first call, so that
@@ -55,6 +56,7 @@ func newClient(wire *wire, connection *grpc.ClientConn, space string) *Client {
 		spaces:     quipuv1.NewSpaceServiceClient(connection),
 		jobs:       quipuv1.NewJobServiceClient(connection),
 		embeddings: quipuv1.NewEmbeddingServiceClient(connection),
+		indexes:    quipuv1.NewIndexServiceClient(connection),
 	}
 }
 

@@ -46,6 +46,8 @@ type (
 	JobState = quipuv1.JobState
 	// TextEmbedding has the vectors of one text: one for each chunk.
 	TextEmbedding = quipuv1.TextEmbedding
+	// IndexDescription says what a server holds of a space in memory.
+	IndexDescription = quipuv1.IndexDescription
 )
 
 // The sorts of memory. Without one a memory is episodic.

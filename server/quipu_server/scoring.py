@@ -29,9 +29,9 @@ def inverse_document_frequencies(statistics: TermStatistics) -> NDArray[np.float
 
 
 def bm25_term(
-    frequencies: NDArray[np.float64], lengths: NDArray[np.float64], mean_length: float, idf: float | NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """What one term adds to the scores of the memories that contain it."""
+    frequencies: NDArray[Any], lengths: NDArray[Any], mean_length: float, idf: float | NDArray[np.float64]
+) -> NDArray[Any]:
+    """What one term adds to the scores of the memories that contain it, as float64, or float32 if that is given."""
     norms = BM25_K1 * (1.0 - BM25_B + BM25_B * lengths / mean_length)
     return idf * (BM25_K1 + 1.0) * frequencies / (frequencies + norms)
 

@@ -27,6 +27,7 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "get_space": frozenset({"space"}),
     "spaces": frozenset(),
     "delete_space": frozenset({"space", "force"}),
+    "describe_index": frozenset({"space", "recall_sample"}),
     "restart": frozenset(),
 }
 """What the commands take of the arguments of the operations."""

@@ -86,6 +86,10 @@ def _delete_space(arguments: Arguments) -> Command:
     return Command(["spaces", "delete", "--yes", *_options(arguments, {"force"})], [arguments["space"]])
 
 
+def _describe_index(arguments: Arguments) -> Command:
+    return Command(["index", "describe", "--json", *_options(arguments, {"recall_sample"})], [arguments["space"]])
+
+
 _OF_MEMORIES: Mapping[str, Callable[[Arguments], Command]] = {
     "add": _add,
     "add_many": _add_many,
@@ -102,6 +106,7 @@ _OF_SPACES: Mapping[str, Callable[[Arguments], Command]] = {
     "get_space": lambda arguments: Command(["spaces", "show", "--json"], [arguments["space"]]),
     "spaces": lambda _: Command(["spaces", "list", "--json"]),
     "delete_space": _delete_space,
+    "describe_index": _describe_index,
 }
 _NAMES = {
     "tags": "tag",
@@ -110,6 +115,7 @@ _NAMES = {
     "show_deleted": "deleted",
     "allow_missing": "missing-ok",
     "example": "like",
+    "recall_sample": "recall",
 }
 
 

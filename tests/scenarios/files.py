@@ -33,7 +33,7 @@ SESSIONS = {
     "end_session",
     "delete_session",
 }
-OPERATIONS = MEMORIES | SPACES | SESSIONS | {"pack", "embed", "models", "count_tokens", "restart"}
+OPERATIONS = MEMORIES | SPACES | SESSIONS | {"pack", "embed", "models", "count_tokens", "describe_index", "restart"}
 CLIENTS = ("first", "second")
 ERROR_FACTS = frozenset({"code", "reason", "fields", "metadata", "retryable"})
 NOTHING: Any = object()

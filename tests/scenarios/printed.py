@@ -24,6 +24,8 @@ def result(do: str, lines: list[Any]) -> Any:
             return _space(lines[0])
         case "spaces":
             return [_space(line) for line in lines]
+        case "describe_index":
+            return _index(lines[0])
     return None
 
 
@@ -52,6 +54,14 @@ def _hit(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _space(document: Mapping[str, Any]) -> dict[str, Any]:
     return _set_only(document) | {"name": f"spaces/{document['id']}"}
+
+
+def _index(document: Mapping[str, Any]) -> dict[str, Any]:
+    """An index as Protobuf's JSON has it, as far as scenarios ask."""
+    counts = {key: str(document[key]) for key in ("memory_count", "revision", "head_revision", "bytes")}
+    state = f"INDEX_STATE_{document['state'].upper()}"
+    checked = {"recall_check": document["recall_check"]} if "recall_check" in document else {}
+    return {"space": f"spaces/{document['space']}", "state": state, **counts, **checked}
 
 
 def _set_only(document: Mapping[str, Any]) -> dict[str, Any]:

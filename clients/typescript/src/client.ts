@@ -6,8 +6,10 @@ import * as bulk from "./bulk.js";
 import * as embeddings from "./embeddings.js";
 import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
 import type { Job } from "./gen/quipu/v1/job_pb.js";
+import type { IndexDescription } from "./gen/quipu/v1/index_service_pb.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
+import * as indexes from "./indexes.js";
 import * as ingests from "./ingests.js";
 import * as jobs from "./jobs.js";
 import * as memories from "./memories.js";
@@ -268,6 +270,14 @@ export class Client {
   /** Give a job as it is, and again after each change until it has ended. `timeoutMs` is for the whole. */
   watchJob(job: JobLike, options: CallOptions = {}): Results<Job> {
     return jobs.watchJob(this.#session, job, options);
+  }
+
+  /**
+   * Describe what the server that answers holds of a space in memory, by default that of the client. Fails with
+   * `NotFound`.
+   */
+  describeIndex(space?: string, options: indexes.DescribeIndexOptions = {}): Promise<IndexDescription> {
+    return indexes.describeIndex(this.#session, space, options);
   }
 
   /** End the connection and the calls on it, which fail with `Cancelled`. An open connection keeps Node.js running. */

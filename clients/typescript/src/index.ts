@@ -33,6 +33,8 @@ export { PackedSource, type Citation, type Hit, type LeftOut, type SearchSummary
 export type { Session } from "./gen/quipu/v1/session_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
 export type { Tenant } from "./gen/quipu/v1/tenant_pb.js";
+export { IndexSegmentKind, IndexState, type IndexDescription } from "./gen/quipu/v1/index_service_pb.js";
+export type { DescribeIndexOptions } from "./indexes.js";
 export type { IngestOptions, Outcome } from "./ingests.js";
 export type { ListJobsOptions, RunJobOptions } from "./jobs.js";
 export type { AddOptions, DeleteOptions, GetOptions, ListOptions, UpdateOptions } from "./memories.js";

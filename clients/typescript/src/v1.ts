@@ -4,6 +4,7 @@ export * from "./gen/quipu/v1/consistency_pb.js";
 export * from "./gen/quipu/v1/embedding_service_pb.js";
 export * from "./gen/quipu/v1/error_reason_pb.js";
 export * from "./gen/quipu/v1/filter_pb.js";
+export * from "./gen/quipu/v1/index_service_pb.js";
 export * from "./gen/quipu/v1/memory_pb.js";
 export * from "./gen/quipu/v1/memory_service_pb.js";
 export * from "./gen/quipu/v1/ranking_pb.js";

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Evidence, Revisions, Vector
-from quipu_server.hot import words
+from quipu_server.domain import Evidence, Revisions, TermStatistics, Vector
 from quipu_server.hot.columns import NEVER
 from quipu_server.hot.contents import Contents, Slots
 from quipu_server.hot.words import Matches
@@ -17,13 +16,10 @@ def evidence(
     contents: Contents,
     revisions: Revisions,
     query: Vector | None,
-    found: Matches | None,
-    bm25: NDArray[np.float64] | None,
+    found: Matches,
+    totals: TermStatistics | None,
 ) -> Evidence:
-    """Evidence for memories of these contents.
-
-    found: the words of the query; bm25: the scores of all slots for them.
-    """
+    """Evidence for memories of these contents. found: the words of the query; totals: None for no scores of them."""
     columns = contents.columns
     slots = np.searchsorted(columns.revisions, revisions)
     best_cosines, spans = _compare(contents, slots, query)
@@ -33,11 +29,11 @@ def evidence(
         revisions=revisions,
         memory_ids=columns.texts["id"].decode(slots),
         cosines=best_cosines,
-        bm25=np.zeros(len(slots)) if bm25 is None else bm25[slots],
+        bm25=np.zeros(len(slots)) if totals is None else found.scores_at(slots, totals),
         importances=columns.importances[slots],
         recency_times=_recency_times(contents, slots),
         spans=spans,
-        matched=np.zeros((len(slots), 0), np.bool_) if found is None else words.matched(contents, found, slots),
+        matched=(found.frequencies(slots) > 0.0).T,
     )
 
 

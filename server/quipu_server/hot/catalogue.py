@@ -31,7 +31,8 @@ class HotCatalogue:
     """The SearchViews: hot where an index is at hand, cold meanwhile.
 
     cold: for spaces that are not hot. budget_bytes: memory for all indexes; with 0 all is cold. snapshots: where
-    indexes are kept on disk; it is closed with the catalogue. tuning: of all indexes. Lives on one event loop; who made it closes it.
+    indexes are kept on disk; it is closed with the catalogue. tuning: of all indexes. Lives on one event loop; who made
+    it closes it.
     """
 
     def __init__(

@@ -51,9 +51,13 @@ class CodeFile:
         found: Codes = np.array(self._rows[rows])
         self._read_count += len(found)
         if self._read_count > ROWS_MAPPED:
-            self._read_count = 0
-            self._map.madvise(mmap.MADV_DONTNEED)
+            self.let_go()
         return found
+
+    def let_go(self) -> None:
+        """Hold none of the pages that were read."""
+        self._read_count = 0
+        self._map.madvise(mmap.MADV_DONTNEED)
 
     @property
     def mapped(self) -> Codes:

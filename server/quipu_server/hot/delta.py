@@ -94,7 +94,7 @@ class GrowingDelta:
             self._frequencies.view(),
         )
 
-    def freeze(self) -> Segment:
-        """A segment of all rows."""
-        postings = Postings.build(self._terms.view(), self._slots.view(), self._frequencies.view())
+    def freeze(self, lengths: NDArray[np.float64]) -> Segment:
+        """A segment of all rows. lengths: words by slot."""
+        postings = Postings.build(self._terms.view(), self._slots.view(), self._frequencies.view(), lengths)
         return Segment.build(self._first_row, self._codes.view(), postings)

@@ -14,7 +14,7 @@ from quipu_server.hot.postings import Postings
 from quipu_server.hot.segment import codes_of
 
 NAMES = ("levels", "places", "links", "trained", "stored")
-"""levels, and places of the links, by row; links: rows, -1 for none; trained, stored: of the codes that are compared."""
+"""levels, and places of links, by row; links: rows, -1 for none; trained, stored: of the codes that are compared."""
 
 
 def to_header(graph: GraphSegment) -> Mapping[str, Any]:
@@ -49,11 +49,12 @@ def from_arrays(
     postings: Postings,
     dimension: int,
 ) -> GraphSegment:
-    """The graph. exact: None if the codes that are compared are exact. Raises ValueError when something does not fit."""
+    """The graph. exact: None if what is compared is exact. Raises ValueError when something does not fit."""
     index = faiss.IndexHNSWSQ(dimension, header["kind"], header["links"], faiss.METRIC_INNER_PRODUCT)
     count = len(arrays["levels"])
     _check(index.hnsw, header, arrays, count)
-    hnsw, storage = index.hnsw, storage_of(index)
+    hnsw: Any = index.hnsw
+    storage = storage_of(index)
     if arrays["stored"].shape != (count * storage.code_size,):
         raise ValueError("the codes of a graph are not those of its rows")
     if arrays["trained"].shape != (2 * dimension * (storage.sq.qtype == EIGHT_BITS),):
@@ -83,7 +84,7 @@ def _check(hnsw: Any, header: Mapping[str, Any], arrays: Mapping[str, NDArray[An
         raise ValueError("a link leads nowhere")
     if levels[header["entry"]] != header["top"] + 1:
         raise ValueError("the entry of a graph is not at its top")
-    if (arrays["levels"].dtype, links.dtype, places.dtype) != (np.int32, np.int32, np.uint64):
+    if [array.dtype.str for array in (levels, links, places)] != ["<i4", "<i4", "<u8"]:
         raise ValueError("the arrays of a graph have other types")
 
 

@@ -217,7 +217,7 @@ class HotIndex:
         expiries = [microseconds(row.expire_time) for row in rows if row.expire_time is not None]
         self._earliest_expiry = min(self._earliest_expiry, *expiries, FOREVER)
         if self._delta.row_count >= FREEZE_ROWS:
-            self._frozen.append(self._delta.freeze())
+            self._frozen.append(self._delta.freeze(self._columns.lengths))
             self._delta = None
 
     def _end(self, slots: list[int]) -> None:

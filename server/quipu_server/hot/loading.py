@@ -86,19 +86,18 @@ class Loader:
         """Whether a space that has come so far would have to wait for others to be loaded."""
         return self.turns.of(revision).locked()
 
+    def may_resume(self, space: Space) -> bool:
+        """Whether there is a snapshot to go on from."""
+        return self._snapshots is not None and self._snapshots.exists(space)
+
     async def load(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
         """An index at a revision or later, and the monotonic time when it was compared with the log.
 
         Raises LogGap when the log does not go so far, Diverged when its history changes meanwhile.
         """
-        if (resumed := await self._resume(space, revision, progress)) is not None:
-            self.outcomes["snapshot"] += 1
-            return resumed
-        built = await self._build(space, revision, progress)
-        self.outcomes["database"] += 1
-        return built
+        return await self.resume(space, revision, progress) or await self.build(space, revision, progress)
 
-    async def _resume(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float] | None:
+    async def resume(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float] | None:
         """The index of a snapshot, taken further; None if there is none that is worth it."""
         if self._snapshots is None or (index := await self._snapshots.load(space, self._tuning)) is None:
             return None
@@ -117,10 +116,11 @@ class Loader:
             log.warning("discarded the snapshot of an index", space=space.id, error=str(error))
             self._snapshots.discard(space)
             return None
+        self.outcomes["snapshot"] += 1
         return index, asked_s
 
-    async def _build(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
-        """An index of what is live."""
+    async def build(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
+        """An index of what is live. Raises LogGap, Diverged."""
         index, nonce = self.empty(), await self._nonce(space, revision)
         async for rows in self._source.snapshot(space, revision):
             await self._run(index.append, rows)
@@ -130,6 +130,7 @@ class Loader:
         asked_s = time.monotonic()
         if await self._nonce(space, revision) != nonce:
             raise Diverged("the history changed while it was read")
+        self.outcomes["database"] += 1
         return index, asked_s
 
     async def follow(self, space: Space, index: HotIndex, goal: int) -> float:

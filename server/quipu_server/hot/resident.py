@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -18,6 +19,9 @@ from quipu_server.hot.loading import Diverged, Loader, is_small
 FIRST_RETRY_S = 1.0
 LONGEST_RETRY_S = 600.0
 """How long a space stays cold after its load failed: twice as long each time."""
+
+RESUME_S = 15.0
+"""So long a reader waits for a snapshot to be read: to go through a large space in the database takes no less."""
 
 BASE_BYTES = 32_768
 """What a space costs that has nothing in it, about."""
@@ -48,6 +52,7 @@ class Resident:
         self._compared_s = 0.0
         self._retry_at_s = 0.0
         self._retry_s = FIRST_RETRY_S
+        self._resumed = asyncio.Event()
         self._loading = Flight(self._load)
         self._paging = Flight(self._follow_page)
         self._following = Flight(self._follow)
@@ -120,15 +125,22 @@ class Resident:
         return head.asked_s <= self._compared_s
 
     async def _warm(self, head: Head) -> bool:
-        """Begin to load if there is a turn; wait for the end if the space is small. Tells whether it is hot now."""
+        """Begin to load if there is a turn; wait if it is soon done. Tells whether the space is hot now."""
         if not self._may_load or (not self._loading.is_running and self._loader.is_busy(head.revision)):
             return False
-        is_soon_done = is_small(head.revision)
         if not self._loading.is_running:
             self._expected_bytes = self._estimate.of(head.memory_count)
+            self._resumed.clear()
         loading = self._loading.start()
         self._changed(self)
-        return await self._loading.join() if is_soon_done and not loading.done() else False
+        if loading.done():
+            return False
+        if is_small(head.revision):
+            return await self._loading.join()
+        if self._loader.may_resume(self.space):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._resumed.wait(), RESUME_S)
+        return self._index is not None
 
     @property
     def _may_load(self) -> bool:
@@ -139,7 +151,11 @@ class Resident:
         try:
             async with self._loader.turns.of(self._goal):
                 self._grow(self._loader.empty())
-                index, self._compared_s = await self._loader.load(self.space, self._goal, self._grow)
+                found = await self._loader.resume(self.space, self._goal, self._grow)
+                if found is None:
+                    self._resumed.set()
+                    found = await self._loader.build(self.space, self._goal, self._grow)
+                index, self._compared_s = found
                 self._adopt(index)
         except Released:
             return False
@@ -153,6 +169,7 @@ class Resident:
         finally:
             self._building, self._expected_bytes = None, 0
             self._changed(self)
+            self._resumed.set()
         self._retry_s = FIRST_RETRY_S
         if self._index is not None:
             self._estimate.learn(self._index.contents.live_count, self._index.nbytes)

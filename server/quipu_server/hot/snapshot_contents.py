@@ -25,7 +25,7 @@ EXACT = ".exact"
 """The exact codes of a graph that compares others: they stay in the file."""
 
 _COLUMNS = ("revisions", "created", "importances", "lengths", "row_starts", "row_slots", "spans")
-_POSTINGS = ("terms", "starts", "slots", "frequencies")
+_POSTINGS = ("terms", "starts", "slots", "frequencies", "shortest", "most")
 _DELTA = ("codes", "terms", "slots", "frequencies")
 _STRINGS = ("text", "starts", "hashes", "numbers")
 
@@ -70,6 +70,13 @@ def from_stored(stored: Stored) -> Contents:
 def stays_in_file(name: str) -> bool:
     """Whether an array is used where it is."""
     return name.endswith(EXACT)
+
+
+def let_go(contents: Contents) -> None:
+    """Hold no pages of files that were read to write the arrays."""
+    for segment in contents.segments:
+        if isinstance(segment.codes, CodeFile):
+            segment.codes.let_go()
 
 
 def _arrays(contents: Contents) -> Iterator[tuple[str, NDArray[Any]]]:

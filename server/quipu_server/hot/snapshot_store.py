@@ -13,7 +13,7 @@ import structlog
 from quipu_server.domain import Space
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex
-from quipu_server.hot.snapshot_contents import from_stored, stays_in_file, to_arrays, to_header
+from quipu_server.hot.snapshot_contents import from_stored, let_go, stays_in_file, to_arrays, to_header
 from quipu_server.hot.snapshot_file import Damaged, Stopped, read_arrays, write_arrays
 from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
 
@@ -53,8 +53,13 @@ class SnapshotStore:
         if sum(array.nbytes for array in arrays.values()) > self._limit_bytes:
             return Saved(contents.revision, time.time(), 0, contents.graph_rows)
         nbytes = write_arrays(path, header, arrays, is_stopped)
+        let_go(contents)
         self._trim()
         return Saved(contents.revision, time.time(), nbytes, contents.graph_rows)
+
+    def exists(self, space: Space) -> bool:
+        """Whether there is a file of a space."""
+        return self._path(space.id).exists()
 
     def load(self, space: Space, tuning: Tuning = DEFAULT_TUNING) -> tuple[HotIndex, Saved] | None:
         """The index of a file; None if there is none that can be used. A useless file is removed with a warning."""

@@ -60,6 +60,10 @@ class Snapshots:
         """The snapshot of a space, if one was written or read by this process."""
         return self._saved.get(space.id)
 
+    def exists(self, space: Space) -> bool:
+        """Whether there is a snapshot of a space."""
+        return self._store.exists(space)
+
     async def load(self, space: Space, tuning: Tuning) -> HotIndex | None:
         """The index of the snapshot of a space; None if there is none that can be used."""
         loaded = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.load, space, tuning)

@@ -1,77 +1,102 @@
 """BM25 over the words of an index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import TermStatistics
+from quipu_server.hot import pruning
 from quipu_server.hot.contents import Contents, Slots
 from quipu_server.hot.ordering import best_slots
+from quipu_server.hot.postings import Occurrences
+from quipu_server.hot.pruning import occurrences_in
 from quipu_server.hot.segment import Mask
 from quipu_server.scoring import bm25_term, inverse_document_frequencies, mean_length
 
 Floats = NDArray[np.float64]
 
+PLAIN_OCCURRENCES = 30_000
+"""So many are added up sooner than they are pruned."""
 
-@dataclass(frozen=True, slots=True)
+LOOK_UP_COST = 6
+"""To look a term up for one memory costs as much as scoring so many occurrences."""
+
+
 class Matches:
-    """Where the words of a query occur, one after the other, in dead slots too; looked up once for all of a search.
+    """Where the distinct words of a query occur in an index, looked up once for all that a search asks of them.
 
-    counts: entries of each term. slots, frequencies: of each entry.
+    Few occurrences are scored all at once, for the candidates and their evidence. Of many, those are left alone that
+    cannot matter, and the words of the memories that were found are looked up.
     """
 
-    counts: NDArray[np.int64]
-    slots: NDArray[np.int32]
-    frequencies: Floats
+    def __init__(self, contents: Contents, terms: Sequence[str]) -> None:
+        self._contents = contents
+        self._parts = contents.occurrences(terms)
+        self._counts = np.array([sum(len(part.slots) for part in parts) for parts in self._parts], np.int64)
+        self._is_few = int(self._counts.sum()) <= PLAIN_OCCURRENCES
+        self._scored: tuple[TermStatistics, Floats] | None = None
+
+    def statistics(self) -> TermStatistics:
+        """Counts over the live memories."""
+        contents, counts = self._contents, self._counts
+        if not contents.all_live:
+            live = contents.live
+            counts = np.array([sum(np.count_nonzero(live[p.slots]) for p in parts) for parts in self._parts], np.int64)
+        return TermStatistics(contents.live_count, contents.total_length, counts)
+
+    def best(self, totals: TermStatistics, depth: int, mask: Mask | None) -> Slots:
+        """The `depth` slots, of those that the mask lets through, with the highest score above 0."""
+        contents = self._contents
+        if self._is_few or not depth:
+            return best_of_all(contents, self.scores(totals), depth, mask)
+        if mask is not None and np.count_nonzero(mask) * len(self._parts) * LOOK_UP_COST < self._counts.sum():
+            slots = np.flatnonzero(mask)
+        else:
+            slots = pruning.candidates(contents, self._parts, totals, depth, mask)
+        scores = self._looked_up(slots, totals)
+        return best_slots(contents, slots[scores > 0.0], scores[scores > 0.0], depth)
+
+    def scores_at(self, slots: Slots, totals: TermStatistics) -> Floats:
+        """Scores of some slots."""
+        return self.scores(totals)[slots] if self._is_few else self._looked_up(slots, totals)
+
+    def scores(self, totals: TermStatistics) -> Floats:
+        """Scores of all slots; those of a slot's terms are added in the order of the terms."""
+        if self._scored is None or self._scored[0] is not totals:
+            self._scored = totals, self._add_up(totals)
+        return self._scored[1]
+
+    def frequencies(self, slots: Slots) -> Floats:
+        """How often each term occurs in each slot, shape (terms, slots)."""
+        return np.array([occurrences_in(parts, slots) for parts in self._parts]).reshape(len(self._parts), len(slots))
+
+    def _looked_up(self, slots: Slots, totals: TermStatistics) -> Floats:
+        """The same scores as those of `scores`."""
+        lengths, idfs = self._contents.columns.lengths[slots], inverse_document_frequencies(totals)[:, None]
+        scores = np.zeros(len(slots))
+        # One after the other: NumPy would add the terms of a lone memory in pairs.
+        for gains in bm25_term(self.frequencies(slots), lengths, mean_length(totals), idfs):
+            scores += gains
+        return scores
+
+    def _add_up(self, totals: TermStatistics) -> Floats:
+        contents = self._contents
+        parts: list[Occurrences] = [part for parts in self._parts for part in parts]
+        if not parts:
+            return np.zeros(len(contents.live))
+        slots = np.concatenate([part.slots for part in parts])
+        frequencies = np.concatenate([part.frequencies for part in parts], dtype=np.float64)
+        idfs = inverse_document_frequencies(totals).repeat(self._counts)
+        gains = bm25_term(frequencies, contents.columns.lengths[slots], mean_length(totals), idfs)
+        summed: Floats = np.bincount(slots, weights=gains, minlength=len(contents.live)).astype(np.float64, copy=False)
+        return summed
 
 
-def find(contents: Contents, terms: Sequence[str]) -> Matches:
-    """The occurrences of distinct terms."""
-    found = contents.occurrences(terms)
-    parts = [part for parts in found for part in parts]
-    counts = np.array([sum(len(part.slots) for part in parts) for parts in found], np.int64)
-    if not parts:
-        return Matches(counts, np.empty(0, np.int32), np.empty(0))
-    slots = np.concatenate([part.slots for part in parts])
-    return Matches(counts, slots, np.concatenate([part.frequencies for part in parts], dtype=np.float64))
-
-
-def statistics(contents: Contents, found: Matches) -> TermStatistics:
-    """Counts over the live memories."""
-    counts = found.counts
-    if not contents.all_live:
-        before = np.append(0, np.cumsum(contents.live[found.slots]))
-        counts = np.diff(before[np.append(0, np.cumsum(counts))])
-    return TermStatistics(contents.live_count, contents.total_length, counts)
-
-
-def scores(contents: Contents, found: Matches, totals: TermStatistics) -> Floats:
-    """Scores of all slots; those of a slot's terms are added in the order of the terms."""
-    idfs = inverse_document_frequencies(totals).repeat(found.counts)
-    added = bm25_term(found.frequencies, contents.columns.lengths[found.slots], mean_length(totals), idfs)
-    summed: Floats = np.bincount(found.slots, weights=added, minlength=len(contents.live)).astype(
-        np.float64, copy=False
-    )
-    return summed
-
-
-def best_matches(contents: Contents, scores: Floats, depth: int, mask: Mask | None) -> Slots:
-    """The `depth` slots, of those that the mask lets through, with the highest score above 0."""
+def best_of_all(contents: Contents, scores: Floats, depth: int, mask: Mask | None) -> Slots:
+    """The `depth` slots, of those that the mask lets through, with the highest of the scores of all slots above 0."""
     if mask is not None:
         scores = np.where(mask, scores, 0.0)
-    least = np.partition(scores, -depth)[-depth] if len(scores) > depth else 0.0
+    least = np.partition(scores, -depth)[-depth] if 0 < depth < len(scores) else 0.0
     slots = np.flatnonzero(scores >= least if least > 0.0 else scores > 0.0)
     return best_slots(contents, slots, scores[slots], depth)
-
-
-def matched(contents: Contents, found: Matches, slots: Slots) -> NDArray[np.bool_]:
-    """Which terms each of some slots contains, shape (slots, terms)."""
-    table = np.zeros((len(slots), len(found.counts)), np.bool_)
-    places = np.full(len(contents.live), -1, np.int32)
-    places[slots] = np.arange(len(slots))
-    rows = places[found.slots]
-    wanted = rows >= 0
-    table[rows[wanted], np.arange(len(found.counts)).repeat(found.counts)[wanted]] = True
-    return table

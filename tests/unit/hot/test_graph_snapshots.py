@@ -224,13 +224,7 @@ def test_only_exact_codes_stay_in_the_file() -> None:
 
 
 def test_the_budget_knows_what_a_graph_will_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    index = HotIndex(SMALL, None)
-    index.follow(rows_of(vectors(1_500)))
-    before = index.nbytes
-    index.follow(rows_of(vectors(1), 1_501))
-    due = index.nbytes
-    seen: list[int] = []
-    build = building.build_graph
+    index, seen, build = HotIndex(SMALL, None), list[int](), building.build_graph
 
     def build_and_look(*arguments: Any) -> Any:
         graph = build(*arguments)
@@ -238,10 +232,11 @@ def test_the_budget_knows_what_a_graph_will_take(monkeypatch: pytest.MonkeyPatch
         return graph
 
     monkeypatch.setattr(condensing, "build_graph", build_and_look)
-    index.merge()
+    index.follow(rows_of(vectors(1_500)))
+    index.follow(rows_of(vectors(300), 1_501))
+    replaced = sum(segment.nbytes for segment in index.contents.segments)
+    due = index.nbytes
     index.condense()
-    graph = index.contents.graph
-    assert graph is not None
-    assert due - before >= 0.9 * graph.nbytes
-    assert seen[0] - index.nbytes >= 0.9 * before / 2
-    assert index.nbytes < due
+    assert index.contents.graph_rows == 1_800
+    assert seen == [due]
+    assert due - index.nbytes == pytest.approx(replaced, rel=0.05)

@@ -154,6 +154,6 @@ def test_what_is_mostly_dead_is_worn() -> None:
 def test_codes_are_kept_bit_by_bit() -> None:
     codes = np.array([[0.0, -0.0, 6e-8, -6e-5], unit_vector(1, 4)], np.float16)
     nothing = np.empty(0, np.int32)
-    segment = Segment.build(0, codes, Postings.build(nothing, nothing, nothing))
+    segment = Segment.build(0, codes, Postings.build(nothing, nothing, nothing, np.empty(0)))
     assert segment.codes.tobytes() == codes.tobytes()
     assert Segment.join([segment, segment]).codes.tobytes() == codes.tobytes() * 2

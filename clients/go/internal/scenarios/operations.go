@@ -47,6 +47,7 @@ var operations = map[string]operation{
 	"embed":          embed,
 	"models":         models,
 	"count_tokens":   countTokens,
+	"describe_index": describeIndex,
 }
 
 func embed(i *invocation) (any, error) {
