@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     job_lease_s: float = Field(
         30.0, ge=1, description="Silence after which the jobs of a worker are taken over; the same on all servers."
     )
+    cold_index_memories: int = Field(
+        50_000, ge=0, description="Memories from which a space gets an index in the database; 0 builds none."
+    )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
