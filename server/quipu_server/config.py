@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quipu_server.machine import usable_bytes
@@ -12,6 +12,7 @@ from quipu_server.machine import usable_bytes
 DEFAULT_PORT = 50051
 HOT_SHARE = 0.4
 """Of the memory of the process; models, requests, the embedded database and its cache need the rest."""
+LEAST_HISTORY_DAYS = 7
 CONFIG_VARIABLE = "QUIPU_CONFIG"
 
 
@@ -55,6 +56,9 @@ class Settings(BaseSettings):
     cold_index_memories: int = Field(
         50_000, ge=0, description="Memories from which a space gets an index in the database; 0 builds none."
     )
+    history_days: int = Field(
+        0, ge=0, description="Days that versions are kept after they ended, 7 or more; 0 for ever."
+    )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
@@ -64,6 +68,14 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field(
         "auto", description="JSON unless standard error is a terminal."
     )
+
+    @field_validator("history_days")
+    @classmethod
+    def _outlives_requests(cls, days: int) -> int:
+        """Answers to requests, which are repeated for 7 days, are made of versions."""
+        if 0 < days < LEAST_HISTORY_DAYS:
+            raise ValueError(f"must be 0 or at least {LEAST_HISTORY_DAYS}")
+        return days
 
     @property
     def index_dir(self) -> Path | None:

@@ -10,7 +10,7 @@ from quipu_server.errors import NotFound, Unavailable
 from quipu_server.filters import Condition
 from quipu_server.ports import LogSource, MemoryStore, Watched
 from quipu_server.search.heads import Heads
-from quipu_server.spaces import Spaces, check_reached
+from quipu_server.spaces import Spaces, check_kept, check_reached
 
 MOST_REVISIONS = 200
 """Of the log, read at once: what a watcher who does not read keeps in memory."""
@@ -44,12 +44,16 @@ class Changes:
 
 @dataclass(slots=True)
 class _Place:
-    """Where a watcher stands in a space, and where it was told that it stands."""
+    """Where a watcher stands in a space, and where it was told that it stands.
+
+    takes_what_is_kept: it began before everything, and does not mind what was trimmed before.
+    """
 
     space: Space
     revision: int
     told: int = -1
     told_at: float = field(default=-MARK_EVERY_S)
+    takes_what_is_kept: bool = False
 
     def tell(self, changes: Sequence[Watched], head: Head) -> Changes:
         self.told, self.told_at = self.revision, time.monotonic()
@@ -92,20 +96,25 @@ class Watching:
     async def _begin(self, query: WatchQuery) -> Sequence[_Place]:
         spaces = [await self._spaces.find(query.tenant, name) for name in query.spaces]
         heads = await self._heads.read([space.id for space in spaces])
-        return [_Place(space, _first(space, heads.get(space.id), query.after.get(space.name))) for space in spaces]
+        return [_place(space, heads.get(space.id), query.after.get(space.name)) for space in spaces]
 
     async def _advance(self, place: _Place, head: Head, condition: Condition | None) -> Sequence[Watched]:
         """Go on by some revisions; the changes among them."""
         check_reached(place.space, head, place.revision)  # a log that was restored may have come less far
+        place.takes_what_is_kept = place.takes_what_is_kept and place.revision < head.oldest
+        if not place.takes_what_is_kept:
+            check_kept(place.space, head, place.revision)
         after, place.revision = place.revision, min(head.revision, place.revision + MOST_REVISIONS)
         if after == place.revision:
             return []
         return await self._store.changes(place.space, after, place.revision, condition)
 
 
-def _first(space: Space, head: Head | None, after: int | None) -> int:
-    """The revision to begin after. Raises NotFound, OutOfRange."""
+def _place(space: Space, head: Head | None, after: int | None) -> _Place:
+    """Where to begin. Raises NotFound, OutOfRange."""
     if head is None:
         raise NotFound("space", space.resource_name)
     check_reached(space, head, after or 0)
-    return head.revision if after is None else after
+    if after:
+        check_kept(space, head, after)
+    return _Place(space, head.revision if after is None else after, takes_what_is_kept=after == 0)

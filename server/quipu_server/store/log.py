@@ -17,7 +17,7 @@ SNAPSHOT_BATCH = 500
 _HEADS = """
 SELECT h.space_id, h.revision, clock_timestamp(), (SELECT s.version FROM spaces s WHERE s.space_id = h.space_id),
        coalesce((SELECT r.nonce FROM memory_revisions r WHERE r.space_id = h.space_id AND r.revision = h.revision), 0),
-       h.memory_count
+       h.memory_count, h.oldest
 FROM heads h WHERE h.space_id = ANY (%s)
 """
 _NONCE = "SELECT nonce FROM memory_revisions WHERE space_id = %s AND revision = %s"
@@ -53,7 +53,10 @@ class PostgresLog:
             asked_s = time.monotonic()
             await cursor.execute(_HEADS, (list(space_ids),), prepare=True)
             rows = await cursor.fetchall()
-        return {key: Head(at, now, version, nonce, count, asked_s) for key, at, now, version, nonce, count in rows}
+        return {
+            key: Head(at, now, version, nonce, count, asked_s, oldest)
+            for key, at, now, version, nonce, count, oldest in rows
+        }
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
         after = 0
