@@ -137,7 +137,7 @@ async def test_embedding(site: Site) -> None:
     await site.jobs.enqueue(NewJob(TENANT, "embed", "space", {"space": "space"}, key="space"))
 
     async def is_in_the_middle() -> bool:
-        return 0 < await site.value("SELECT count(*) FROM unembedded") < COUNT
+        return bool(0 < await site.value("SELECT count(*) FROM unembedded") < COUNT)
 
     with site.worker() as worker:
         await site.until(is_in_the_middle)

@@ -166,6 +166,6 @@ async def test_an_index_that_is_behind_what_was_trimmed_is_built_anew(
     await hot(api, space)
 
 
-def test_history_outlives_the_ids_of_requests() -> None:
+async def test_history_outlives_the_ids_of_requests() -> None:
     with pytest.raises(ValueError, match="at least 7"):
         Settings(history_days=3)

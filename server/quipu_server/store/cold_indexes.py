@@ -95,11 +95,13 @@ class PostgresColdIndexes:
             try:
                 await connection.execute("SET statement_timeout = 0")
                 await connection.execute("SET maintenance_work_mem = '256MB'")
+                # What a worker began that was killed must not go on beside its successor.
+                await connection.execute("SET client_connection_check_interval = '1s'")
                 yield connection
             finally:
                 if not connection.closed:
-                    await connection.execute("RESET statement_timeout")
-                    await connection.execute("RESET maintenance_work_mem")
+                    for name in ("statement_timeout", "maintenance_work_mem", "client_connection_check_interval"):
+                        await connection.execute(f"RESET {name}")
 
 
 async def _indexes(connection: Connection) -> dict[str, bool]:
