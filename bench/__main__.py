@@ -67,6 +67,8 @@ async def _measure(address: str, home: Path, corpus: Corpus, embedder: OnnxEmbed
         setting = speed.Setting(clients, embedder, plain, corpus.memories, cycle(corpus.questions))
         ingest, vectors = await speed.ingest_text(setting)
         yield ingest
+        for comparison in await speed.ingest_later(setting):
+            yield comparison
         queries = await parts.embed_questions(embedder, setting.next_questions(QUERY_VECTORS))
         filled = speed.Filled(vectors, parts.build_index(corpus.memories, vectors), queries)
         await speed.warm(setting)

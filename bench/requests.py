@@ -31,9 +31,12 @@ def vector_search(
 
 
 def creations(
-    space: str, first: int, memories: Sequence[MemoryFields], vectors: Vectors | None, size: int
+    space: str, first: int, memories: Sequence[MemoryFields], vectors: Vectors | None, size: int, *, later: bool = False
 ) -> Sequence[bytes]:
-    """Memories with the ids m{first}, m{first + 1} … in batches; with their vectors if those are given."""
+    """Memories with the ids m{first}, m{first + 1} … in batches; with their vectors if those are given.
+
+    later: they are embedded after they were acknowledged.
+    """
     given = [None] * len(memories) if vectors is None else vectors
     requests = [
         CreateMemoryRequest(memory_id=f"m{number}", memory=_memory(memory, vector))
@@ -41,7 +44,8 @@ def creations(
     ]
     batches = (requests[start : start + size] for start in range(0, len(requests), size))
     parent = f"spaces/{space}"
-    return [BatchCreateMemoriesRequest(parent=parent, requests=batch).SerializeToString() for batch in batches]
+    made = (BatchCreateMemoriesRequest(parent=parent, requests=batch, defer_embedding=later) for batch in batches)
+    return [request.SerializeToString() for request in made]
 
 
 def numbers_found(messages: Sequence[bytes]) -> Sequence[int]:
@@ -60,6 +64,11 @@ def plan_of(messages: Sequence[bytes]) -> str:
     """How the nearest were found, of a search that is explained."""
     answers = SearchResponse.FromString(messages[-1]).summary.answers
     return ", ".join(sorted({answer.plan for answer in answers}))
+
+
+def unembedded_count(messages: Sequence[bytes]) -> int:
+    """How many memories of the space wait to be embedded."""
+    return sum(answer.unembedded_count for answer in SearchResponse.FromString(messages[-1]).summary.answers)
 
 
 def _memory(memory: MemoryFields, vector: Vector | None) -> Memory:

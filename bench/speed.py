@@ -1,5 +1,6 @@
 """The measures of speed: what the server does, against what its parts or the plain way cost alone."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from quipu_server.hot import dense
 from quipu_server.hot.contents import Contents
 
 SPACE = "speed"
+LATER = "later"
+LOOK_S = 0.05
+"""Between two looks whether all is embedded."""
 ROUNDS = 5
 WRITERS = 4
 """Clients that store at once."""
@@ -83,6 +87,27 @@ async def ingest_text(setting: Setting) -> tuple[Comparison, Vectors]:
         "≥ 0.9",
     )
     return comparison, np.concatenate(vectors)
+
+
+async def ingest_later(setting: Setting) -> Sequence[Comparison]:
+    """Store a slice by text without waiting for the model, and wait until a job has embedded it."""
+    some = setting.memories[:SLICE]
+    started = time.perf_counter()
+    await parts.embed_memories(setting.embedder, some)
+    alone_s = time.perf_counter() - started
+    batches = requests.creations(LATER, 0, some, None, BATCH, later=True)
+    acknowledged_s = await store_all(setting.clients[:WRITERS], batches)
+    started, waiting = time.perf_counter(), SLICE
+    while waiting:
+        waiting = requests.unembedded_count(await setting.clients[0].search(requests.text_search(LATER, "lamp")))
+        await asyncio.sleep(LOOK_S)
+    lag_s = time.perf_counter() - started
+    name = f"deferred ingest of text, {WRITERS} clients, {BATCH} a call"
+    rate = Comparison(
+        f"{name}: acknowledged", "memories/s", len(some) / acknowledged_s, {"embedding": len(some) / alone_s}, "≥ 3"
+    )
+    lag = Comparison(f"{name}: from the last to all by meaning", "s", lag_s, {"embedding": alone_s}, "≤ 1.5")
+    return [rate, lag]
 
 
 async def warm(setting: Setting) -> None:

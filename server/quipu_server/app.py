@@ -48,7 +48,7 @@ from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
 from quipu_server.store.sessions import PostgresSessionStore
 from quipu_server.store.spaces import PostgresSpaceStore
-from quipu_server.store.view import StoreView
+from quipu_server.store.view import EXACT_MEMORIES, StoreView
 from quipu_server.text import SnowballAnalyser
 from quipu_server.watching import Watching
 
@@ -114,7 +114,7 @@ async def run_worker(settings: Settings) -> None:
         catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
         stack.push_async_callback(lambda: catalogue.close(0.0))
         await database.wait_ready()
-        worker = build_worker(settings, database, build_kinds(database, embedder, catalogue))
+        worker = build_worker(settings, database, build_kinds(settings, database, embedder, catalogue))
         working = asyncio.create_task(worker.run())
         stack.push_async_callback(cancel, [working])
         log.info("working", jobs=settings.job_workers)
@@ -143,7 +143,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        kinds = build_kinds(database, embedder, catalogue)
+        kinds = build_kinds(settings, database, embedder, catalogue)
         server = RpcServer(
             settings, build_use_cases(settings, database, embedder, catalogue, kinds, meter, credentials), meter
         )
@@ -217,7 +217,8 @@ def build_embedder(settings: Settings) -> OnnxEmbedder:
 
 def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     """The hot indexes over the log, and the database for what is not hot."""
-    cold, directory = partial(StoreView, database), settings.index_dir
+    cold = partial(StoreView, database, exact_memories=settings.cold_index_memories or EXACT_MEMORIES)
+    directory = settings.index_dir
     snapshots = Snapshots(SnapshotStore(directory, settings.snapshot_bytes)) if directory else None
     return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 

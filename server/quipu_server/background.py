@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass
 
+from quipu_server.cold_indexes import ColdIndexing
 from quipu_server.config import Settings
 from quipu_server.embedding_later import EmbeddingJobs, EmbeddingLater
 from quipu_server.jobs import Worker
 from quipu_server.ports import Embedder, SearchViews
 from quipu_server.ports_jobs import JobContext, JobKind, JobKinds, Json
 from quipu_server.spaces import Spaces
+from quipu_server.store.cold_indexes import PostgresColdIndexes
 from quipu_server.store.database import Database
+from quipu_server.store.history import PostgresHistoryStore
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.unembedded import PostgresUnembeddedStore
 from quipu_server.text import SnowballAnalyser
+from quipu_server.trimming import Trimming
 
 TIDY_EVERY_S = 3_600.0
 KEEP_JOBS_DAYS = 7.0
@@ -25,12 +29,17 @@ class Nothing:
     """The payload of a kind that need not be told anything."""
 
 
-def build_kinds(database: Database, embedder: Embedder, catalogue: SearchViews) -> JobKinds:
+def build_kinds(settings: Settings, database: Database, embedder: Embedder, catalogue: SearchViews) -> JobKinds:
     """All kinds of jobs."""
-    jobs = EmbeddingJobs(PostgresJobStore(database))
+    store = PostgresJobStore(database)
+    jobs = EmbeddingJobs(store)
     spaces = Spaces(PostgresSpaceStore(database), embedder, SnowballAnalyser(), catalogue)
     later = EmbeddingLater(PostgresUnembeddedStore(database), jobs, spaces, embedder, catalogue)
-    return JobKinds([Tidying(database).kind, *later.kinds])
+    cold = ColdIndexing(PostgresColdIndexes(database), store, spaces, embedder, settings.cold_index_memories)
+    kinds = JobKinds([Tidying(database).kind, *later.kinds, *cold.kinds])
+    if settings.history_days:
+        kinds.add(Trimming(PostgresHistoryStore(database), settings.history_days).kind)
+    return kinds
 
 
 def build_worker(settings: Settings, database: Database, kinds: JobKinds) -> Worker:

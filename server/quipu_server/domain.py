@@ -318,6 +318,8 @@ class Head:
     nonce: int = 0
     memory_count: int = 0
     asked_s: float = 0.0
+    oldest: int = 0
+    """The oldest revision that the space can be read as of; 0 when everything is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.passages import Passages
 from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
 from quipu_server.ports_embedding import EmbedSoon
-from quipu_server.spaces import Spaces, check_reached
+from quipu_server.spaces import Spaces, check_kept, check_reached
 
 WRITE_ATTEMPTS = 5
 """How often a write without an etag is decided anew when others change the same memory meanwhile."""
@@ -101,6 +101,7 @@ class Memories:
         head = await self._head(home)
         if revision != NEWEST:
             check_reached(home, head, revision)
+            check_kept(home, head, revision)
         return {key: m for key, m in latest.items() if not m.is_deleted and not m.is_expired(head.now)}
 
     async def update(
@@ -165,6 +166,7 @@ class Memories:
         head = await self._head(home)
         revision = head.revision if listing.revision is None else listing.revision
         check_reached(home, head, revision)
+        check_kept(home, head, revision)
         query = ListQuery(
             home,
             revision,
@@ -181,11 +183,13 @@ class Memories:
         return Page(page, _key(page[-1], listing.order_by) if len(rows) > listing.limit else None, revision)
 
     async def history(self, target: Target, before: int | None, limit: int) -> Sequence[Memory]:
-        """Versions of a memory, newest first, deletions included. Raises NotFound when it never existed."""
+        """Versions of a memory, newest first, deletions included. Raises NotFound when it never existed, OutOfRange."""
         home = await self._home(target)
         found = await self._store.history(home, target.memory_id, before or NEWEST, limit)
         if not found and before is None:
             raise NotFound("memory", target.name)
+        if not found and before is not None:
+            check_kept(home, await self._head(home), before - 1)
         return found
 
     async def _head(self, home: Space) -> Head:

@@ -143,3 +143,11 @@ def check_reached(space: Space, head: Head, revision: int) -> None:
         raise OutOfRange(
             f"{space.resource_name} has come to revision {head.revision}, not {revision}", metadata=metadata
         )
+
+
+def check_kept(space: Space, head: Head, revision: int) -> None:
+    """Raise OutOfRange when what a space was at a revision is not known any more."""
+    if revision < head.oldest:
+        metadata = {"name": space.resource_name, "oldest": f"{head.oldest}"}
+        message = f"{space.resource_name} is kept from revision {head.oldest} on, {revision} is not"
+        raise OutOfRange(message, metadata=metadata)

@@ -10,7 +10,7 @@ from quipu_server.errors import LogReplaced, NotFound, Unavailable
 from quipu_server.filters import Condition
 from quipu_server.ports import LogSource, MemoryStore, Watched
 from quipu_server.search.heads import Heads
-from quipu_server.spaces import Spaces, check_reached
+from quipu_server.spaces import Spaces, check_kept, check_reached
 
 MOST_REVISIONS = 200
 """Of the log, read at once: what a watcher who does not read keeps in memory."""
@@ -50,13 +50,17 @@ class Changes:
 
 @dataclass(slots=True)
 class _Place:
-    """Where a watcher stands in a space, and where it was told that it stands. nonce: 0 when it is not known."""
+    """Where a watcher stands in a space, and where it was told that it stands.
+
+    nonce: 0 when it is not known. takes_what_is_kept: it began before everything, and does not mind what was trimmed before.
+    """
 
     space: Space
     revision: int
     nonce: int
     told: int = -1
     told_at: float = field(default=-MARK_EVERY_S)
+    takes_what_is_kept: bool = False
 
     def tell(self, changes: Sequence[Watched], head: Head) -> Changes:
         self.told, self.told_at = self.revision, time.monotonic()
@@ -118,12 +122,15 @@ class Watching:
     async def _advance(self, place: _Place, head: Head, condition: Condition | None) -> Sequence[Watched]:
         """Go on by some revisions; the changes among them. Raises OutOfRange."""
         place.check(head)
+        place.takes_what_is_kept = place.takes_what_is_kept and place.revision < head.oldest
+        if not place.takes_what_is_kept:
+            check_kept(place.space, head, place.revision)
         upto = min(head.revision, place.revision + MOST_REVISIONS)
         if upto == place.revision:
             return []
         part = await self._store.changes(place.space, place.revision, upto, condition)
         place.compare(part.nonce_before, head)
-        if not part.nonce:  # the log lost revisions between the two looks
+        if not part.nonce and upto >= head.oldest:  # the log lost revisions between the two looks
             raise LogReplaced(place.space.resource_name, place.revision, head.revision)
         place.revision, place.nonce = upto, part.nonce
         return part.changes
@@ -135,6 +142,8 @@ def _first(space: Space, head: Head | None, query: WatchQuery) -> _Place:
         raise NotFound("space", space.resource_name)
     if (after := query.after.get(space.name)) is None:
         return _Place(space, head.revision, head.nonce)
-    place = _Place(space, after, query.nonces.get(space.name, 0))
+    place = _Place(space, after, query.nonces.get(space.name, 0), takes_what_is_kept=after == 0)
     place.check(head)
+    if after:
+        check_kept(space, head, after)
     return place

@@ -5,7 +5,7 @@ from errno import ENOENT
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
@@ -17,6 +17,7 @@ from quipu_server.machine import usable_bytes
 DEFAULT_PORT = 50051
 HOT_SHARE = 0.4
 """Of the memory of the process; models, requests, the embedded database and its cache need the rest."""
+LEAST_HISTORY_DAYS = 7
 CONFIG_VARIABLE = "QUIPU_CONFIG"
 PREFIX = "QUIPU_"
 
@@ -76,6 +77,12 @@ class Settings(BaseSettings):
     job_lease_s: float = Field(
         30.0, ge=1, description="Silence after which the jobs of a worker are taken over; the same on all servers."
     )
+    cold_index_memories: int = Field(
+        50_000, ge=0, description="Memories from which a space gets an index in the database; 0 builds none."
+    )
+    history_days: int = Field(
+        0, ge=0, description="Days that versions are kept after they ended, 7 or more; 0 for ever."
+    )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     guard: Literal["off", "block_secrets", "redact_personal", "both"] = Field(
         "off", description="What is done to secrets and personal data when memories are written."
@@ -100,6 +107,14 @@ class Settings(BaseSettings):
 
     databases: dict[Name, DatabaseResource] = Field(default_factory=dict, description="PostgreSQL servers by name.")
     embedders: dict[Name, EmbedderResource] = Field(default_factory=dict, description="Remote models by name.")
+
+    @field_validator("history_days")
+    @classmethod
+    def _outlives_requests(cls, days: int) -> int:
+        """Answers to requests, which are repeated for 7 days, are made of versions."""
+        if 0 < days < LEAST_HISTORY_DAYS:
+            raise ValueError(f"must be 0 or at least {LEAST_HISTORY_DAYS}")
+        return days
 
     @model_validator(mode="after")
     def _choose_database(self) -> Self:

@@ -12,7 +12,7 @@ from quipu_server.errors import FailedPrecondition
 from quipu_server.ports import LogSource
 from quipu_server.search.heads import Heads
 from quipu_server.search.query import SearchQuery
-from quipu_server.spaces import Spaces, check_reached
+from quipu_server.spaces import Spaces, check_kept, check_reached
 
 REMEMBERED_SPACES = 100_000
 
@@ -37,7 +37,9 @@ class Freshness:
         for space, head in found:
             self._read[space] = (asked_at, head)
             check_reached(space, head, query.at_least.get(space.name, 0))
-            check_reached(space, head, query.as_of.get(space.name, 0))
+            if (as_of := query.as_of.get(space.name)) is not None:
+                check_reached(space, head, as_of)
+                check_kept(space, head, as_of)
         if not query.as_of:
             return found
         return [(space, replace(head, revision=query.as_of.get(space.name, head.revision))) for space, head in found]

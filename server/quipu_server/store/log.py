@@ -18,7 +18,7 @@ SNAPSHOT_BATCH = 500
 _HEADS = """
 SELECT h.space_id, h.revision, clock_timestamp(), (SELECT s.version FROM spaces s WHERE s.space_id = h.space_id),
        coalesce((SELECT r.nonce FROM memory_revisions r WHERE r.space_id = h.space_id AND r.revision = h.revision), 0),
-       h.memory_count
+       h.memory_count, h.oldest
 FROM heads h WHERE h.space_id = ANY ($1::uuid[])
 """
 _NONCE = "SELECT nonce FROM memory_revisions WHERE space_id = %s AND revision = %s"
@@ -52,7 +52,10 @@ class PostgresLog:
     async def heads(self, space_ids: Sequence[UUID]) -> Mapping[UUID, Head]:
         asked_s = time.monotonic()
         rows = await self._database.fetch(_HEADS, binary.uuid_array(space_ids))
-        return {key: Head(at, now, version, nonce, count, asked_s) for key, at, now, version, nonce, count in rows}
+        return {
+            key: Head(at, now, version, nonce, count, asked_s, oldest)
+            for key, at, now, version, nonce, count, oldest in rows
+        }
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
         after = 0

@@ -12,6 +12,7 @@ from quipu_server.domain import Evidence, Path, Revisions, Space, TermStatistics
 from quipu_server.filters import Condition
 from quipu_server.ports import Selection
 from quipu_server.scoring import best, cosines
+from quipu_server.store.cold_search import walk
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Database
 from quipu_server.store.listing import AS_OF, LIVE, UNEXPIRED
@@ -22,8 +23,11 @@ from quipu_server.store.unembedded import count_unembedded
 MARGIN = 16
 """Candidates fetched beyond those asked for, so that the edge is rarely too close to call at the first attempt."""
 
-PLAN = "sql"
+PLAN, PLAN_BY_INDEX, PLAN_AFTER_INDEX = "sql", "sql hnsw", "sql hnsw, sql"
 """See `SpaceAnswer.plan` in the API."""
+
+EXACT_MEMORIES = 50_000
+"""So many are compared one by one; more by the index of the space, if it has one."""
 
 _SELECT = f"""
 SELECT string_agg(int8send(r.revision), '' ORDER BY r.revision) FROM memory_revisions r
@@ -90,10 +94,11 @@ class StoreView:
 
     path = Path.STORE
 
-    def __init__(self, database: Database, space: Space, revision: int) -> None:
+    def __init__(self, database: Database, space: Space, revision: int, exact_memories: int = EXACT_MEMORIES) -> None:
         self.space = space
         self.revision = revision
         self._database = database
+        self._exact_memories = exact_memories
         self.plan = ""
         self._postings: Postings | None = None
 
@@ -108,7 +113,8 @@ class StoreView:
         return StoreSelection(decode_revisions(rows[0][0]))
 
     async def dense(self, query: Vector, depth: int, selection: Selection) -> Revisions:
-        self.plan = PLAN
+        if (found := await self._walk(query, depth, _revisions(selection))) is not None:
+            return found
         near = await self._nearest(query, selection, -np.inf, depth + MARGIN)
         if len(near.revisions) == depth + MARGIN:
             # Whatever belongs to the best has at least this cosine, and PostgreSQL may find it that much lower.
@@ -146,6 +152,22 @@ class StoreView:
             spans=np.array([span for _, span in nearest], dtype=np.int32).reshape(-1, 2),
             matched=postings.matched(),
         )
+
+    async def _walk(self, query: Vector, depth: int, selected: Revisions) -> Revisions | None:
+        """About the best by the index of the space; None when it has none, or the index gives less than there are."""
+        self.plan = PLAN
+        if len(selected) <= self._exact_memories:
+            return None
+        rows = await walk(self._database, self.space, self.revision, query, selected, 2 * (depth + MARGIN))
+        if rows is None:
+            return None
+        revisions = np.unique(np.array(rows, dtype=np.int64))
+        if len(revisions) < min(depth, len(selected)):
+            self.plan = PLAN_AFTER_INDEX
+            return None
+        self.plan = PLAN_BY_INDEX
+        evidence = await self.evidence(revisions, query, (), None)
+        return best(revisions, evidence.cosines, evidence.memory_ids, depth)
 
     async def _nearest(self, query: Vector, selection: Selection, least: float, limit: int | None) -> Near:
         """Those found with a cosine of at least `least`; the first `limit` of them."""

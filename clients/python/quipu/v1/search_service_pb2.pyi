@@ -513,7 +513,9 @@ class SpaceAnswer(_message.Message):
     `few`: the vectors that the filter lets through were compared one by one;
     `hnsw`: by the graph that a large space has; of the nearest it may miss a few, never the number asked for;
     `hnsw, exact`: the graph came back with too few, so all vectors were gone through;
-    `sql`: by the database.
+    `sql`: by the database, exactly;
+    `sql hnsw`: by the index that a large space has in the database; of the nearest it may miss a few;
+    `sql hnsw, sql`: that index came back with too few, so the database compared all.
     """
     unembedded_count: _builtins.int
     """Memories of the space that wait to be embedded: they are found by words only. 0 in mode `SEARCH_MODE_LEXICAL`."""

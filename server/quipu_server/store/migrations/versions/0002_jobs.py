@@ -42,6 +42,9 @@ CREATE TABLE quipu.jobs (
 CREATE INDEX jobs_queue ON quipu.jobs (queue_id);
 CREATE INDEX jobs_end_time ON quipu.jobs (end_time) WHERE end_time IS NOT NULL;
 
+-- The oldest revision that a space can be read as of; what had ended then may be gone.
+ALTER TABLE quipu.heads ADD COLUMN oldest bigint NOT NULL DEFAULT 0;
+
 -- Passages that were stored without vectors, and have none yet; `memory_id` is the memory that they were made for.
 CREATE TABLE quipu.unembedded (
     space_id uuid NOT NULL,

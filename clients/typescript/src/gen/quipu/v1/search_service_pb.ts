@@ -502,7 +502,9 @@ export type SpaceAnswer = Message<"quipu.v1.SpaceAnswer"> & {
    * `few`: the vectors that the filter lets through were compared one by one;
    * `hnsw`: by the graph that a large space has; of the nearest it may miss a few, never the number asked for;
    * `hnsw, exact`: the graph came back with too few, so all vectors were gone through;
-   * `sql`: by the database.
+   * `sql`: by the database, exactly;
+   * `sql hnsw`: by the index that a large space has in the database; of the nearest it may miss a few;
+   * `sql hnsw, sql`: that index came back with too few, so the database compared all.
    *
    * @generated from field: string plan = 5;
    */
