@@ -20,7 +20,7 @@ from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
-from quipu_server.measuring import Measurements, Meter
+from quipu_server.measuring import Measurements, Meter, Source
 from quipu_server.memories import Memories
 from quipu_server.observation import observed
 from quipu_server.passages import Passages
@@ -105,7 +105,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         server = RpcServer(settings, build_use_cases(database, embedder, catalogue, meter), meter)
         # Who measures something else (jobs, retention, limits) is listed here.
-        await stack.enter_async_context(observed(settings, [meter, embedder, catalogue, database]))
+        sources: list[Source] = [meter, embedder, catalogue, database]
+        await stack.enter_async_context(observed(settings, sources, lambda: server.health.is_serving))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)

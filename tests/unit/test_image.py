@@ -68,4 +68,4 @@ def test_deployments_publish_on_loopback_and_have_no_default_password(path: Path
     assert published
     assert all(entry.strip(' "').startswith("127.0.0.1:") for ports in published for entry in ports.split(","))
     for name, given in re.findall(r"(\w*PASSWORD): *(.*)", text):
-        assert re.fullmatch(r"\$\{QUIPU_DB_PASSWORD:\?[^}]+\}", given), name
+        assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", given), name
