@@ -15,7 +15,7 @@ import structlog
 from quipu_server import __version__
 from quipu_server.announcement import announced
 from quipu_server.config import Settings
-from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
+from quipu_server.embedding import SHIPPED, Embedders, OnnxEmbedder, RemoteEmbedder, read_directory
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
@@ -24,6 +24,7 @@ from quipu_server.measuring import Measurements, Meter, Source
 from quipu_server.memories import Memories
 from quipu_server.observation import observed
 from quipu_server.passages import Passages
+from quipu_server.ports import Embedder
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
@@ -97,8 +98,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     check_exposure(settings)
     async with AsyncExitStack() as stack:
         meter = Measurements(__version__)
-        embedder = build_embedder(settings)
-        stack.callback(embedder.close)
+        embedder = build_embedders(settings)
+        stack.push_async_callback(embedder.close)
+        await embedder.start()
         database = await open_database(settings, stack)
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
@@ -161,12 +163,19 @@ async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def build_embedders(settings: Settings) -> Embedders:
+    """All models, whoever runs them. Needs a running event loop. Raises StartupError."""
+    resources = settings.embedders.items()
+    remote = [RemoteEmbedder(name, resource, settings.embedding_queue_tokens) for name, resource in resources]
+    return Embedders(build_embedder(settings), remote, settings.model)
+
+
 def build_embedder(settings: Settings) -> OnnxEmbedder:
-    """All models, the one for new spaces first. Raises StartupError."""
+    """The models that run here, the one for new spaces first if it is among them. Raises StartupError."""
     directories = [read_directory(path) for path in (SHIPPED, *settings.model_dirs)]
     names = [directory.info.name for directory in directories]
-    if settings.model and settings.model not in names:
-        raise StartupError(f"there is no model {settings.model!r}; there are: {', '.join(names)}")
+    if settings.model and settings.model not in (known := (*names, *settings.embedders)):
+        raise StartupError(f"there is no model {settings.model!r}; there are: {', '.join(known)}")
     directories.sort(key=lambda directory: directory.info.name != settings.model)
     return OnnxEmbedder(directories, settings.embedding_workers or os.cpu_count() or 1, settings.embedding_queue_tokens)
 
@@ -178,7 +187,7 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
-def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue, meter: Meter) -> UseCases:
+def build_use_cases(database: Database, embedder: Embedder, catalogue: HotCatalogue, meter: Meter) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
     store, source = PostgresMemoryStore(database), PostgresLog(database)

@@ -31,13 +31,12 @@ from quipu_server.logs import configure_logs
 from quipu_server.measuring import Kind
 from quipu_server.measuring.metrics import METRICS
 from tests.integration.api import Api
+from tests.integration.embedding_endpoint import embedding_endpoint
 from tests.integration.test_past import as_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-RARE = {"quipu_hot_loads_total": "failed"}
-"""Values that only trouble makes."""
 SECRET = "hunter-seven-zebra"
 CONTENT = "xylophone marmalade"
 
@@ -103,9 +102,11 @@ def expressions() -> Iterator[tuple[str, str]]:
 async def test_every_metric_of_dashboard_and_alerts_is_in_a_live_scrape(
     database_url: str, space: str, tmp_path: Path
 ) -> None:
-    async with observed(database_url, tmp_path) as (api, url):
-        await work(api, space)
-        shown = Scrape.read(await look(url))
+    with embedding_endpoint() as endpoint:
+        remote = {"model": "m", "dimension": 8, "endpoints": [{"url": endpoint.url}]}
+        async with observed(database_url, tmp_path, embedders={"remote": remote}) as (api, url):
+            await work(api, space)
+            shown = Scrape.read(await look(url))
     names = {name for name, _ in shown.values}
     wanted = {(where, name) for where, expression in expressions() for name in named(expression)}
     assert len(wanted) > 40
