@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bench.load import Step
-from quipu_server.app import build_embedder
 from quipu_server.config import Settings
 from quipu_server.domain import Change, IndexRow, MemoryFields, Purpose, TextToEmbed, Vector, Vectors
 from quipu_server.embedding import OnnxEmbedder
+from quipu_server.embedding.building import build_embedder
 from quipu_server.hot import dense, words
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex
@@ -74,7 +74,8 @@ def lexical_steps(contents: Contents, questions: Sequence[str]) -> Step:
 
     async def step() -> None:
         terms = tuple(dict.fromkeys(analyser.terms(next(waiting), LANGUAGE)))
-        words.best_matches(contents, terms, words.statistics(contents, terms), WINDOW, None)
+        found = words.find(contents, terms)
+        words.best_matches(contents, words.scores(contents, found, words.statistics(contents, found)), WINDOW, None)
 
     return step
 
@@ -93,6 +94,7 @@ def _row(analyser: SnowballAnalyser, number: int, memory: MemoryFields, vector: 
     counts = Counter(analyser.terms(memory.header + memory.content, LANGUAGE))
     return IndexRow(
         revision=number + 1,
+        created=number + 1,
         nonce=1,
         memory_id=f"m{number}",
         change=Change.CREATED,

@@ -59,6 +59,7 @@ def _memory(memory: MemoryFields, vector: Vector | None) -> Memory:
         content=memory.content,
         speaker=memory.speaker,
         session=memory.session,
+        tags=memory.tags,
         event_time=time,
         vector=None if vector is None else VectorMessage(values=vector.tolist()),
     )

@@ -35,6 +35,7 @@ def a_row(revision: int, memory_id: str | None = None, **values: Any) -> IndexRo
     terms: Mapping[str, int] = values.pop("terms", {"word": 1})
     vectors = values.pop("vectors", [unit_vector(revision)])
     plain: dict[str, Any] = {
+        "created": revision,
         "change": Change.CREATED,
         "kind": Kind.EPISODIC,
         "role": Role.NONE,

@@ -8,7 +8,9 @@ from uuid import uuid4
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from quipu_server.access.domain import AuditEntry, Tenant
 from quipu_server.store import Database, EmbeddedPostgres, ExternalPostgres
+from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.schema import prepare
 
 TEMPLATE = "quipu_template"
@@ -59,3 +61,10 @@ async def connected(url: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+async def make_tenants(database: Database, *tenants: str) -> None:
+    """Create tenants, as an administrator would."""
+    store = PostgresAccessStore(database)
+    for tenant in tenants:
+        await store.create_tenant(Tenant(tenant), AuditEntry(tenant, "test", "CreateTenant", f"tenants/{tenant}"))

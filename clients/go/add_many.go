@@ -15,6 +15,8 @@ type AddManyOptions struct {
 	// RequestID is a UUID: with the same one and the same memories, what was stored before is not stored again.
 	// Default: a new one.
 	RequestID string
+	// DeferEmbedding does not wait for the model: they are found by words only until a job has embedded them.
+	DeferEmbedding bool
 }
 
 // AddMany stores memories in batches of up to 100, each all or none, one after the other, and returns them as stored.
@@ -34,7 +36,9 @@ func (c *Client) AddMany(ctx context.Context, drafts []Draft, options *AddManyOp
 	}
 	number := 0
 	for batch := range batches(requests) {
-		request := &quipuv1.BatchCreateMemoriesRequest{Parent: parent, Requests: batch, RequestId: partID(whole, number)}
+		request := &quipuv1.BatchCreateMemoriesRequest{
+			Parent: parent, Requests: batch, RequestId: partID(whole, number), DeferEmbedding: chosen.DeferEmbedding,
+		}
 		response, err := unary(ctx, c.wire, c.memories.BatchCreateMemories, request)
 		if err != nil {
 			return stored, ofWhole(err, whole)

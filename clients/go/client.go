@@ -15,6 +15,7 @@ type Client struct {
 	memories   quipuv1.MemoryServiceClient
 	searches   quipuv1.SearchServiceClient
 	spaces     quipuv1.SpaceServiceClient
+	jobs       quipuv1.JobServiceClient
 	embeddings quipuv1.EmbeddingServiceClient
 }
 
@@ -27,6 +28,13 @@ func Connect(address string, options ...Option) (*Client, error) {
 	}
 	if chosen.timeout <= 0 {
 		return nil, invalid("timeout", "must be positive, not %v", chosen.timeout)
+	}
+	if chosen.tls != nil {
+		transport, err := chosen.tls.credentials()
+		if err != nil {
+			return nil, invalid("tls", "%v", err)
+		}
+		chosen.credentials = transport
 	}
 	connection, err := grpc.NewClient(address, dialOptions(chosen)...)
 	if err != nil {
@@ -43,6 +51,7 @@ func newClient(wire *wire, connection *grpc.ClientConn, space string) *Client {
 		memories:   quipuv1.NewMemoryServiceClient(connection),
 		searches:   quipuv1.NewSearchServiceClient(connection),
 		spaces:     quipuv1.NewSpaceServiceClient(connection),
+		jobs:       quipuv1.NewJobServiceClient(connection),
 		embeddings: quipuv1.NewEmbeddingServiceClient(connection),
 	}
 }

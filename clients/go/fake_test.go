@@ -24,6 +24,7 @@ type fake struct {
 	quipuv1.UnimplementedSearchServiceServer
 	quipuv1.UnimplementedSpaceServiceServer
 	quipuv1.UnimplementedEmbeddingServiceServer
+	quipuv1.UnimplementedAdminServiceServer
 
 	lock     sync.Mutex
 	memories []*quipuv1.Memory
@@ -69,6 +70,7 @@ func listen(server *fake) (address string, stop func()) {
 	quipuv1.RegisterSearchServiceServer(serving, server)
 	quipuv1.RegisterSpaceServiceServer(serving, server)
 	quipuv1.RegisterEmbeddingServiceServer(serving, server)
+	quipuv1.RegisterAdminServiceServer(serving, server)
 	go serving.Serve(listener)
 	return listener.Addr().String(), serving.Stop
 }

@@ -28,6 +28,8 @@ type IngestOptions struct {
 	// StreamID is a UUID of the whole; give it to go on after an error, within 7 days, with the same drafts from the
 	// first again: what was stored is not stored again. Default: a new one.
 	StreamID string
+	// DeferEmbedding does not wait for the model: they are found by words only until a job has embedded them.
+	DeferEmbedding bool
 }
 
 // Outcome is what became of a draft.
@@ -37,6 +39,8 @@ type Outcome struct {
 	// Name and Revision are those of the memory that was stored; empty and 0 when it was refused.
 	Name     string
 	Revision int64
+	// Redactions are the personal data that the server left out of it.
+	Redactions []*Redaction
 	// Err says why it was refused, an *Error; nil when it was stored.
 	Err error
 }
@@ -49,7 +53,9 @@ type Outcome struct {
 // may stay away, and does not count otherwise. An error is the last thing it gives; its RequestID is the stream's.
 func (c *Client) Ingest(ctx context.Context, drafts iter.Seq[Draft], options *IngestOptions) iter.Seq2[*Outcome, error] {
 	chosen := orDefault(options)
-	start := &quipuv1.IngestStart{Parent: c.spaceName(chosen.Space), StreamId: chosen.StreamID}
+	start := &quipuv1.IngestStart{
+		Parent: c.spaceName(chosen.Space), StreamId: chosen.StreamID, DeferEmbedding: chosen.DeferEmbedding,
+	}
 	if start.GetStreamId() == "" {
 		start.StreamId = uuid.NewString()
 	}
@@ -200,7 +206,9 @@ func (g *ingesting) outcome(told *quipuv1.IngestAcknowledgement) *Outcome {
 	}
 	stored := told.GetStored()
 	g.client.seen.saw(g.start.GetParent(), stored.GetRevision())
-	return &Outcome{Offset: told.GetOffset(), Name: stored.GetName(), Revision: stored.GetRevision()}
+	return &Outcome{
+		Offset: told.GetOffset(), Name: stored.GetName(), Revision: stored.GetRevision(), Redactions: stored.GetRedactions(),
+	}
 }
 
 func (g *ingesting) isDone() bool {

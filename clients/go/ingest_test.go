@@ -77,7 +77,7 @@ func TestEachDraftHasAnOutcome(t *testing.T) {
 	if err != nil || len(outcomes) != 3 {
 		t.Fatalf("found %v, %v", outcomes, err)
 	}
-	if first := *outcomes[0]; first != (quipu.Outcome{Name: home + "/memories/one", Revision: 1}) {
+	if first := outcomes[0]; first.Name != home+"/memories/one" || first.Revision != 1 || first.Offset != 0 || first.Err != nil {
 		t.Errorf("found %v", first)
 	}
 	var refused *quipu.Error

@@ -18,6 +18,8 @@ type AddOptions struct {
 	Space string
 	// RequestID is a UUID: with the same one the same request has one effect. Default: a new one.
 	RequestID string
+	// DeferEmbedding does not wait for the model: it is found by words only until a job has embedded it.
+	DeferEmbedding bool
 	Fields
 }
 
@@ -30,6 +32,7 @@ func (c *Client) Add(ctx context.Context, content string, options *AddOptions) (
 		return nil, err
 	}
 	request.Parent, request.RequestId = c.spaceName(chosen.Space), requestIDOrNew(chosen.RequestID)
+	request.DeferEmbedding = chosen.DeferEmbedding
 	response, err := unary(ctx, c.wire, c.memories.CreateMemory, request)
 	if err != nil {
 		return nil, err

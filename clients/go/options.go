@@ -24,6 +24,7 @@ type settings struct {
 	space       string
 	apiKey      string
 	timeout     time.Duration
+	tls         *TLS
 	credentials credentials.TransportCredentials
 	dialOptions []grpc.DialOption
 }
@@ -49,6 +50,11 @@ func WithAPIKey(key string) Option {
 // WithTimeout gives the time for calls whose context has no deadline, retries included. It must be positive.
 func WithTimeout(timeout time.Duration) Option {
 	return func(s *settings) { s.timeout = timeout }
+}
+
+// WithTLS encrypts the connection.
+func WithTLS(tls TLS) Option {
+	return func(s *settings) { s.tls = &tls }
 }
 
 // WithTransportCredentials encrypts the connection: credentials.NewTLS(nil) trusts what the system trusts. Without it

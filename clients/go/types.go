@@ -8,6 +8,8 @@ type (
 	Memory = quipuv1.Memory
 	// MemoryRevision is one entry of the history of a memory.
 	MemoryRevision = quipuv1.MemoryRevision
+	// Redaction is personal data that the server left out of a text.
+	Redaction = quipuv1.Redaction
 	// Hit is a memory that was found.
 	Hit = quipuv1.Hit
 	// SearchSummary says what answered a search.
@@ -16,10 +18,26 @@ type (
 	Filter = quipuv1.Filter
 	// RankingWeights are the weights of the terms of a score; what is not set keeps its default.
 	RankingWeights = quipuv1.RankingWeights
+	// Tenant is a customer with spaces, keys and limits of its own.
+	Tenant = quipuv1.Tenant
+	// APIKey is what a caller shows to be let in, without its secret.
+	APIKey = quipuv1.ApiKey
+	// APIKeyRole is what a key allows.
+	APIKeyRole = quipuv1.ApiKeyRole
+	// Limits are what may be used in a span of time; see AtMost.
+	Limits = quipuv1.Limits
+	// Limit is so much in any span of so long.
+	Limit = quipuv1.Limit
+	// AuditEntry is one thing that was administered.
+	AuditEntry = quipuv1.AuditEntry
 	// Space is a set of memories that are searched together.
 	Space = quipuv1.Space
 	// EmbeddingModel is a model of the server.
 	EmbeddingModel = quipuv1.EmbeddingModel
+	// Job is work in the background.
+	Job = quipuv1.Job
+	// JobState says how far a job has come.
+	JobState = quipuv1.JobState
 	// TextEmbedding has the vectors of one text: one for each chunk.
 	TextEmbedding = quipuv1.TextEmbedding
 )
@@ -55,6 +73,24 @@ const (
 	ChangeUpdated   = quipuv1.MemoryChange_MEMORY_CHANGE_UPDATED
 	ChangeDeleted   = quipuv1.MemoryChange_MEMORY_CHANGE_DELETED
 	ChangeUndeleted = quipuv1.MemoryChange_MEMORY_CHANGE_UNDELETED
+	ChangeEmbedded  = quipuv1.MemoryChange_MEMORY_CHANGE_EMBEDDED
+)
+
+// How far a job has come.
+const (
+	JobQueued    = quipuv1.JobState_JOB_STATE_QUEUED
+	JobRunning   = quipuv1.JobState_JOB_STATE_RUNNING
+	JobSucceeded = quipuv1.JobState_JOB_STATE_SUCCEEDED
+	JobFailed    = quipuv1.JobState_JOB_STATE_FAILED
+	JobCancelled = quipuv1.JobState_JOB_STATE_CANCELLED
+)
+
+// What personal data was.
+const (
+	RedactionEmail = quipuv1.RedactionKind_REDACTION_KIND_EMAIL
+	RedactionPhone = quipuv1.RedactionKind_REDACTION_KIND_PHONE
+	RedactionSSN   = quipuv1.RedactionKind_REDACTION_KIND_SSN
+	RedactionCard  = quipuv1.RedactionKind_REDACTION_KIND_CARD
 )
 
 // What a vector is for: to be found, or to look for something.
@@ -67,3 +103,13 @@ const (
 func Ptr[T any](value T) *T {
 	return &value
 }
+
+// What a key allows; each role allows what those before it do.
+const (
+	// RoleReader reads and searches.
+	RoleReader = quipuv1.ApiKeyRole_API_KEY_ROLE_READ
+	// RoleWriter writes.
+	RoleWriter = quipuv1.ApiKeyRole_API_KEY_ROLE_WRITE
+	// RoleAdmin administers the keys of its tenant.
+	RoleAdmin = quipuv1.ApiKeyRole_API_KEY_ROLE_ADMIN
+)

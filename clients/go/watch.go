@@ -2,6 +2,8 @@ package quipu
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"iter"
 	"maps"
 	"math/rand/v2"
@@ -11,6 +13,7 @@ import (
 	"github.com/quipu-memory/quipu/clients/go/quipuv1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // How long to wait before a watch begins anew; gRPC makes several attempts after each wait.
@@ -26,6 +29,9 @@ type WatchOptions struct {
 	// After has the revisions after which changes are told, 0 for all, by id or name of space, as from Position. A space
 	// that is not in it is watched from now on.
 	After map[string]int64
+	// Token is that of an earlier watch, which this one goes on after; with it, After has no effect. A watch fails with
+	// ErrOutOfRange (LOG_REPLACED) when the database was restored to before what the earlier one has told.
+	Token string
 	// Filter tells the changes of memories that meet it after the change or met it before.
 	Filter string
 	// FilterTree is the condition as a tree; with it, Filter has no effect.
@@ -54,6 +60,8 @@ type Watching struct {
 
 	lock     sync.Mutex
 	position map[string]int64
+	nonces   map[string]int64
+	broken   error
 }
 
 // Watch follows the changes of spaces: each once and in the order of its space, those made before and those to come.
@@ -65,7 +73,11 @@ func (c *Client) Watch(ctx context.Context, options *WatchOptions) *Watching {
 	} else if chosen.Filter != "" {
 		request.Filtering = &quipuv1.WatchMemoriesRequest_Filter{Filter: chosen.Filter}
 	}
-	return &Watching{ctx: ctx, client: c, request: request, position: c.named(chosen.After)}
+	watching := &Watching{ctx: ctx, client: c, request: request, position: c.named(chosen.After), nonces: map[string]int64{}}
+	if chosen.Token != "" {
+		watching.position, watching.nonces, watching.broken = readToken(chosen.Token)
+	}
+	return watching
 }
 
 // Changes gives the changes as they happen, until the range is left or the context ends; the client's timeout does not
@@ -74,6 +86,10 @@ func (c *Client) Watch(ctx context.Context, options *WatchOptions) *Watching {
 // when a space is deleted, ErrOutOfRange, ErrUnavailable when no server ever answered, or that of the context.
 func (w *Watching) Changes() iter.Seq2[*Change, error] {
 	return func(yield func(*Change, error) bool) {
+		if w.broken != nil {
+			yield(nil, w.broken)
+			return
+		}
 		give := func(change *Change) bool { return yield(change, nil) }
 		for failures := 0; ; failures++ {
 			hasBegun, err := w.read(give)
@@ -102,11 +118,37 @@ func (w *Watching) Position() map[string]int64 {
 	return maps.Clone(w.position)
 }
 
+// Token is the position as text, the same in the clients for all languages. Given as Token, it also notices when the
+// database was restored meanwhile.
+func (w *Watching) Token() string {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	begin := &quipuv1.WatchMemoriesRequest{AfterRevisions: w.position, AfterNonces: w.nonces}
+	packed, _ := proto.MarshalOptions{Deterministic: true}.Marshal(begin) // names of spaces are valid text: it cannot fail
+	return base64.RawURLEncoding.EncodeToString(packed)
+}
+
+// readToken gives the revisions and nonces of a token.
+func readToken(token string) (position, nonces map[string]int64, err error) {
+	var begin quipuv1.WatchMemoriesRequest
+	packed, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		err = proto.Unmarshal(packed, &begin)
+	}
+	if err != nil || len(begin.GetAfterRevisions()) == 0 {
+		return map[string]int64{}, map[string]int64{}, errors.New("quipu: Token is not that of a watch")
+	}
+	if begin.AfterNonces == nil {
+		begin.AfterNonces = map[string]int64{}
+	}
+	return begin.GetAfterRevisions(), begin.GetAfterNonces(), nil
+}
+
 // read makes one call and gives its changes to the caller. It ends without an error when the caller returns false.
 func (w *Watching) read(give func(*Change) bool) (hasBegun bool, failed *Error) {
 	ctx, cancel := context.WithCancel(w.client.wire.identified(w.ctx))
 	defer cancel()
-	w.request.AfterRevisions = w.Position()
+	w.begin()
 	stream, err := w.client.memories.WatchMemories(ctx, w.request)
 	if err != nil {
 		return false, w.client.wire.failure(err, w.request, nil)
@@ -128,20 +170,27 @@ func (w *Watching) read(give func(*Change) bool) (hasBegun bool, failed *Error) 
 func (w *Watching) give(response *quipuv1.WatchMemoriesResponse, give func(*Change) bool) bool {
 	for _, watched := range response.GetChanges() {
 		made := watched.GetRevision()
-		w.reach(response.GetSpace(), made.GetRevision())
+		w.reach(response.GetSpace(), made.GetRevision(), watched.GetNonce())
 		change := &Change{response.GetSpace(), made.GetRevision(), made.GetChange(), made.GetMemory(), watched.GetLeft()}
 		if !give(change) {
 			return false
 		}
 	}
-	w.reach(response.GetSpace(), response.GetRevision())
+	w.reach(response.GetSpace(), response.GetRevision(), response.GetNonce())
 	return true
 }
 
-func (w *Watching) reach(space string, revision int64) {
+func (w *Watching) reach(space string, revision, nonce int64) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	w.position[space] = revision
+	w.position[space], w.nonces[space] = revision, nonce
+}
+
+// begin lets the next call begin after what was read last.
+func (w *Watching) begin() {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	w.request.AfterRevisions, w.request.AfterNonces = maps.Clone(w.position), maps.Clone(w.nonces)
 }
 
 // pause waits before a call begins anew: twice as long each time, and never the same for all who wait.

@@ -28,12 +28,15 @@ func (f *fake) WatchMemories(request *quipuv1.WatchMemoriesRequest, stream watch
 
 // told is a response with changes that have these numbers, of a space that has come to a revision.
 func told(space string, revision int64, numbers ...int64) *quipuv1.WatchMemoriesResponse {
-	response := &quipuv1.WatchMemoriesResponse{Space: space, Revision: revision, HeadRevision: revision}
+	response := &quipuv1.WatchMemoriesResponse{
+		Space: space, Revision: revision, Nonce: 100 + revision, HeadRevision: revision,
+	}
 	for _, number := range numbers {
 		made := &quipuv1.MemoryRevision{
 			Revision: number, Change: quipu.ChangeUpdated, Memory: &quipu.Memory{Name: space + "/memories/m"},
 		}
-		response.Changes = append(response.Changes, &quipuv1.WatchedChange{Revision: made, Left: number%2 == 0})
+		change := &quipuv1.WatchedChange{Revision: made, Left: number%2 == 0, Nonce: 100 + number}
+		response.Changes = append(response.Changes, change)
 	}
 	return response
 }
@@ -129,6 +132,55 @@ func TestAWatchGoesOnWhereItWas(t *testing.T) {
 	}
 	if !slices.Equal(revisions, []int64{1, 2, 3}) || watching.Position()[home] != 3 {
 		t.Errorf("found %v, at %v", revisions, watching.Position())
+	}
+}
+
+func TestAWatchGoesOnWithNonces(t *testing.T) {
+	t.Parallel() // it waits
+	server, client := serve(t)
+	server.watch = leaving
+	watching := client.Watch(context.Background(), nil)
+	take(t, watching, 2)
+	take(t, client.Watch(context.Background(), &quipu.WatchOptions{Token: watching.Token()}), 1)
+	sent := asked[*quipuv1.WatchMemoriesRequest](server)
+	for i, expected := range []map[string]int64{nil, {home: 101}, {home: 102}} {
+		if !maps.Equal(sent[i].GetAfterNonces(), expected) {
+			t.Errorf("call %d began with %v, expected %v", i, sent[i].GetAfterNonces(), expected)
+		}
+	}
+	if reached := sent[2].GetAfterRevisions(); reached[home] != 2 {
+		t.Errorf("the token stands for %v", reached)
+	}
+}
+
+// The tests of the other clients have this token, too.
+func TestTokensAreTheSameInAllLanguages(t *testing.T) {
+	const token = "EhIKDnNwYWNlcy9kZWZhdWx0EAMqEgoOc3BhY2VzL2RlZmF1bHQQBw"
+	server, client := serve(t)
+	server.watch = holding(told(home, 4, 4))
+	watching := client.Watch(context.Background(), &quipu.WatchOptions{Token: token})
+	if watching.Token() != token {
+		t.Errorf("the token became %q", watching.Token())
+	}
+	take(t, watching, 1)
+	sent := asked[*quipuv1.WatchMemoriesRequest](server)[0]
+	if sent.GetAfterRevisions()[home] != 3 || sent.GetAfterNonces()[home] != 7 {
+		t.Errorf("sent %v", sent)
+	}
+}
+
+func TestWhatIsNoTokenIsRefused(t *testing.T) {
+	_, client := serve(t)
+	for _, token := range []string{"x", "!!!", "AAAA", "Zm9v"} {
+		count := 0
+		for _, err := range client.Watch(context.Background(), &quipu.WatchOptions{Token: token}).Changes() {
+			if count++; err == nil {
+				t.Errorf("%q was taken", token)
+			}
+		}
+		if count != 1 {
+			t.Errorf("%q gave %d answers", token, count)
+		}
 	}
 }
 

@@ -1,8 +1,7 @@
 """The composition root: builds the parts, joins them, runs them, and takes them down in order."""
 
 import asyncio
-import ipaddress
-import os
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -13,34 +12,44 @@ from functools import partial
 import structlog
 
 from quipu_server import __version__
+from quipu_server.access.administration import Administration
+from quipu_server.access.authentication import Authenticator, Credentials
 from quipu_server.announcement import announced
+from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
-from quipu_server.embedding import SHIPPED, Embedders, OnnxEmbedder, RemoteEmbedder, read_directory
+from quipu_server.doors import read_credentials
+from quipu_server.embedding.building import build_embedders
+from quipu_server.embedding_later import EmbeddingJobs
 from quipu_server.errors import StartupError, StoreUnavailable
+from quipu_server.guard import Guard, SamePolicy
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
+from quipu_server.job_control import JobControl
 from quipu_server.measuring import Measurements, Meter, Source
 from quipu_server.memories import Memories
 from quipu_server.observation import observed
 from quipu_server.passages import Passages
 from quipu_server.ports import Embedder
+from quipu_server.ports_jobs import JobKinds
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.search.freshness import Freshness
 from quipu_server.spaces import Spaces
+from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
+from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
-from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
 from quipu_server.watching import Watching
 
-TIDY_EVERY_S = 3_600
+COLLECTED_OBJECTS = 20_000
+"""New objects that make Python look for cycles among them."""
 
 log = structlog.get_logger("quipu")
 
@@ -75,16 +84,13 @@ class Drain:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises StartupError when the server cannot start."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
+    stop = stop_signal()
     async with running(settings) as server:
         log.info("listening", host=settings.host, port=server.port)
-        stop = asyncio.create_task(stopped.wait())
         await asyncio.wait({stop, server.serving}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.done():
             server.serving.result()
+            spare_collector()
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             # Only now: another server may hold the data directory until this one serves.
             with announced(settings.data_dir, f"{settings.host}:{server.port}"):
@@ -92,10 +98,41 @@ async def run(settings: Settings) -> None:
         log.info("stopping")
 
 
+async def run_worker(settings: Settings) -> None:
+    """Do jobs until SIGTERM or SIGINT, without serving. Raises StartupError when the database cannot be worked with."""
+    if not settings.database_url:
+        raise StartupError("a worker needs --database-url: an embedded database is for its own server, which does jobs")
+    stop = stop_signal()
+    async with AsyncExitStack() as stack:
+        embedder = build_embedders(settings)
+        stack.push_async_callback(embedder.close)
+        await embedder.start()
+        database = await open_database(settings, stack)
+        await stack.enter_async_context(observed(settings, [embedder, database], lambda: database.availability.ready))
+        catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
+        stack.push_async_callback(lambda: catalogue.close(0.0))
+        await database.wait_ready()
+        worker = build_worker(settings, database, build_kinds(database, embedder, catalogue))
+        working = asyncio.create_task(worker.run())
+        stack.push_async_callback(cancel, [working])
+        log.info("working", jobs=settings.job_workers)
+        await asyncio.wait({stop, working}, return_when=asyncio.FIRST_COMPLETED)
+        log.info("stopping")
+
+
+def stop_signal() -> "asyncio.Task[bool]":
+    """A task that ends at SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopped.set)
+    return asyncio.create_task(stopped.wait())
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Running]:
     """A server that listens at once and becomes ready in the background; drained and stopped at the end."""
-    check_exposure(settings)
+    credentials = read_credentials(settings)
     async with AsyncExitStack() as stack:
         meter = Measurements(__version__)
         embedder = build_embedders(settings)
@@ -105,14 +142,19 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, meter), meter)
+        kinds = build_kinds(database, embedder, catalogue)
+        server = RpcServer(
+            settings, build_use_cases(settings, database, embedder, catalogue, kinds, meter, credentials), meter
+        )
         # Who measures something else (jobs, retention, limits) is listed here.
         sources: list[Source] = [meter, embedder, catalogue, database]
         await stack.enter_async_context(observed(settings, sources, lambda: server.health.is_serving))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        others = [asyncio.create_task(follow(database, server, catalogue)), asyncio.create_task(tidy(database))]
+        others = [asyncio.create_task(follow(database, server, catalogue))]
+        if settings.job_workers:
+            others.append(asyncio.create_task(build_worker(settings, database, kinds).run()))
         stack.push_async_callback(cancel, [serving, *others])
         stack.callback(drain.begin)
         yield Running(port, serving)
@@ -136,6 +178,16 @@ async def serve_when_ready(database: Database, server: RpcServer) -> None:
     log.info("serving")
 
 
+def spare_collector() -> None:
+    """Have Python look for cycles seldom, and not among what the start made: almost nothing here is cyclic.
+
+    By default a twelfth of the time of storing vectors went into it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECTED_OBJECTS, 20, 50)
+
+
 async def follow(database: Database, server: RpcServer, catalogue: HotCatalogue) -> None:
     """Keep the health in step with the database, and see whether it is the same after it was away."""
     async for availability in database.changes():
@@ -146,38 +198,11 @@ async def follow(database: Database, server: RpcServer, catalogue: HotCatalogue)
                 await catalogue.recheck()
 
 
-async def tidy(database: Database) -> None:
-    """Forget answered requests once nobody repeats them any more, now and then for as long as the server runs."""
-    while True:
-        await asyncio.sleep(TIDY_EVERY_S)
-        try:
-            log.info("requests_forgotten", count=await trim_requests(database))
-        except StoreUnavailable as error:
-            log.warning("requests_not_forgotten", reason=str(error))
-
-
 async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     """End tasks and wait until they have."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def build_embedders(settings: Settings) -> Embedders:
-    """All models, whoever runs them. Needs a running event loop. Raises StartupError."""
-    resources = settings.embedders.items()
-    remote = [RemoteEmbedder(name, resource, settings.embedding_queue_tokens) for name, resource in resources]
-    return Embedders(build_embedder(settings), remote, settings.model)
-
-
-def build_embedder(settings: Settings) -> OnnxEmbedder:
-    """The models that run here, the one for new spaces first if it is among them. Raises StartupError."""
-    directories = [read_directory(path) for path in (SHIPPED, *settings.model_dirs)]
-    names = [directory.info.name for directory in directories]
-    if settings.model and settings.model not in (known := (*names, *settings.embedders)):
-        raise StartupError(f"there is no model {settings.model!r}; there are: {', '.join(known)}")
-    directories.sort(key=lambda directory: directory.info.name != settings.model)
-    return OnnxEmbedder(directories, settings.embedding_workers or os.cpu_count() or 1, settings.embedding_queue_tokens)
 
 
 def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
@@ -187,29 +212,27 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
 
 
-def build_use_cases(database: Database, embedder: Embedder, catalogue: HotCatalogue, meter: Meter) -> UseCases:
+def build_use_cases(
+    settings: Settings,
+    database: Database,
+    embedder: Embedder,
+    catalogue: HotCatalogue,
+    kinds: JobKinds,
+    meter: Meter,
+    credentials: Credentials | None,
+) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
     store, source = PostgresMemoryStore(database), PostgresLog(database)
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, meter)
-    memories = Memories(store, source, spaces, passages, catalogue)
-    streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
+    guard, soon = Guard(SamePolicy(settings.guard_policy)), EmbeddingJobs(PostgresJobStore(database))
+    memories = Memories(store, source, spaces, passages, catalogue, guard, soon)
+    ingesting = Ingesting(store, spaces, passages, catalogue, guard, soon)
+    streams = Streams(ingesting, Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
-    return UseCases(memories, streams, spaces, search, embedder, indexes)
-
-
-def check_exposure(settings: Settings) -> None:
-    """Raise StartupError for an address that others can reach, unless the operator said so."""
-    if settings.insecure_open or settings.host == "localhost":
-        return
-    try:
-        is_loopback = ipaddress.ip_address(settings.host.strip("[]")).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise StartupError(
-            f"{settings.host} can be reached from other machines, and there is no access control;"
-            " listen on 127.0.0.1, or set --insecure-open if something else guards the port"
-        )
+    jobs = JobControl(PostgresJobStore(database), kinds, spaces)
+    access = PostgresAccessStore(database)
+    authenticator, administration = Authenticator(credentials, access), Administration(access, credentials)
+    return UseCases(memories, streams, spaces, search, embedder, indexes, jobs, authenticator, administration)

@@ -20,6 +20,22 @@ Vector: TypeAlias = NDArray[np.float32]
 Revisions: TypeAlias = NDArray[np.int64]
 
 
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
 class Kind(IntEnum):
     """Sorts of memory; numbers are those of the API and of the database."""
 
@@ -48,6 +64,8 @@ class Change(IntEnum):
     UPDATED = 2
     DELETED = 3
     UNDELETED = 4
+    EMBEDDED = 5
+    """It got the vectors that it was stored without; nothing else changed."""
 
 
 class Purpose(StrEnum):
@@ -85,7 +103,7 @@ class RankingWeights:
     def over(self, wider: Self) -> Self:
         """Return these weights with gaps filled from `wider`."""
         given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
-        return replace(wider, **given)
+        return replace(wider, **given) if given else wider
 
 
 DEFAULT_WEIGHTS = RankingWeights(
@@ -147,7 +165,7 @@ class MemoryFields:
         """What is put before the content when it is indexed, as `[8 May 2023, 13:56] Ann: `; may be empty."""
         when = ""
         if (t := self.event_time) is not None:
-            when = f"[{t.day} {t:%B %Y, %H:%M}] "
+            when = f"[{t.day} {MONTHS[t.month - 1]} {t.year:04}, {t.hour:02}:{t.minute:02}] "
         return f"{when}{self.speaker}: " if self.speaker else when
 
     def indexed_like(self, other: "MemoryFields") -> bool:
@@ -156,16 +174,36 @@ class MemoryFields:
 
 
 @dataclass(frozen=True, slots=True)
+class Redaction:
+    """Personal data that was left out of a text when it was stored.
+
+    field: path of the text in the memory. start, end: of what stood there, in code points of the text as it was sent.
+    """
+
+    field: str
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
-    """One version of a memory as stored. `passage_id` names its indexed text, which versions share."""
+    """One version of a memory as stored.
+
+    created: the revision that created the memory; messages of a session are in its order.
+    passage_id: of its indexed text, which versions share.
+    redactions: what the write left out; only in its answer.
+    """
 
     memory_id: str
     fields: MemoryFields
     revision: int
+    created: int
     passage_id: UUID
     create_time: datetime
     update_time: datetime
     change: Change = Change.CREATED
+    redactions: tuple[Redaction, ...] = ()
 
     @property
     def etag(self) -> str:
@@ -185,7 +223,7 @@ class Passage:
 
     terms, frequencies: distinct analysed words of header and content, and how often each occurs.
     length: number of words with repetitions, the document length of BM25.
-    vectors: float32, shape (chunks, dimension), rows of unit length.
+    vectors: float32, shape (chunks, dimension), rows of unit length; no rows while it waits to be embedded.
     spans: int32, shape (chunks, 2): start and end of each chunk in code points of the content.
     """
 
@@ -279,10 +317,12 @@ class Head:
 class IndexRow:
     """What an index holds of one revision of a memory; `change` DELETED ends the memory and carries nothing else.
 
+    created: the revision that created the memory.
     nonce: of the write; it tells two histories apart that have the same revisions.
     """
 
     revision: int
+    created: int
     nonce: int
     memory_id: str
     change: Change
@@ -300,7 +340,7 @@ class IndexRow:
     frequencies: Sequence[int]
     length: int
     codes: NDArray[np.float16]
-    """float16, shape (chunks, dimension): exactly what the database holds."""
+    """float16, shape (chunks, dimension): exactly what the database holds; no rows while it waits to be embedded."""
     spans: NDArray[np.int32]
 
 

@@ -1,6 +1,6 @@
 """The errors of the core. The transport maps each class to a status; a reason names the case within its class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class QuipuError(Exception):
@@ -42,8 +42,18 @@ class InvalidFilter(InvalidArgument):
         super().__init__(field, message, metadata=metadata)
 
 
+class ContentBlocked(InvalidArgument):
+    """A text has what the tenant does not want to be stored. kinds: of what was found, which itself is never told."""
+
+    reason = "CONTENT_BLOCKED"
+
+    def __init__(self, field: str, kinds: Sequence[str], what: str) -> None:
+        found = ", ".join(kinds)
+        super().__init__(field, f"has {found}, and {what} are not stored; leave it out", metadata={"kinds": found})
+
+
 class NotFound(QuipuError):
-    """A named resource does not exist. `reason` says of which type: memory, space, model."""
+    """A named resource does not exist. `reason` says of which type: memory, space, model, job."""
 
     def __init__(self, resource_type: str, name: str) -> None:
         reason = f"{resource_type.upper()}_NOT_FOUND"
@@ -101,6 +111,54 @@ class OutOfRange(QuipuError):
     """A revision is beyond the head of its space, or no longer kept."""
 
     reason = "REVISION_OUT_OF_RANGE"
+
+
+class Unauthenticated(QuipuError):
+    """The call brings no credential, or not a good one."""
+
+    reason = "CREDENTIAL_INVALID"
+
+
+class PermissionDenied(QuipuError):
+    """The credential is good, but not for this."""
+
+    reason = "ROLE_NEEDED"
+
+
+class RoleNeeded(PermissionDenied):
+    """The call needs another role than the credential has. Roles by their names."""
+
+    def __init__(self, needed: str, role: str) -> None:
+        message = f"the call needs the role {needed}; the credential has the role {role}"
+        super().__init__(message, metadata={"needed": needed, "role": role})
+
+
+class SpaceNotAllowed(PermissionDenied):
+    """The key is not good for the space."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the key is not good for {name}", reason="SPACE_NOT_ALLOWED", metadata={"name": name})
+
+
+class TenantNotAllowed(PermissionDenied):
+    """The key administers its own tenant only."""
+
+    def __init__(self, name: str) -> None:
+        message = "the key administers its own tenant only"
+        super().__init__(message, reason="TENANT_NOT_ALLOWED", metadata={"name": name})
+
+
+class LogReplaced(OutOfRange):
+    """The log that the caller has seen up to a revision is not the one that the space has now."""
+
+    reason = "LOG_REPLACED"
+
+    def __init__(self, name: str, revision: int, head: int) -> None:
+        message = (
+            f"the log of {name} is another one than that seen up to revision {revision}: the database was restored;"
+            f" read the space anew and watch from its head, which is {head}"
+        )
+        super().__init__(message, metadata={"name": name, "revision": f"{revision}", "head": f"{head}"})
 
 
 class DeadlineExceeded(QuipuError):

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
-from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, Overloaded, QuipuError
+from quipu_server.errors import AlreadyExists, Conflict, ContentBlocked, FailedPrecondition, Overloaded, QuipuError
+from quipu_server.guard import Guard, told
 from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft
 from quipu_server.passages import Passages
 from quipu_server.ports import Lane, MemoryStore, SearchViews
+from quipu_server.ports_embedding import EmbedSoon
 from quipu_server.spaces import Spaces
 
 PAUSE_S = 0.05
@@ -44,29 +46,58 @@ class _Prepared:
 class Ingesting:
     """Stores parts of streams."""
 
-    def __init__(self, store: MemoryStore, spaces: Spaces, passages: Passages, views: SearchViews) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        spaces: Spaces,
+        passages: Passages,
+        views: SearchViews,
+        guard: Guard,
+        soon: EmbedSoon,
+    ) -> None:
         self._store = store
         self._spaces = spaces
         self._passages = passages
         self._views = views
+        self._guard = guard
+        self._soon = soon
 
-    async def store(self, tenant: str, space: str, items: Sequence[Item]) -> Mapping[int, Outcome]:
-        """Store what was not stored before; what became of each, by offset.
+    async def store(
+        self, tenant: str, space: str, items: Sequence[Item], *, later: bool = False
+    ) -> Mapping[int, Outcome]:
+        """Store what was not stored before; what became of each, by offset. later: they are embedded by a job.
 
         Raises FailedPrecondition when the space cannot be written, NotFound when it is deleted meanwhile.
         """
         home = await self._spaces.ensure(tenant, space)
         self._spaces.check_model(home)
-        outcomes: dict[int, Outcome] = dict(await self._replay(home, items))
+        outcomes = dict(await self._replay(home, items))
         fits = [item for item in items if item.offset not in outcomes and self._fits(home, item, outcomes)]
-        waiting = await self._prepare(home, fits)
+        waiting = await self._prepare(home, await self._screen(tenant, fits, outcomes), later=later)
         while waiting:
             waiting = await self._append(home, waiting, outcomes)
+        if later and fits:
+            self._soon.ask(home)
         return outcomes
 
     async def _replay(self, home: Space, items: Sequence[Item]) -> Mapping[int, Outcome]:
         answers = await self._store.replay_each(home, [item.request for item in items])
-        return {item.offset: answers[item.request.id] for item in items if item.request.id in answers}
+        outcomes: dict[int, Outcome] = {i.offset: answers[i.request.id] for i in items if i.request.id in answers}
+        stored = {offset: outcome for offset, outcome in outcomes.items() if isinstance(outcome, Memory)}
+        drafts = [item.draft for item in items if item.offset in stored]
+        memories = [stored[item.offset] for item in items if item.offset in stored]
+        retold = await self._guard.retold(home.tenant, drafts, memories)
+        return outcomes | dict(zip([item.offset for item in items if item.offset in stored], retold, strict=True))
+
+    async def _screen(self, tenant: str, items: Sequence[Item], outcomes: dict[int, Outcome]) -> Sequence[Item]:
+        """The items without personal data; those with secrets are refused."""
+        screened = await self._guard.each(tenant, [item.draft for item in items])
+        outcomes |= {
+            item.offset: draft for item, draft in zip(items, screened, strict=True) if isinstance(draft, ContentBlocked)
+        }
+        return [
+            replace(item, draft=draft) for item, draft in zip(items, screened, strict=True) if isinstance(draft, Draft)
+        ]
 
     def _fits(self, home: Space, item: Item, outcomes: dict[int, Outcome]) -> bool:
         """Whether the vector it brings, if any, is one of the space; else it is refused."""
@@ -78,12 +109,12 @@ class Ingesting:
             return False
         return True
 
-    async def _prepare(self, home: Space, items: Sequence[Item]) -> list[_Prepared]:
+    async def _prepare(self, home: Space, items: Sequence[Item], *, later: bool) -> list[_Prepared]:
         drafts = [item.draft for item in items]
         while True:
             try:
                 made = await self._passages.make(
-                    home, [d.fields for d in drafts], [d.vector for d in drafts], Lane.INGEST
+                    home, [d.fields for d in drafts], [d.vector for d in drafts], Lane.INGEST, later=later
                 )
             except Overloaded:
                 await asyncio.sleep(PAUSE_S)
@@ -98,7 +129,7 @@ class Ingesting:
             memories = await self._store.append_each(home, [each.write for each in waiting], requests)
         except Conflict as conflict:
             return await self._settle(home, waiting, int(conflict.metadata["index"]), outcomes)
-        outcomes |= {each.item.offset: memory for each, memory in zip(waiting, memories, strict=True)}
+        outcomes |= {e.item.offset: told(memory, e.item.draft) for e, memory in zip(waiting, memories, strict=True)}
         self._views.written(home, memories[-1].revision)
         return []
 

@@ -4,17 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from quipu_server.domain import Memory, MemoryFields, Metadata, Vector
+from quipu_server.domain import Memory, MemoryFields, Metadata, Redaction, Vector
 from quipu_server.filters import METADATA_PREFIX, Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A memory to create. `vector` is finite and not all zero; it is scaled here."""
+    """A memory to create. `vector` is finite and not all zero; it is scaled here.
+
+    path: of the memory in the request, for errors.
+    redactions: what the guard left out of the fields.
+    """
 
     fields: MemoryFields
     memory_id: str | None = None
     vector: Vector | None = None
+    path: str = "memory"
+    redactions: tuple[Redaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Patch:
     fields: MemoryFields
     paths: frozenset[str]
     vector: Vector | None = None
+    redactions: tuple[Redaction, ...] = ()
 
     def apply(self, old: MemoryFields) -> MemoryFields:
         """The old fields with the new values."""

@@ -1,8 +1,10 @@
 """Structured logs on standard error: one event a line, without contents and secrets."""
 
+import atexit
 import contextlib
 import logging
 import sys
+import threading
 import traceback
 from contextvars import ContextVar
 from types import TracebackType
@@ -18,6 +20,9 @@ OTHERS_LEVEL = logging.WARNING
 """Least level of what libraries log."""
 
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None]
+
+GATHERED_S = 0.1
+"""How long a line may wait to be written."""
 
 
 class Unbreakable:
@@ -35,6 +40,35 @@ class Unbreakable:
             self._stream.flush()
 
 
+class Gathering:
+    """Writes lines together, a moment after the first: a line of its own costs a call of the system for each."""
+
+    def __init__(self, stream: Unbreakable) -> None:
+        self._stream = stream
+        self._lines: list[str] = []
+        self._lock = threading.Lock()
+        atexit.register(self.write_out)
+
+    def write(self, text: str) -> None:
+        with self._lock:
+            self._lines.append(text)
+            is_first = len(self._lines) == 1
+        if is_first:
+            timer = threading.Timer(GATHERED_S, self.write_out)
+            timer.daemon = True
+            timer.start()
+
+    def flush(self) -> None:
+        """Nothing: lines are written soon enough."""
+
+    def write_out(self) -> None:
+        """Write what was gathered, now."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        self._stream.write("".join(lines))
+        self._stream.flush()
+
+
 def configure_logs(level: str, form: str) -> None:
     """Log lines of at least this level; form `auto` means console on a terminal, else JSON."""
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
@@ -45,11 +79,12 @@ def configure_logs(level: str, form: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         with_messages if level == "debug" else without_messages,
     ]
-    stream = cast(TextIO, Unbreakable(sys.stderr))
+    stream = cast(TextIO, Gathering(Unbreakable(sys.stderr)))
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=True,
     )
     _take_in_others(shared, renderer, stream)
 

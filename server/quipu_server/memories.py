@@ -13,10 +13,12 @@ from quipu_server.errors import (
     InvalidArgument,
     NotFound,
 )
+from quipu_server.guard import Guard, told
 from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.passages import Passages
 from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
+from quipu_server.ports_embedding import EmbedSoon
 from quipu_server.spaces import Spaces, check_reached
 
 WRITE_ATTEMPTS = 5
@@ -38,33 +40,50 @@ class Memories:
     """Creates, reads and changes memories."""
 
     def __init__(
-        self, store: MemoryStore, log: LogSource, spaces: Spaces, passages: Passages, views: SearchViews
+        self,
+        store: MemoryStore,
+        log: LogSource,
+        spaces: Spaces,
+        passages: Passages,
+        views: SearchViews,
+        guard: Guard,
+        soon: EmbedSoon,
     ) -> None:
         self._store = store
         self._log = log
         self._spaces = spaces
         self._passages = passages
         self._views = views
+        self._guard = guard
+        self._soon = soon
 
     async def create(
-        self, tenant: str, space: str, drafts: Sequence[Draft], request: RequestKey | None
+        self, tenant: str, space: str, drafts: Sequence[Draft], request: RequestKey | None, *, later: bool = False
     ) -> Sequence[Memory]:
-        """Store new memories, all or none. Raises AlreadyExists, RequestIdReused, Overloaded."""
+        """Store new memories, all or none. Raises AlreadyExists, ContentBlocked, RequestIdReused, Overloaded.
+
+        later: those that bring no vector are embedded by a job.
+        """
         home = await self._spaces.ensure(tenant, space)
         self._spaces.check_model(home)
         if request and (answered := await self._store.replay(home, request)) is not None:
-            return answered
-        made = await self._passages.make(home, [d.fields for d in drafts], [d.vector for d in drafts], Lane.INGEST)
+            return await self._guard.retold(tenant, drafts, answered)
+        drafts = await self._guard.drafts(tenant, drafts)
+        fields, vectors = [d.fields for d in drafts], [d.vector for d in drafts]
+        made = await self._passages.make(home, fields, vectors, Lane.INGEST, later=later)
         ids = [draft.memory_id or new_memory_id() for draft in drafts]
         writes = [
             Write(memory_id, Change.CREATED, draft.fields, passage.id, 0, passage)
             for memory_id, draft, passage in zip(ids, drafts, made, strict=True)
         ]
         try:
-            return await self._append(home, writes, request)
+            memories = await self._append(home, writes, request)
         except Conflict as conflict:
             memory_id = ids[int(conflict.metadata["index"])]
             raise AlreadyExists("memory", f"{home.resource_name}/memories/{memory_id}") from conflict
+        if later:
+            self._soon.ask(home)
+        return [told(memory, draft) for memory, draft in zip(memories, drafts, strict=True)]
 
     async def get(self, target: Target, revision: int = NEWEST) -> Memory:
         """The memory, as of a revision. Raises NotFound, also when it is deleted or expired; OutOfRange."""
@@ -87,21 +106,25 @@ class Memories:
     async def update(
         self, target: Target, patch: Patch, *, etag: str, allow_missing: bool, request: RequestKey | None
     ) -> Memory:
-        """Change fields; without a change, give the memory as it is. Raises NotFound, EtagMismatch, InvalidArgument."""
+        """Change fields; without a change, give it as it is. Raises NotFound, EtagMismatch, InvalidArgument."""
         home = await self._home(target, create=allow_missing)
+        policy = await self._guard.policy(target.tenant)
 
         def decide(latest: Memory | None) -> _Edit | Memory:
             if latest is None or latest.is_deleted:
                 if etag or not allow_missing:
                     raise NotFound("memory", target.name)
-                return _Edit(Change.CREATED, _filled(patch.fields), None, patch.vector)
+                screened = self._guard.patch(policy, patch, anew=True)
+                return _Edit(Change.CREATED, _filled(screened.fields), None, patch.vector)
             check_etag(target, latest, etag)
-            if not patch.changes(latest.fields):
+            screened = self._guard.patch(policy, patch, anew=False)
+            if not screened.changes(latest.fields):
                 return latest
             anew = "vector" in patch.paths
-            return _Edit(Change.UPDATED, _filled(patch.apply(latest.fields)), latest, patch.vector, anew)
+            return _Edit(Change.UPDATED, _filled(screened.apply(latest.fields)), latest, patch.vector, anew)
 
-        return await self._write(home, target, decide, request, retry=not etag)
+        made = await self._write(home, target, decide, request, retry=not etag)
+        return self._guard.patched(policy, patch, made)
 
     async def delete(self, target: Target, *, etag: str, allow_missing: bool, request: RequestKey | None) -> int:
         """End a memory; return the revision, 0 when the space is missing too. Raises NotFound, EtagMismatch."""

@@ -1,5 +1,6 @@
 """Makes the indexed text of memories: vectors and terms."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from uuid import uuid4
@@ -27,14 +28,23 @@ class Passages:
         self._analyser = analyser
 
     async def make(
-        self, space: Space, fields: Sequence[MemoryFields], vectors: Sequence[Vector | None], lane: Lane
+        self,
+        space: Space,
+        fields: Sequence[MemoryFields],
+        vectors: Sequence[Vector | None],
+        lane: Lane,
+        *,
+        later: bool = False,
     ) -> Sequence[Passage]:
-        """A passage for each; texts that bring a vector are not embedded.
+        """A passage for each; texts that bring a vector are not embedded. later: nor are the others, now.
 
         Raises FailedPrecondition when a given vector has not the dimension of the space's model.
         """
         texts = [TextToEmbed(f.content, f.header) for f, v in zip(fields, vectors, strict=True) if v is None]
-        embedded = iter(await self._embedder.embed(space.model, texts, Purpose.PASSAGE, lane) if texts else ())
+        if later:
+            embedded = iter([self._nothing(space)] * len(texts))
+        else:
+            embedded = iter(await self._embedder.embed(space.model, texts, Purpose.PASSAGE, lane) if texts else ())
         return [
             self._passage(space, f, next(embedded) if v is None else self._given(space, f, v))
             for f, v in zip(fields, vectors, strict=True)
@@ -47,7 +57,11 @@ class Passages:
             raise wrong_dimension(space, dimension, len(vector))
         wide = vector.astype(np.float64)
         wide /= np.abs(wide).max()
-        return (wide / np.linalg.norm(wide)).astype(np.float32)
+        return (wide / math.sqrt(wide.dot(wide))).astype(np.float32)
+
+    def _nothing(self, space: Space) -> EmbeddedText:
+        dimension = self._embedder.model(space.model).dimension
+        return EmbeddedText(np.empty((0, dimension), np.float32), np.empty((0, 2), np.int32), 0)
 
     def _given(self, space: Space, fields: MemoryFields, vector: Vector) -> EmbeddedText:
         span = np.array([[0, len(fields.content)]], dtype=np.int32)

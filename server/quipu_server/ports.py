@@ -102,8 +102,13 @@ class SpaceStore(Protocol):
     async def space_status(self, space: Space) -> SpaceStatus:
         """The space with its head revision and number of memories."""
 
-    async def list_spaces(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
-        """At most `limit` spaces of the tenant with names greater than `after`, by name."""
+    async def list_spaces(
+        self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()
+    ) -> Sequence[SpaceStatus]:
+        """At most `limit` spaces of the tenant with names greater than `after`, by name.
+
+        prefixes: of the names, if any are given.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,18 @@ class Watched(NamedTuple):
 
     memory: Memory
     left: bool
+    nonce: int
+
+
+class LogPart(NamedTuple):
+    """The changes after a revision up to another, as one look at the log finds them.
+
+    nonce_before, nonce: of the two revisions; 0 when the log has no such revision.
+    """
+
+    changes: Sequence[Watched]
+    nonce_before: int
+    nonce: int
 
 
 class MemoryStore(Protocol):
@@ -189,7 +206,7 @@ class MemoryStore(Protocol):
     async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
         """At most `limit` versions of a memory with revisions below `before`, newest first."""
 
-    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> LogPart:
         """The versions with revisions above `after` up to `upto`, deletions included, by revision.
 
         With a condition only those that meet it, or whose predecessors did.
@@ -239,6 +256,9 @@ class SearchView(Protocol):
     @property
     def plan(self) -> str:
         """How `dense` found its memories; "" before. See `SpaceAnswer.plan` in the API."""
+
+    async def unembedded_count(self) -> int:
+        """How many memories of the space have no vector yet: `dense` cannot find them."""
 
     async def select(self, condition: Condition | None, now: datetime) -> Selection:
         """Resolve a filter."""

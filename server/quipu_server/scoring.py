@@ -1,6 +1,7 @@
 """The arithmetic of scores, written once, so that every path gives the same score to the last bit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,5 +48,17 @@ def highest_bm25(statistics: TermStatistics) -> float:
 
 def best(revisions: Revisions, scores: NDArray[np.float64], memory_ids: Sequence[str], depth: int) -> Revisions:
     """The `depth` best of some memories: highest score first, equal ones by memory id."""
-    order = sorted(zip((-scores).tolist(), memory_ids, range(len(revisions)), strict=True))
-    return revisions[np.array([place for _, _, place in order[:depth]], dtype=np.intp)]
+    return revisions[descending(scores, lambda places: [memory_ids[place] for place in places.tolist()])[:depth]]
+
+
+def descending(scores: NDArray[np.float64], names: Callable[[NDArray[np.intp]], Sequence[Any]]) -> NDArray[np.intp]:
+    """Places from the highest score to the lowest, equal ones by name; names are asked for these places only."""
+    order = np.argsort(-scores)
+    ranked = scores[order]
+    equal = ranked[1:] == ranked[:-1]
+    if equal.any():
+        tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+        places = order[tied]
+        keys = zip((-ranked[tied]).tolist(), names(places), places.tolist(), strict=True)
+        order[tied] = [place for _, _, place in sorted(keys)]
+    return order

@@ -50,9 +50,9 @@ class Spaces:
         found = await self._store.find_space(tenant, name)
         return found or await self._store.ensure_space(self._draft(tenant, name, SpaceSettings()))
 
-    async def list(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
-        """At most `limit` spaces with names greater than `after`."""
-        return await self._store.list_spaces(tenant, after, limit)
+    async def list(self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()) -> Sequence[SpaceStatus]:
+        """At most `limit` spaces with names greater than `after`, and with one of the prefixes, if any are given."""
+        return await self._store.list_spaces(tenant, after, limit, prefixes)
 
     async def update(
         self,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quipu_server.domain import Head, Space
-from quipu_server.errors import NotFound, Unavailable
+from quipu_server.errors import LogReplaced, NotFound, Unavailable
 from quipu_server.filters import Condition
 from quipu_server.ports import LogSource, MemoryStore, Watched
 from quipu_server.search.heads import Heads
@@ -24,11 +24,16 @@ MARK_EVERY_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class WatchQuery:
-    """What to watch. after: by id of a space; a space that is not there is watched from now on."""
+    """What to watch.
+
+    after: by id of a space; a space that is not there is watched from now on.
+    nonces: of the revisions in `after`, as far as they are known.
+    """
 
     tenant: str
     spaces: Sequence[str]
     after: Mapping[str, int]
+    nonces: Mapping[str, int] = field(default_factory=dict)
     condition: Condition | None = None
 
 
@@ -39,21 +44,37 @@ class Changes:
     space: Space
     changes: Sequence[Watched]
     revision: int
+    nonce: int
     head_revision: int
 
 
 @dataclass(slots=True)
 class _Place:
-    """Where a watcher stands in a space, and where it was told that it stands."""
+    """Where a watcher stands in a space, and where it was told that it stands. nonce: 0 when it is not known."""
 
     space: Space
     revision: int
+    nonce: int
     told: int = -1
     told_at: float = field(default=-MARK_EVERY_S)
 
     def tell(self, changes: Sequence[Watched], head: Head) -> Changes:
         self.told, self.told_at = self.revision, time.monotonic()
-        return Changes(self.space, changes, self.revision, head.revision)
+        return Changes(self.space, changes, self.revision, self.nonce, head.revision)
+
+    def check(self, head: Head) -> None:
+        """Raise OutOfRange when a head is not that of the log in which the watcher stands, as far as it can tell."""
+        if self.nonce and head.revision < self.revision:
+            raise LogReplaced(self.space.resource_name, self.revision, head.revision)
+        check_reached(self.space, head, self.revision)
+        if head.revision == self.revision:
+            self.compare(head.nonce, head)
+            self.nonce = head.nonce or self.nonce
+
+    def compare(self, nonce: int, head: Head) -> None:
+        """Raise LogReplaced when the revision where the watcher stands has another nonce in the log, not 0."""
+        if self.nonce and nonce and nonce != self.nonce:
+            raise LogReplaced(self.space.resource_name, self.revision, head.revision)
 
     @property
     def is_mark_due(self) -> bool:
@@ -72,7 +93,7 @@ class Watching:
         """Yield the changes of the spaces, at first where each begins; for ever.
 
         goes_on: asked again and again; once it says no, Unavailable is raised. Raises NotFound, also when a space is
-        deleted, OutOfRange, StoreUnavailable.
+        deleted, OutOfRange (LogReplaced when the database was restored meanwhile), StoreUnavailable.
         """
         places = await self._begin(query)
         while goes_on():
@@ -92,20 +113,28 @@ class Watching:
     async def _begin(self, query: WatchQuery) -> Sequence[_Place]:
         spaces = [await self._spaces.find(query.tenant, name) for name in query.spaces]
         heads = await self._heads.read([space.id for space in spaces])
-        return [_Place(space, _first(space, heads.get(space.id), query.after.get(space.name))) for space in spaces]
+        return [_first(space, heads.get(space.id), query) for space in spaces]
 
     async def _advance(self, place: _Place, head: Head, condition: Condition | None) -> Sequence[Watched]:
-        """Go on by some revisions; the changes among them."""
-        check_reached(place.space, head, place.revision)  # a log that was restored may have come less far
-        after, place.revision = place.revision, min(head.revision, place.revision + MOST_REVISIONS)
-        if after == place.revision:
+        """Go on by some revisions; the changes among them. Raises OutOfRange."""
+        place.check(head)
+        upto = min(head.revision, place.revision + MOST_REVISIONS)
+        if upto == place.revision:
             return []
-        return await self._store.changes(place.space, after, place.revision, condition)
+        part = await self._store.changes(place.space, place.revision, upto, condition)
+        place.compare(part.nonce_before, head)
+        if not part.nonce:  # the log lost revisions between the two looks
+            raise LogReplaced(place.space.resource_name, place.revision, head.revision)
+        place.revision, place.nonce = upto, part.nonce
+        return part.changes
 
 
-def _first(space: Space, head: Head | None, after: int | None) -> int:
-    """The revision to begin after. Raises NotFound, OutOfRange."""
+def _first(space: Space, head: Head | None, query: WatchQuery) -> _Place:
+    """Where to begin. Raises NotFound, OutOfRange."""
     if head is None:
         raise NotFound("space", space.resource_name)
-    check_reached(space, head, after or 0)
-    return head.revision if after is None else after
+    if (after := query.after.get(space.name)) is None:
+        return _Place(space, head.revision, head.nonce)
+    place = _Place(space, after, query.nonces.get(space.name, 0))
+    place.check(head)
+    return place

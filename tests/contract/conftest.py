@@ -7,8 +7,8 @@ import pytest
 
 from quipu_server.store import Database, PostgresLog, PostgresMemoryStore, PostgresSpaceStore
 from tests.contract.memory_store import memory_stores
-from tests.contract.stores import Stores
-from tests.postgres import Cluster, connected
+from tests.contract.stores import TENANTS, Stores
+from tests.postgres import Cluster, connected, make_tenants
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,8 @@ async def database(cluster: Cluster) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def postgres_stores(database: Database) -> Stores:
+async def postgres_stores(database: Database) -> Stores:
+    await make_tenants(database, *TENANTS)
     return Stores(PostgresSpaceStore(database), PostgresMemoryStore(database), PostgresLog(database))
 
 

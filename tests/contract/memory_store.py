@@ -26,7 +26,7 @@ from quipu_server.domain import (
 )
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.filters import Condition
-from quipu_server.ports import NEWEST, ListQuery, Watched
+from quipu_server.ports import NEWEST, ListQuery, LogPart, Watched
 from tests.contract.stores import Stores
 from tests.integration.oracle import meets
 
@@ -136,8 +136,11 @@ class Spaces:
         head = len(self._data.versions(space))
         return SpaceStatus(self._data.spaces[space.id], head, len(self._data.live(space, head)))
 
-    async def list_spaces(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
+    async def list_spaces(
+        self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()
+    ) -> Sequence[SpaceStatus]:
         found = [s for s in self._data.spaces.values() if s.tenant == tenant and s.name > after]
+        found = [s for s in found if s.name.startswith(tuple(prefixes) or "")]
         return [await self.space_status(space) for space in sorted(found, key=lambda s: s.name)[:limit]]
 
 
@@ -230,7 +233,7 @@ class Memories:
         versions = [m for m in self._data.log[space.id] if m.memory_id == memory_id and m.revision < before]
         return versions[::-1][:limit]
 
-    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> LogPart:
         current: dict[str, Memory] = {}
         found = []
         for memory in self._data.log[space.id][:upto]:
@@ -239,8 +242,8 @@ class Memories:
             is_met = condition is None or meets(memory, condition)
             was_met = condition is None or (before and not before.is_deleted and meets(before, condition))
             if memory.revision > after and (is_met or was_met):
-                found.append(Watched(memory, not is_met))
-        return found
+                found.append(Watched(memory, not is_met, self._data.nonces[space.id, memory.revision]))
+        return LogPart(found, *(self._data.nonces.get((space.id, revision), 0) for revision in (after, upto)))
 
 
 class Log:
@@ -275,6 +278,7 @@ class Log:
         fields, passage = memory.fields, self._data.passages[memory.passage_id]
         return IndexRow(
             memory.revision,
+            memory.created,
             self._data.nonces[space.id, memory.revision],
             memory.memory_id,
             memory.change,
@@ -304,8 +308,9 @@ def memory_stores() -> Stores:
 
 def version(write: Write, revision: int, time: datetime, old: Memory | None) -> Memory:
     """The version that a write makes."""
-    create_time = time if old is None or write.change is Change.CREATED else old.create_time
-    return Memory(write.memory_id, write.fields, revision, write.passage_id, create_time, time, write.change)
+    is_new = old is None or write.change is Change.CREATED
+    created, create_time = (revision, time) if old is None or is_new else (old.created, old.create_time)
+    return Memory(write.memory_id, write.fields, revision, created, write.passage_id, create_time, time, write.change)
 
 
 def time_of(query: ListQuery, memory: Memory) -> datetime | None:

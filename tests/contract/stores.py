@@ -19,6 +19,8 @@ from quipu_server.domain import (
 from quipu_server.ports import LogSource, MemoryStore, SpaceStore
 
 DIMENSION = 8
+TENANTS = ("one", "two", "other")
+"""Those that there are beside the one of servers without credentials."""
 
 
 @dataclass(frozen=True, slots=True)

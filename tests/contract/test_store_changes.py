@@ -15,8 +15,8 @@ IS_X = Comparison("speaker", Operator.EQUAL, "x")
 async def seen(
     stores: Stores, space: Space, after: int, upto: int, condition: Condition | None = None
 ) -> Sequence[tuple[int, Change, bool]]:
-    found = await stores.memories.changes(space, after, upto, condition)
-    return [(memory.revision, memory.change, left) for memory, left in found]
+    part = await stores.memories.changes(space, after, upto, condition)
+    return [(memory.revision, memory.change, left) for memory, left, _ in part.changes]
 
 
 async def populate(stores: Stores, space: Space) -> Sequence[Memory]:
@@ -39,7 +39,7 @@ async def test_every_change_comes_once_in_order(stores: Stores) -> None:
     space = await stores.new_space()
     made = await populate(stores, space)
     pages = [await stores.memories.changes(space, start, min(start + 7, 60), None) for start in range(0, 60, 7)]
-    found = [memory for page in pages for memory, _ in page]
+    found = [memory for page in pages for memory, _, _ in page.changes]
     assert found == made
 
 
@@ -57,6 +57,18 @@ async def test_a_condition_finds_what_meets_it_and_what_left(stores: Stores, con
             expected.append((memory.revision, memory.change, not is_met))
     assert await seen(stores, space, 0, 60, condition) == expected
     assert any(left for _, _, left in expected)
+
+
+async def test_nonces_come_with_the_changes(stores: Stores) -> None:
+    space = await stores.new_space()
+    await populate(stores, space)
+    nonces = [await stores.log.nonce(space, revision) for revision in range(62)]
+    part = await stores.memories.changes(space, 20, 27, None)
+    assert (part.nonce_before, part.nonce) == (nonces[20], nonces[27])
+    assert [change.nonce for change in part.changes] == nonces[21:28]
+    nothing = await stores.memories.changes(space, 20, 27, Comparison("speaker", Operator.EQUAL, "nobody"))
+    assert nothing == ([], nonces[20], nonces[27])
+    assert (await stores.memories.changes(space, 0, 61, IS_X))[1:] == (0, 0)
 
 
 async def test_other_spaces_have_logs_of_their_own(stores: Stores) -> None:

@@ -65,6 +65,7 @@ async def test_the_tail_is_every_revision_in_order(stores: Stores) -> None:
         (4, "b", Change.UPDATED),
         (5, "a", Change.UNDELETED),
     ]
+    assert [row.created for row in (await stores.log.tail(space, 0, 5, 10)).rows] == [1, 2, 1, 2, 1]
     assert await seen(0, 5, 10) == everything
     assert await seen(1, 4, 10) == everything[1:4]
     assert await seen(1, 5, 2) == everything[1:3]

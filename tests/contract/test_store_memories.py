@@ -66,12 +66,21 @@ async def test_versions_of_a_memory_follow_each_other(stores: Stores, space: Spa
     (deleted,) = await stores.memories.append(space, [a_change(updated, Change.DELETED)], None)
     (restored,) = await stores.memories.append(space, [a_change(deleted, Change.UNDELETED)], None)
     assert {memory.create_time for memory in (created, updated, deleted, restored)} == {created.create_time}
+    assert {memory.created for memory in (created, updated, deleted, restored)} == {created.revision}
     assert created.update_time < updated.update_time < deleted.update_time < restored.update_time
     assert deleted.fields == updated.fields == restored.fields
     assert await stores.memories.history(space, "m", 2**62, 10) == [restored, deleted, updated, created]
     assert await stores.memories.history(space, "m", 4, 2) == [deleted, updated]
     assert await stores.memories.history(space, "other", 2**62, 10) == []
     assert await stores.memories.latest(space, ["m"]) == {"m": restored}
+
+
+async def test_a_memory_that_takes_the_id_of_a_deleted_one_is_created_anew(stores: Stores, space: Space) -> None:
+    (first,) = await stores.memories.append(space, [a_creation("m")], None)
+    await stores.memories.append(space, [a_change(first, Change.DELETED)], None)
+    (second,) = await stores.memories.append(space, [a_creation("m")], None)
+    (updated,) = await stores.memories.append(space, [a_change(second, Change.UPDATED, speaker="Ann")], None)
+    assert [memory.created for memory in (first, second, updated)] == [1, 3, 3]
 
 
 async def test_what_is_deleted_counts_no_more(stores: Stores, space: Space) -> None:

@@ -12,8 +12,10 @@ from google.rpc import error_details_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
+from quipu.v1.admin_service_pb2_grpc import AdminServiceStub
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
+from quipu.v1.job_service_pb2_grpc import JobServiceStub
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import BatchCreateMemoriesRequest, CreateMemoryRequest
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
@@ -22,8 +24,10 @@ from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
+    from quipu.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
+    from quipu.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
@@ -65,6 +69,8 @@ class Api:
     searches: SearchServiceAsyncStub
     embeddings: EmbeddingServiceAsyncStub
     indexes: IndexServiceAsyncStub
+    jobs: JobServiceAsyncStub
+    admin: AdminServiceAsyncStub
 
     @classmethod
     def over(cls, channel: aio.Channel) -> Api:
@@ -75,6 +81,8 @@ class Api:
             SearchServiceStub(channel),
             EmbeddingServiceStub(channel),
             IndexServiceStub(channel),
+            JobServiceStub(channel),
+            AdminServiceStub(channel),
         )
 
     async def create(self, space: str, content: str, memory_id: str = "", **fields: Any) -> Memory:

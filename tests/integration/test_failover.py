@@ -5,8 +5,10 @@ import asyncio
 import psycopg
 import pytest
 
+import quipu
 from quipu.v1.memory_service_pb2 import DeleteMemoryRequest
 from quipu.v1.search_service_pb2 import SearchPath
+from quipu_server.app import Running
 from tests.integration.api import Api, Found
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -63,6 +65,32 @@ async def test_another_history_is_never_mixed_with_the_first(
     assert sorted(again.ids) == right
     assert again.summary.answers[0].revision == 6 + later
     assert again.ids == (await replica.search(space, text="what happened", k=100)).ids
+
+
+@pytest.mark.parametrize("later", [0, 2, 4, 7], ids=["untouched", "shorter", "equal", "longer"])
+async def test_those_who_watch_are_told_that_the_log_was_replaced(
+    api: Api, replica: Api, server: Running, database_url: str, space: str, later: int
+) -> None:
+    await write(api, space, range(6), "kept")
+    async with quipu.connect(f"127.0.0.1:{server.port}", space=space.removeprefix("spaces/")) as client:
+        watch = client.watch(after=0)
+        early = [await anext(watch) for _ in range(4)][-1], watch.token
+        for _ in range(2):
+            await anext(watch)
+        await write(api, space, range(4), "lost")
+        assert [(await anext(watch)).memory.content for _ in range(4)] == [f"lost {i}" for i in range(4)]
+        token = watch.token
+        await restore(database_url, space, 6, 6)
+        await write(replica, space, range(later), "new")
+        for each in (watch, client.watch(after=token)):
+            with pytest.raises(quipu.OutOfRange) as raised:
+                await asyncio.wait_for(anext(each), 10)
+            assert raised.value.reason == "LOG_REPLACED"
+            assert raised.value.metadata == {"name": space, "revision": "10", "head": f"{6 + later}"}
+        again = client.watch(after=early[1])  # what it had read is still there
+        rest = [(await anext(again)).memory.content for _ in range(2 + later)]
+        assert rest == ["kept 4", "kept 5", *(f"new {i}" for i in range(later))]
+        await again.close()
 
 
 async def test_an_older_copy_that_nobody_wrote_to_is_noticed(api: Api, database_url: str, space: str) -> None:

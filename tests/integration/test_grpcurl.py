@@ -19,11 +19,12 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from quipu_server.app import Running
+from tests.integration.secured import MASTER_KEY, door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "grpcurl.md").read_text("utf-8")
-PLACES = {"PAGE_TOKEN": "nextPageToken", "ETAG": "etag"}
+PLACES = {"PAGE_TOKEN": "nextPageToken", "ETAG": "etag", "API_KEY": "name", "JOB_NAME": "name"}
 """What stands in the page for a field of the answer before."""
 FOUND = {
     "Search": "hits",
@@ -32,7 +33,10 @@ FOUND = {
     "BatchGetMemories": "missing",
     "WatchMemories": "changes",
     "IngestMemories": "acknowledgements",
+    "ListJobs": "jobs",
     "DeleteSpace": "deletedMemoryCount",
+    "CreateApiKey": "secret",
+    "ListAuditEntries": "entries",
 }
 """What the first message of an answer has."""
 REFUSED = "## Read an error"
@@ -47,6 +51,7 @@ class Command:
     symbol: str
     request: str = "{}"
     is_refused: bool = False
+    headers: Sequence[tuple[str, str]] = ()
 
 
 def commands() -> Iterator[Command]:
@@ -57,14 +62,20 @@ def commands() -> Iterator[Command]:
 
 
 def command(text: str, is_refused: bool) -> Command:
-    program, plaintext, *rest = shlex.split(text)
+    program, plaintext, *rest = shlex.split(text.replace("\\\n", ""))
     assert (program, plaintext) == ("grpcurl", "-plaintext")
     place = rest.index("localhost:50051")
     options, words = dict(zip(rest[:place:2], rest[1:place:2], strict=True)), rest[place + 1 :]
-    assert options.keys() <= {"-d", "-max-time"}
+    assert options.keys() <= {"-d", "-max-time", "-H"}
+    headers = [header(options["-H"])] if "-H" in options else []
     if words[0] in {"list", "describe"}:
         return Command(words[0], "".join(words[1:]))
-    return Command("call", words[0].replace("/", "."), options.get("-d", "{}"), is_refused)
+    return Command("call", words[0].replace("/", "."), options.get("-d", "{}"), is_refused, headers)
+
+
+def header(text: str) -> tuple[str, str]:
+    name, _, value = text.partition(": ")
+    return name, value.replace("$QUIPU_MASTER_KEY", MASTER_KEY)
 
 
 def documents(text: str) -> Iterator[dict[str, Any]]:
@@ -100,26 +111,28 @@ class Caller:
         method = self._pool.FindServiceByName(service).methods_by_name[name]
         text = command.request
         for place, field in PLACES.items():
-            text = text.replace(place, self._last.get(field, place))
+            text = text.replace(f'"{place}"', f'"{self._last.get(field, place)}"')
         message = GetMessageClass(method.input_type)
         requests = [json_format.ParseDict(d, message(), descriptor_pool=self._pool) for d in documents(text)]
         try:
-            answers = self._send(method, requests)
+            answers = self._send(method, requests, command.headers)
         except grpc.RpcError:
             assert command.is_refused, command
             return
         assert not command.is_refused
         first, last = (json_format.MessageToDict(a, descriptor_pool=self._pool) for a in (answers[0], answers[-1]))
         assert FOUND.get(name, "") in {"", *first}, command
-        self._last = {**last, **last.get("memory", {})}
+        self._last = {**last, **last.get("memory", {}), **last.get("apiKey", {}), **last.get("job", {})}
 
-    def _send(self, method: MethodDescriptor, requests: Sequence[Any]) -> Sequence[Any]:
+    def _send(
+        self, method: MethodDescriptor, requests: Sequence[Any], headers: Sequence[tuple[str, str]]
+    ) -> Sequence[Any]:
         """Send the requests; the answers, of a watch the first one."""
         call = self._channel.stream_stream(
             f"/{method.containing_service.full_name}/{method.name}",
             GetMessageClass(method.input_type).SerializeToString,
             GetMessageClass(method.output_type).FromString,
-        )(iter(requests), timeout=30)
+        )(iter(requests), timeout=30, metadata=tuple(headers))
         if method.name.startswith("Watch"):
             first = next(call)
             call.cancel()
@@ -127,18 +140,23 @@ class Caller:
         return list(call)
 
 
-def run(port: int) -> None:
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        caller = Caller(channel)
+def run(port: int, secured_port: int) -> None:
+    """Send each command to a server without credentials, or if it brings one, to the one that wants it."""
+    with (
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+        grpc.insecure_channel(f"127.0.0.1:{secured_port}") as secured_channel,
+    ):
+        caller, administrator = Caller(channel), Caller(secured_channel)
         for command in commands():
             if command.verb == "call":
-                caller.call(command)
+                (administrator if command.headers else caller).call(command)
             elif command.symbol:
                 caller.describe(command.symbol)
 
 
-async def test_every_command_is_answered(server: Running) -> None:
-    await asyncio.to_thread(run, server.port)
+async def test_every_command_is_answered(server: Running, database_url: str) -> None:
+    async with door(database_url, open_reflection=True) as secured:
+        await asyncio.to_thread(run, server.port, secured.server.port)
 
 
 async def test_there_is_a_command_for_every_rpc(server: Running) -> None:

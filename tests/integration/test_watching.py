@@ -126,6 +126,11 @@ async def test_a_filter_tells_what_met_it_and_what_left(api: Api, space: str) ->
         ({"spaces": ["a"]}, "spaces[0]"),
         ({"spaces": ["spaces/a"], "after_revisions": {"spaces/b": 1}}, 'after_revisions["spaces/b"]'),
         ({"spaces": ["spaces/a"], "after_revisions": {"spaces/a": -1}}, 'after_revisions["spaces/a"]'),
+        ({"spaces": ["spaces/a"], "after_nonces": {"spaces/a": 1}}, 'after_nonces["spaces/a"]'),
+        (
+            {"spaces": ["spaces/a"], "after_revisions": {"spaces/a": 1}, "after_nonces": {"spaces/a": -1}},
+            'after_nonces["spaces/a"]',
+        ),
         ({"spaces": ["spaces/a"], "filter": ";"}, "filter"),
         ({"spaces": ["spaces/a"], "filter_tree": Filter()}, "filter_tree"),
     ],

@@ -169,4 +169,5 @@ def outcome(told: quipu.Outcome) -> dict[str, Any]:
     """What became of a memory, as scenarios write it."""
     if told.error is not None:
         return {"offset": told.offset, "error": facts_of(told.error)}
-    return {"offset": told.offset, "name": told.name, "revision": told.revision}
+    stored = {"offset": told.offset, "name": told.name, "revision": told.revision}
+    return stored | ({"redactions": plain(told.redactions)} if told.redactions else {})

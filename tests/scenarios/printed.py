@@ -31,7 +31,11 @@ def memory(document: Mapping[str, Any]) -> dict[str, Any]:
     """A memory as Protobuf's JSON has it."""
     fields = {key: value for key, value in from_line(dump(document).encode()).items() if key != "id"}
     written: dict[str, Any] = MessageToDict(to_memory(fields), preserving_proto_field_name=True)
-    return written | {key: document[key] for key in OUTPUTS if key in document}
+    redactions = [
+        _set_only(each | {"kind": f"REDACTION_KIND_{each['kind'].upper()}"}) for each in document.get("redactions", ())
+    ]
+    outputs = {key: document[key] for key in OUTPUTS if key in document}
+    return written | outputs | ({"redactions": redactions} if redactions else {})
 
 
 def _revision(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Two servers on one database, as processes: the first with hot indexes, the second answers from the store."""
+"""Two servers on one database, as processes: the first with hot indexes, the second answers from the store,
+and guards what is written."""
 
 import json
 import signal
@@ -99,7 +100,7 @@ async def two_servers(directory: Path) -> AsyncIterator[tuple[ServerProcess, Ser
     servers: list[ServerProcess] = []
     try:
         servers.append(ServerProcess(directory / "first", database_url))
-        servers.append(ServerProcess(directory / "second", database_url, ["--hot-bytes", "0"]))
+        servers.append(ServerProcess(directory / "second", database_url, ["--hot-bytes", "0", "--guard", "both"]))
         yield servers[0], servers[1]
     finally:
         for server in servers:

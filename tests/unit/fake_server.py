@@ -15,6 +15,7 @@ from grpc_status import rpc_status
 
 from quipu import wire
 from quipu.v1 import (
+    admin_service_pb2,
     embedding_service_pb2,
     index_service_pb2,
     memory_service_pb2,
@@ -25,6 +26,7 @@ from quipu.v1 import (
 Answer = Callable[[Any], Any]
 
 SERVICES: Iterable[ServiceDescriptor] = [
+    admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"],
     embedding_service_pb2.DESCRIPTOR.services_by_name["EmbeddingService"],
     index_service_pb2.DESCRIPTOR.services_by_name["IndexService"],
     memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"],

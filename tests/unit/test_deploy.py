@@ -33,15 +33,6 @@ EVERYTHING = {
     "nodeSelector": '{"disk":"ssd"}',
     "tolerations": '[{"key":"a","operator":"Exists"}]',
 }
-FOR_ACCESS_CONTROL = {
-    "key_secret_file",
-    "master_key_file",
-    "tls_cert_file",
-    "tls_key_file",
-    "tls_client_ca_file",
-    "insecure_no_auth",
-}
-"""Settings of access control."""
 NOT_SETTINGS = {"config"}
 
 Manifests = dict[tuple[str, str], Any]
@@ -137,7 +128,7 @@ def test_probes_ask_for_life_and_readiness_apart() -> None:
 def test_the_environment_consists_of_settings(values: dict[str, str]) -> None:
     made = manifests(values)
     names = {name.removeprefix("QUIPU_").lower() for name in environment(made) if name.startswith("QUIPU_")}
-    assert names <= set(Settings.model_fields) | FOR_ACCESS_CONTROL | NOT_SETTINGS
+    assert names <= set(Settings.model_fields) | NOT_SETTINGS
     given = {
         name: value
         for name, value in environment(made).items()
@@ -223,7 +214,7 @@ def test_compose_files_name_what_is_there(path: Path) -> None:
         for variable in service.get("environment", {}):
             if variable.startswith("QUIPU_"):
                 setting = variable.removeprefix("QUIPU_").lower()
-                assert setting in set(Settings.model_fields) | FOR_ACCESS_CONTROL, variable
+                assert setting in Settings.model_fields, variable
 
 
 def test_prometheus_reads_what_the_server_shows() -> None:

@@ -88,6 +88,56 @@ const (
 	// INTERNAL: a defect of the server. The log has the details under the request's id.
 	// `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 20
+	// NOT_FOUND: there is no such job. With ResourceInfo.
+	// `{"reason": "JOB_NOT_FOUND", "domain": "quipu", "metadata": {"name": "jobs/j"}}`
+	ErrorReason_ERROR_REASON_JOB_NOT_FOUND ErrorReason = 21
+	// NOT_FOUND: there is no such tenant. With ResourceInfo.
+	// `{"reason": "TENANT_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+	ErrorReason_ERROR_REASON_TENANT_NOT_FOUND ErrorReason = 40
+	// NOT_FOUND: there is no such key. With ResourceInfo.
+	// `{"reason": "API_KEY_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+	ErrorReason_ERROR_REASON_API_KEY_NOT_FOUND ErrorReason = 41
+	// ALREADY_EXISTS: a tenant has this id. With ResourceInfo.
+	// `{"reason": "TENANT_EXISTS", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+	ErrorReason_ERROR_REASON_TENANT_EXISTS ErrorReason = 42
+	// FAILED_PRECONDITION: the tenant still has spaces. With PreconditionFailure.
+	// `{"reason": "TENANT_NOT_EMPTY", "domain": "quipu", "metadata": {"name": "tenants/a", "space_count": "7"}}`
+	ErrorReason_ERROR_REASON_TENANT_NOT_EMPTY ErrorReason = 43
+	// FAILED_PRECONDITION: the key is revoked, which cannot be undone. With PreconditionFailure.
+	// `{"reason": "API_KEY_REVOKED", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+	ErrorReason_ERROR_REASON_API_KEY_REVOKED ErrorReason = 44
+	// FAILED_PRECONDITION: the server runs without credentials, so there is nothing to administer. With PreconditionFailure.
+	// `{"reason": "ACCESS_CONTROL_OFF", "domain": "quipu", "metadata": {"name": "server"}}`
+	ErrorReason_ERROR_REASON_ACCESS_CONTROL_OFF ErrorReason = 45
+	// UNAUTHENTICATED: the call brings no credential.
+	// `{"reason": "CREDENTIAL_MISSING", "domain": "quipu", "metadata": {}}`
+	ErrorReason_ERROR_REASON_CREDENTIAL_MISSING ErrorReason = 46
+	// UNAUTHENTICATED: the credential is none of this service, or its secret is wrong.
+	// `{"reason": "CREDENTIAL_INVALID", "domain": "quipu", "metadata": {}}`
+	ErrorReason_ERROR_REASON_CREDENTIAL_INVALID ErrorReason = 47
+	// UNAUTHENTICATED: the key, or its secret from before a rotation, has expired.
+	// `{"reason": "CREDENTIAL_EXPIRED", "domain": "quipu", "metadata": {}}`
+	ErrorReason_ERROR_REASON_CREDENTIAL_EXPIRED ErrorReason = 48
+	// UNAUTHENTICATED: the key was revoked.
+	// `{"reason": "CREDENTIAL_REVOKED", "domain": "quipu", "metadata": {}}`
+	ErrorReason_ERROR_REASON_CREDENTIAL_REVOKED ErrorReason = 49
+	// PERMISSION_DENIED: the call needs another role than the credential has.
+	// `{"reason": "ROLE_NEEDED", "domain": "quipu", "metadata": {"needed": "write", "role": "read"}}`
+	ErrorReason_ERROR_REASON_ROLE_NEEDED ErrorReason = 50
+	// PERMISSION_DENIED: the key is not good for this space.
+	// `{"reason": "SPACE_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "spaces/a"}}`
+	ErrorReason_ERROR_REASON_SPACE_NOT_ALLOWED ErrorReason = 51
+	// PERMISSION_DENIED: the key administers its own tenant only.
+	// `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+	ErrorReason_ERROR_REASON_TENANT_NOT_ALLOWED ErrorReason = 52
+	// OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+	// head.
+	// `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
+	ErrorReason_ERROR_REASON_LOG_REPLACED ErrorReason = 22
+	// INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
+	// BadRequest.
+	// `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
+	ErrorReason_ERROR_REASON_CONTENT_BLOCKED ErrorReason = 23
 )
 
 // Enum value maps for ErrorReason.
@@ -114,6 +164,22 @@ var (
 		18: "ERROR_REASON_NOT_READY",
 		19: "ERROR_REASON_DEADLINE_EXCEEDED",
 		20: "ERROR_REASON_INTERNAL",
+		21: "ERROR_REASON_JOB_NOT_FOUND",
+		40: "ERROR_REASON_TENANT_NOT_FOUND",
+		41: "ERROR_REASON_API_KEY_NOT_FOUND",
+		42: "ERROR_REASON_TENANT_EXISTS",
+		43: "ERROR_REASON_TENANT_NOT_EMPTY",
+		44: "ERROR_REASON_API_KEY_REVOKED",
+		45: "ERROR_REASON_ACCESS_CONTROL_OFF",
+		46: "ERROR_REASON_CREDENTIAL_MISSING",
+		47: "ERROR_REASON_CREDENTIAL_INVALID",
+		48: "ERROR_REASON_CREDENTIAL_EXPIRED",
+		49: "ERROR_REASON_CREDENTIAL_REVOKED",
+		50: "ERROR_REASON_ROLE_NEEDED",
+		51: "ERROR_REASON_SPACE_NOT_ALLOWED",
+		52: "ERROR_REASON_TENANT_NOT_ALLOWED",
+		22: "ERROR_REASON_LOG_REPLACED",
+		23: "ERROR_REASON_CONTENT_BLOCKED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -137,6 +203,22 @@ var (
 		"ERROR_REASON_NOT_READY":             18,
 		"ERROR_REASON_DEADLINE_EXCEEDED":     19,
 		"ERROR_REASON_INTERNAL":              20,
+		"ERROR_REASON_JOB_NOT_FOUND":         21,
+		"ERROR_REASON_TENANT_NOT_FOUND":      40,
+		"ERROR_REASON_API_KEY_NOT_FOUND":     41,
+		"ERROR_REASON_TENANT_EXISTS":         42,
+		"ERROR_REASON_TENANT_NOT_EMPTY":      43,
+		"ERROR_REASON_API_KEY_REVOKED":       44,
+		"ERROR_REASON_ACCESS_CONTROL_OFF":    45,
+		"ERROR_REASON_CREDENTIAL_MISSING":    46,
+		"ERROR_REASON_CREDENTIAL_INVALID":    47,
+		"ERROR_REASON_CREDENTIAL_EXPIRED":    48,
+		"ERROR_REASON_CREDENTIAL_REVOKED":    49,
+		"ERROR_REASON_ROLE_NEEDED":           50,
+		"ERROR_REASON_SPACE_NOT_ALLOWED":     51,
+		"ERROR_REASON_TENANT_NOT_ALLOWED":    52,
+		"ERROR_REASON_LOG_REPLACED":          22,
+		"ERROR_REASON_CONTENT_BLOCKED":       23,
 	}
 )
 
@@ -171,7 +253,7 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xc8\x05\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xf5\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -194,7 +276,23 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_STORE_UNAVAILABLE\x10\x11\x12\x1a\n" +
 	"\x16ERROR_REASON_NOT_READY\x10\x12\x12\"\n" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x13\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x14B\x9b\x01\n" +
+	"\x15ERROR_REASON_INTERNAL\x10\x14\x12\x1e\n" +
+	"\x1aERROR_REASON_JOB_NOT_FOUND\x10\x15\x12!\n" +
+	"\x1dERROR_REASON_TENANT_NOT_FOUND\x10(\x12\"\n" +
+	"\x1eERROR_REASON_API_KEY_NOT_FOUND\x10)\x12\x1e\n" +
+	"\x1aERROR_REASON_TENANT_EXISTS\x10*\x12!\n" +
+	"\x1dERROR_REASON_TENANT_NOT_EMPTY\x10+\x12 \n" +
+	"\x1cERROR_REASON_API_KEY_REVOKED\x10,\x12#\n" +
+	"\x1fERROR_REASON_ACCESS_CONTROL_OFF\x10-\x12#\n" +
+	"\x1fERROR_REASON_CREDENTIAL_MISSING\x10.\x12#\n" +
+	"\x1fERROR_REASON_CREDENTIAL_INVALID\x10/\x12#\n" +
+	"\x1fERROR_REASON_CREDENTIAL_EXPIRED\x100\x12#\n" +
+	"\x1fERROR_REASON_CREDENTIAL_REVOKED\x101\x12\x1c\n" +
+	"\x18ERROR_REASON_ROLE_NEEDED\x102\x12\"\n" +
+	"\x1eERROR_REASON_SPACE_NOT_ALLOWED\x103\x12#\n" +
+	"\x1fERROR_REASON_TENANT_NOT_ALLOWED\x104\x12\x1d\n" +
+	"\x19ERROR_REASON_LOG_REPLACED\x10\x16\x12 \n" +
+	"\x1cERROR_REASON_CONTENT_BLOCKED\x10\x17B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

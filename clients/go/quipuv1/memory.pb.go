@@ -22,6 +22,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The kinds of personal data that are redacted.
+type RedactionKind int32
+
+const (
+	// Never sent.
+	RedactionKind_REDACTION_KIND_UNSPECIFIED RedactionKind = 0
+	// A mail address.
+	RedactionKind_REDACTION_KIND_EMAIL RedactionKind = 1
+	// A phone number.
+	RedactionKind_REDACTION_KIND_PHONE RedactionKind = 2
+	// A social security number of the United States.
+	RedactionKind_REDACTION_KIND_SSN RedactionKind = 3
+	// The number of a payment card.
+	RedactionKind_REDACTION_KIND_CARD RedactionKind = 4
+)
+
+// Enum value maps for RedactionKind.
+var (
+	RedactionKind_name = map[int32]string{
+		0: "REDACTION_KIND_UNSPECIFIED",
+		1: "REDACTION_KIND_EMAIL",
+		2: "REDACTION_KIND_PHONE",
+		3: "REDACTION_KIND_SSN",
+		4: "REDACTION_KIND_CARD",
+	}
+	RedactionKind_value = map[string]int32{
+		"REDACTION_KIND_UNSPECIFIED": 0,
+		"REDACTION_KIND_EMAIL":       1,
+		"REDACTION_KIND_PHONE":       2,
+		"REDACTION_KIND_SSN":         3,
+		"REDACTION_KIND_CARD":        4,
+	}
+)
+
+func (x RedactionKind) Enum() *RedactionKind {
+	p := new(RedactionKind)
+	*p = x
+	return p
+}
+
+func (x RedactionKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RedactionKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_quipu_v1_memory_proto_enumTypes[0].Descriptor()
+}
+
+func (RedactionKind) Type() protoreflect.EnumType {
+	return &file_quipu_v1_memory_proto_enumTypes[0]
+}
+
+func (x RedactionKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RedactionKind.Descriptor instead.
+func (RedactionKind) EnumDescriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{0}
+}
+
 // The sorts of memory.
 type MemoryKind int32
 
@@ -75,11 +136,11 @@ func (x MemoryKind) String() string {
 }
 
 func (MemoryKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_quipu_v1_memory_proto_enumTypes[0].Descriptor()
+	return file_quipu_v1_memory_proto_enumTypes[1].Descriptor()
 }
 
 func (MemoryKind) Type() protoreflect.EnumType {
-	return &file_quipu_v1_memory_proto_enumTypes[0]
+	return &file_quipu_v1_memory_proto_enumTypes[1]
 }
 
 func (x MemoryKind) Number() protoreflect.EnumNumber {
@@ -88,7 +149,7 @@ func (x MemoryKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MemoryKind.Descriptor instead.
 func (MemoryKind) EnumDescriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{0}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{1}
 }
 
 // Who spoke.
@@ -136,11 +197,11 @@ func (x Role) String() string {
 }
 
 func (Role) Descriptor() protoreflect.EnumDescriptor {
-	return file_quipu_v1_memory_proto_enumTypes[1].Descriptor()
+	return file_quipu_v1_memory_proto_enumTypes[2].Descriptor()
 }
 
 func (Role) Type() protoreflect.EnumType {
-	return &file_quipu_v1_memory_proto_enumTypes[1]
+	return &file_quipu_v1_memory_proto_enumTypes[2]
 }
 
 func (x Role) Number() protoreflect.EnumNumber {
@@ -149,7 +210,7 @@ func (x Role) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{1}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{2}
 }
 
 // What a revision did to a memory.
@@ -166,6 +227,8 @@ const (
 	MemoryChange_MEMORY_CHANGE_DELETED MemoryChange = 3
 	// The memory was brought back.
 	MemoryChange_MEMORY_CHANGE_UNDELETED MemoryChange = 4
+	// The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag.
+	MemoryChange_MEMORY_CHANGE_EMBEDDED MemoryChange = 5
 )
 
 // Enum value maps for MemoryChange.
@@ -176,6 +239,7 @@ var (
 		2: "MEMORY_CHANGE_UPDATED",
 		3: "MEMORY_CHANGE_DELETED",
 		4: "MEMORY_CHANGE_UNDELETED",
+		5: "MEMORY_CHANGE_EMBEDDED",
 	}
 	MemoryChange_value = map[string]int32{
 		"MEMORY_CHANGE_UNSPECIFIED": 0,
@@ -183,6 +247,7 @@ var (
 		"MEMORY_CHANGE_UPDATED":     2,
 		"MEMORY_CHANGE_DELETED":     3,
 		"MEMORY_CHANGE_UNDELETED":   4,
+		"MEMORY_CHANGE_EMBEDDED":    5,
 	}
 )
 
@@ -197,11 +262,11 @@ func (x MemoryChange) String() string {
 }
 
 func (MemoryChange) Descriptor() protoreflect.EnumDescriptor {
-	return file_quipu_v1_memory_proto_enumTypes[2].Descriptor()
+	return file_quipu_v1_memory_proto_enumTypes[3].Descriptor()
 }
 
 func (MemoryChange) Type() protoreflect.EnumType {
-	return &file_quipu_v1_memory_proto_enumTypes[2]
+	return &file_quipu_v1_memory_proto_enumTypes[3]
 }
 
 func (x MemoryChange) Number() protoreflect.EnumNumber {
@@ -210,7 +275,7 @@ func (x MemoryChange) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MemoryChange.Descriptor instead.
 func (MemoryChange) EnumDescriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{2}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{3}
 }
 
 // One thing remembered.
@@ -254,7 +319,9 @@ type Memory struct {
 	Revision int64 `protobuf:"varint,16,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Input only, optional. A vector made by the caller with the model of the space, instead of embedding `content`. An
 	// update whose mask names it without a value embeds the content.
-	Vector        *Vector `protobuf:"bytes,17,opt,name=vector,proto3" json:"vector,omitempty"`
+	Vector *Vector `protobuf:"bytes,17,opt,name=vector,proto3" json:"vector,omitempty"`
+	// Output only, in the answer to a write. The personal data that the server left out of the texts, as its guard is set.
+	Redactions    []*Redaction `protobuf:"bytes,18,rep,name=redactions,proto3" json:"redactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -408,6 +475,86 @@ func (x *Memory) GetVector() *Vector {
 	return nil
 }
 
+func (x *Memory) GetRedactions() []*Redaction {
+	if x != nil {
+		return x.Redactions
+	}
+	return nil
+}
+
+// Personal data that was left out of a text. In its place stands the kind, as `[email]`.
+type Redaction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the text in the memory, as `content`, `tags[0]` or `metadata["who"].string_value`.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What it was.
+	Kind RedactionKind `protobuf:"varint,2,opt,name=kind,proto3,enum=quipu.v1.RedactionKind" json:"kind,omitempty"`
+	// Where it began in the text as it was sent, counted in Unicode code points from 0.
+	Start int32 `protobuf:"varint,3,opt,name=start,proto3" json:"start,omitempty"`
+	// Where it ended: the first character after it.
+	End           int32 `protobuf:"varint,4,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Redaction) Reset() {
+	*x = Redaction{}
+	mi := &file_quipu_v1_memory_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Redaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Redaction) ProtoMessage() {}
+
+func (x *Redaction) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Redaction.ProtoReflect.Descriptor instead.
+func (*Redaction) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Redaction) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Redaction) GetKind() RedactionKind {
+	if x != nil {
+		return x.Kind
+	}
+	return RedactionKind_REDACTION_KIND_UNSPECIFIED
+}
+
+func (x *Redaction) GetStart() int32 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *Redaction) GetEnd() int32 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
 // One entry of the history of a memory.
 type MemoryRevision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -423,7 +570,7 @@ type MemoryRevision struct {
 
 func (x *MemoryRevision) Reset() {
 	*x = MemoryRevision{}
-	mi := &file_quipu_v1_memory_proto_msgTypes[1]
+	mi := &file_quipu_v1_memory_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -435,7 +582,7 @@ func (x *MemoryRevision) String() string {
 func (*MemoryRevision) ProtoMessage() {}
 
 func (x *MemoryRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_memory_proto_msgTypes[1]
+	mi := &file_quipu_v1_memory_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -448,7 +595,7 @@ func (x *MemoryRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryRevision.ProtoReflect.Descriptor instead.
 func (*MemoryRevision) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{1}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *MemoryRevision) GetRevision() int64 {
@@ -476,7 +623,7 @@ var File_quipu_v1_memory_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\n" +
-	"\x15quipu/v1/memory.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\x93\x06\n" +
+	"\x15quipu/v1/memory.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\xc8\x06\n" +
 	"\x06Memory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12(\n" +
@@ -502,15 +649,29 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"deleteTime\x12\x12\n" +
 	"\x04etag\x18\x0f \x01(\tR\x04etag\x12\x1a\n" +
 	"\brevision\x18\x10 \x01(\x03R\brevision\x12(\n" +
-	"\x06vector\x18\x11 \x01(\v2\x10.quipu.v1.VectorR\x06vector\x1aL\n" +
+	"\x06vector\x18\x11 \x01(\v2\x10.quipu.v1.VectorR\x06vector\x123\n" +
+	"\n" +
+	"redactions\x18\x12 \x03(\v2\x13.quipu.v1.RedactionR\n" +
+	"redactions\x1aL\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
 	"\x05value\x18\x02 \x01(\v2\x0f.quipu.v1.ValueR\x05value:\x028\x01B\r\n" +
-	"\v_importance\"\x86\x01\n" +
+	"\v_importance\"v\n" +
+	"\tRedaction\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12+\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x17.quipu.v1.RedactionKindR\x04kind\x12\x14\n" +
+	"\x05start\x18\x03 \x01(\x05R\x05start\x12\x10\n" +
+	"\x03end\x18\x04 \x01(\x05R\x03end\"\x86\x01\n" +
 	"\x0eMemoryRevision\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12.\n" +
 	"\x06change\x18\x02 \x01(\x0e2\x16.quipu.v1.MemoryChangeR\x06change\x12(\n" +
-	"\x06memory\x18\x03 \x01(\v2\x10.quipu.v1.MemoryR\x06memory*\xc8\x01\n" +
+	"\x06memory\x18\x03 \x01(\v2\x10.quipu.v1.MemoryR\x06memory*\x94\x01\n" +
+	"\rRedactionKind\x12\x1e\n" +
+	"\x1aREDACTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14REDACTION_KIND_EMAIL\x10\x01\x12\x18\n" +
+	"\x14REDACTION_KIND_PHONE\x10\x02\x12\x16\n" +
+	"\x12REDACTION_KIND_SSN\x10\x03\x12\x17\n" +
+	"\x13REDACTION_KIND_CARD\x10\x04*\xc8\x01\n" +
 	"\n" +
 	"MemoryKind\x12\x1b\n" +
 	"\x17MEMORY_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -525,13 +686,14 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\tROLE_USER\x10\x01\x12\x12\n" +
 	"\x0eROLE_ASSISTANT\x10\x02\x12\x0f\n" +
 	"\vROLE_SYSTEM\x10\x03\x12\r\n" +
-	"\tROLE_TOOL\x10\x04*\x9b\x01\n" +
+	"\tROLE_TOOL\x10\x04*\xb7\x01\n" +
 	"\fMemoryChange\x12\x1d\n" +
 	"\x19MEMORY_CHANGE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MEMORY_CHANGE_CREATED\x10\x01\x12\x19\n" +
 	"\x15MEMORY_CHANGE_UPDATED\x10\x02\x12\x19\n" +
 	"\x15MEMORY_CHANGE_DELETED\x10\x03\x12\x1b\n" +
-	"\x17MEMORY_CHANGE_UNDELETED\x10\x04B\x96\x01\n" +
+	"\x17MEMORY_CHANGE_UNDELETED\x10\x04\x12\x1a\n" +
+	"\x16MEMORY_CHANGE_EMBEDDED\x10\x05B\x96\x01\n" +
 	"\fcom.quipu.v1B\vMemoryProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (
@@ -546,37 +708,41 @@ func file_quipu_v1_memory_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_proto_rawDescData
 }
 
-var file_quipu_v1_memory_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_quipu_v1_memory_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_quipu_v1_memory_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_quipu_v1_memory_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_quipu_v1_memory_proto_goTypes = []any{
-	(MemoryKind)(0),               // 0: quipu.v1.MemoryKind
-	(Role)(0),                     // 1: quipu.v1.Role
-	(MemoryChange)(0),             // 2: quipu.v1.MemoryChange
-	(*Memory)(nil),                // 3: quipu.v1.Memory
-	(*MemoryRevision)(nil),        // 4: quipu.v1.MemoryRevision
-	nil,                           // 5: quipu.v1.Memory.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*Vector)(nil),                // 7: quipu.v1.Vector
-	(*Value)(nil),                 // 8: quipu.v1.Value
+	(RedactionKind)(0),            // 0: quipu.v1.RedactionKind
+	(MemoryKind)(0),               // 1: quipu.v1.MemoryKind
+	(Role)(0),                     // 2: quipu.v1.Role
+	(MemoryChange)(0),             // 3: quipu.v1.MemoryChange
+	(*Memory)(nil),                // 4: quipu.v1.Memory
+	(*Redaction)(nil),             // 5: quipu.v1.Redaction
+	(*MemoryRevision)(nil),        // 6: quipu.v1.MemoryRevision
+	nil,                           // 7: quipu.v1.Memory.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Vector)(nil),                // 9: quipu.v1.Vector
+	(*Value)(nil),                 // 10: quipu.v1.Value
 }
 var file_quipu_v1_memory_proto_depIdxs = []int32{
-	0,  // 0: quipu.v1.Memory.kind:type_name -> quipu.v1.MemoryKind
-	1,  // 1: quipu.v1.Memory.role:type_name -> quipu.v1.Role
-	5,  // 2: quipu.v1.Memory.metadata:type_name -> quipu.v1.Memory.MetadataEntry
-	6,  // 3: quipu.v1.Memory.event_time:type_name -> google.protobuf.Timestamp
-	6,  // 4: quipu.v1.Memory.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 5: quipu.v1.Memory.create_time:type_name -> google.protobuf.Timestamp
-	6,  // 6: quipu.v1.Memory.update_time:type_name -> google.protobuf.Timestamp
-	6,  // 7: quipu.v1.Memory.delete_time:type_name -> google.protobuf.Timestamp
-	7,  // 8: quipu.v1.Memory.vector:type_name -> quipu.v1.Vector
-	2,  // 9: quipu.v1.MemoryRevision.change:type_name -> quipu.v1.MemoryChange
-	3,  // 10: quipu.v1.MemoryRevision.memory:type_name -> quipu.v1.Memory
-	8,  // 11: quipu.v1.Memory.MetadataEntry.value:type_name -> quipu.v1.Value
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	1,  // 0: quipu.v1.Memory.kind:type_name -> quipu.v1.MemoryKind
+	2,  // 1: quipu.v1.Memory.role:type_name -> quipu.v1.Role
+	7,  // 2: quipu.v1.Memory.metadata:type_name -> quipu.v1.Memory.MetadataEntry
+	8,  // 3: quipu.v1.Memory.event_time:type_name -> google.protobuf.Timestamp
+	8,  // 4: quipu.v1.Memory.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 5: quipu.v1.Memory.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 6: quipu.v1.Memory.update_time:type_name -> google.protobuf.Timestamp
+	8,  // 7: quipu.v1.Memory.delete_time:type_name -> google.protobuf.Timestamp
+	9,  // 8: quipu.v1.Memory.vector:type_name -> quipu.v1.Vector
+	5,  // 9: quipu.v1.Memory.redactions:type_name -> quipu.v1.Redaction
+	0,  // 10: quipu.v1.Redaction.kind:type_name -> quipu.v1.RedactionKind
+	3,  // 11: quipu.v1.MemoryRevision.change:type_name -> quipu.v1.MemoryChange
+	4,  // 12: quipu.v1.MemoryRevision.memory:type_name -> quipu.v1.Memory
+	10, // 13: quipu.v1.Memory.MetadataEntry.value:type_name -> quipu.v1.Value
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_proto_init() }
@@ -591,8 +757,8 @@ func file_quipu_v1_memory_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_proto_rawDesc), len(file_quipu_v1_memory_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   3,
+			NumEnums:      4,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

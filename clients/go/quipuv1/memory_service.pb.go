@@ -35,9 +35,13 @@ type CreateMemoryRequest struct {
 	Memory *Memory `protobuf:"bytes,3,opt,name=memory,proto3" json:"memory,omitempty"`
 	// Optional. A UUID that makes the request idempotent within its space: the same id with the same request gives the
 	// first answer again and changes nothing; with another request it fails with ALREADY_EXISTS. Kept for 7 days.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Optional. Stores the memory without waiting for the model: it is found by words at once, and by meaning once a job has
+	// embedded it, which makes a new version of it with the change `MEMORY_CHANGE_EMBEDDED`. A given `vector` is stored at
+	// once.
+	DeferEmbedding bool `protobuf:"varint,5,opt,name=defer_embedding,json=deferEmbedding,proto3" json:"defer_embedding,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreateMemoryRequest) Reset() {
@@ -98,6 +102,13 @@ func (x *CreateMemoryRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreateMemoryRequest) GetDeferEmbedding() bool {
+	if x != nil {
+		return x.DeferEmbedding
+	}
+	return false
+}
+
 // Response of CreateMemory.
 type CreateMemoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -149,12 +160,15 @@ type BatchCreateMemoriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. `spaces/{space}`.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Required. 1 to 500 memories; `parent` of each is empty or the same as above, and `request_id` of each is empty.
+	// Required. 1 to 500 memories; `parent` of each is empty or the same as above, `request_id` and `defer_embedding` of each
+	// are not set.
 	Requests []*CreateMemoryRequest `protobuf:"bytes,2,rep,name=requests,proto3" json:"requests,omitempty"`
 	// Optional. A UUID for the batch as a whole, as in CreateMemory.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Optional. As in CreateMemory, for all of them.
+	DeferEmbedding bool `protobuf:"varint,4,opt,name=defer_embedding,json=deferEmbedding,proto3" json:"defer_embedding,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *BatchCreateMemoriesRequest) Reset() {
@@ -206,6 +220,13 @@ func (x *BatchCreateMemoriesRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *BatchCreateMemoriesRequest) GetDeferEmbedding() bool {
+	if x != nil {
+		return x.DeferEmbedding
+	}
+	return false
 }
 
 // Response of BatchCreateMemories.
@@ -1156,7 +1177,11 @@ type WatchMemoriesRequest struct {
 	//
 	//	*WatchMemoriesRequest_Filter
 	//	*WatchMemoriesRequest_FilterTree
-	Filtering     isWatchMemoriesRequest_Filtering `protobuf_oneof:"filtering"`
+	Filtering isWatchMemoriesRequest_Filtering `protobuf_oneof:"filtering"`
+	// Optional. By name of a space that `after_revisions` names: the nonce that came with that revision, or 0. With it the
+	// watch fails with OUT_OF_RANGE (LOG_REPLACED) when the database was restored meanwhile and the space has no such
+	// revision any more, or another one under its number.
+	AfterNonces   map[string]int64 `protobuf:"bytes,5,rep,name=after_nonces,json=afterNonces,proto3" json:"after_nonces,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1230,6 +1255,13 @@ func (x *WatchMemoriesRequest) GetFilterTree() *Filter {
 	return nil
 }
 
+func (x *WatchMemoriesRequest) GetAfterNonces() map[string]int64 {
+	if x != nil {
+		return x.AfterNonces
+	}
+	return nil
+}
+
 type isWatchMemoriesRequest_Filtering interface {
 	isWatchMemoriesRequest_Filtering()
 }
@@ -1258,7 +1290,10 @@ type WatchMemoriesResponse struct {
 	// Every change up to this revision has been sent; the one to go on after.
 	Revision int64 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The newest revision of the space when this was sent: what is between them is still to come.
-	HeadRevision  int64 `protobuf:"varint,4,opt,name=head_revision,json=headRevision,proto3" json:"head_revision,omitempty"`
+	HeadRevision int64 `protobuf:"varint,4,opt,name=head_revision,json=headRevision,proto3" json:"head_revision,omitempty"`
+	// A number at random that tells `revision` from another one under its number, which a restored database may come to:
+	// keep it with the revision, and give it as `after_nonces`. 0 for revision 0.
+	Nonce         int64 `protobuf:"varint,5,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1321,13 +1356,22 @@ func (x *WatchMemoriesResponse) GetHeadRevision() int64 {
 	return 0
 }
 
+func (x *WatchMemoriesResponse) GetNonce() int64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
+}
+
 // A change that is watched.
 type WatchedChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The change, with the memory as it left it.
 	Revision *MemoryRevision `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The memory met the filter before the change, and does not any more, though it was not deleted.
-	Left          bool `protobuf:"varint,2,opt,name=left,proto3" json:"left,omitempty"`
+	Left bool `protobuf:"varint,2,opt,name=left,proto3" json:"left,omitempty"`
+	// Of its revision, to go on after this change.
+	Nonce         int64 `protobuf:"varint,3,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1374,6 +1418,13 @@ func (x *WatchedChange) GetLeft() bool {
 		return x.Left
 	}
 	return false
+}
+
+func (x *WatchedChange) GetNonce() int64 {
+	if x != nil {
+		return x.Nonce
+	}
+	return 0
 }
 
 // One message to IngestMemories.
@@ -1469,9 +1520,11 @@ type IngestStart struct {
 	// Required. `spaces/{space}`. The space is made with default settings if it does not exist.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Required. A UUID that the caller chose for the stream, kept for 7 days after its last item.
-	StreamId      string `protobuf:"bytes,2,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	StreamId string `protobuf:"bytes,2,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
+	// Optional. As in CreateMemory, for all items of this call.
+	DeferEmbedding bool `protobuf:"varint,3,opt,name=defer_embedding,json=deferEmbedding,proto3" json:"defer_embedding,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *IngestStart) Reset() {
@@ -1516,6 +1569,13 @@ func (x *IngestStart) GetStreamId() string {
 		return x.StreamId
 	}
 	return ""
+}
+
+func (x *IngestStart) GetDeferEmbedding() bool {
+	if x != nil {
+		return x.DeferEmbedding
+	}
+	return false
 }
 
 // A memory of a stream.
@@ -1712,7 +1772,7 @@ type isIngestAcknowledgement_Outcome interface {
 }
 
 type IngestAcknowledgement_Stored struct {
-	// It is committed, and found by every search from now on.
+	// It is committed, and found by every search from now on; only by words until it is embedded, if that was deferred.
 	Stored *IngestedMemory `protobuf:"bytes,2,opt,name=stored,proto3,oneof"`
 }
 
@@ -1731,7 +1791,9 @@ type IngestedMemory struct {
 	// `spaces/{space}/memories/{memory}`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Revision of the space that made it.
-	Revision      int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// As in Memory.
+	Redactions    []*Redaction `protobuf:"bytes,3,rep,name=redactions,proto3" json:"redactions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1778,6 +1840,13 @@ func (x *IngestedMemory) GetRevision() int64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *IngestedMemory) GetRedactions() []*Redaction {
+	if x != nil {
+		return x.Redactions
+	}
+	return nil
 }
 
 // Why an item was not stored. It may be sent again with the same offset once it is mended.
@@ -1866,20 +1935,22 @@ var File_quipu_v1_memory_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\x93\x01\n" +
+	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\xbc\x01\n" +
 	"\x13CreateMemoryRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tmemory_id\x18\x02 \x01(\tR\bmemoryId\x12(\n" +
 	"\x06memory\x18\x03 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tR\trequestId\"@\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\x12'\n" +
+	"\x0fdefer_embedding\x18\x05 \x01(\bR\x0edeferEmbedding\"@\n" +
 	"\x14CreateMemoryResponse\x12(\n" +
-	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"\x8e\x01\n" +
+	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"\xb7\x01\n" +
 	"\x1aBatchCreateMemoriesRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x129\n" +
 	"\brequests\x18\x02 \x03(\v2\x1d.quipu.v1.CreateMemoryRequestR\brequests\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tR\trequestId\"g\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\x12'\n" +
+	"\x0fdefer_embedding\x18\x04 \x01(\bR\x0edeferEmbedding\"g\n" +
 	"\x1bBatchCreateMemoriesResponse\x12,\n" +
 	"\bmemories\x18\x01 \x03(\v2\x10.quipu.v1.MemoryR\bmemories\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\"B\n" +
@@ -1940,32 +2011,39 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"}\n" +
 	"\x1bListMemoryRevisionsResponse\x126\n" +
 	"\trevisions\x18\x01 \x03(\v2\x18.quipu.v1.MemoryRevisionR\trevisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xaa\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbe\x03\n" +
 	"\x14WatchMemoriesRequest\x12\x16\n" +
 	"\x06spaces\x18\x01 \x03(\tR\x06spaces\x12[\n" +
 	"\x0fafter_revisions\x18\x02 \x03(\v22.quipu.v1.WatchMemoriesRequest.AfterRevisionsEntryR\x0eafterRevisions\x12\x18\n" +
 	"\x06filter\x18\x03 \x01(\tH\x00R\x06filter\x123\n" +
 	"\vfilter_tree\x18\x04 \x01(\v2\x10.quipu.v1.FilterH\x00R\n" +
-	"filterTree\x1aA\n" +
+	"filterTree\x12R\n" +
+	"\fafter_nonces\x18\x05 \x03(\v2/.quipu.v1.WatchMemoriesRequest.AfterNoncesEntryR\vafterNonces\x1aA\n" +
 	"\x13AfterRevisionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\x1a>\n" +
+	"\x10AfterNoncesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01B\v\n" +
-	"\tfiltering\"\xa1\x01\n" +
+	"\tfiltering\"\xb7\x01\n" +
 	"\x15WatchMemoriesResponse\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\tR\x05space\x121\n" +
 	"\achanges\x18\x02 \x03(\v2\x17.quipu.v1.WatchedChangeR\achanges\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\x03R\brevision\x12#\n" +
-	"\rhead_revision\x18\x04 \x01(\x03R\fheadRevision\"Y\n" +
+	"\rhead_revision\x18\x04 \x01(\x03R\fheadRevision\x12\x14\n" +
+	"\x05nonce\x18\x05 \x01(\x03R\x05nonce\"o\n" +
 	"\rWatchedChange\x124\n" +
 	"\brevision\x18\x01 \x01(\v2\x18.quipu.v1.MemoryRevisionR\brevision\x12\x12\n" +
-	"\x04left\x18\x02 \x01(\bR\x04left\"}\n" +
+	"\x04left\x18\x02 \x01(\bR\x04left\x12\x14\n" +
+	"\x05nonce\x18\x03 \x01(\x03R\x05nonce\"}\n" +
 	"\x15IngestMemoriesRequest\x12-\n" +
 	"\x05start\x18\x01 \x01(\v2\x15.quipu.v1.IngestStartH\x00R\x05start\x12*\n" +
 	"\x04item\x18\x02 \x01(\v2\x14.quipu.v1.IngestItemH\x00R\x04itemB\t\n" +
-	"\amessage\"B\n" +
+	"\amessage\"k\n" +
 	"\vIngestStart\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
-	"\tstream_id\x18\x02 \x01(\tR\bstreamId\"k\n" +
+	"\tstream_id\x18\x02 \x01(\tR\bstreamId\x12'\n" +
+	"\x0fdefer_embedding\x18\x03 \x01(\bR\x0edeferEmbedding\"k\n" +
 	"\n" +
 	"IngestItem\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x12\x1b\n" +
@@ -1977,10 +2055,13 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x122\n" +
 	"\x06stored\x18\x02 \x01(\v2\x18.quipu.v1.IngestedMemoryH\x00R\x06stored\x123\n" +
 	"\arefused\x18\x03 \x01(\v2\x17.quipu.v1.IngestRefusalH\x00R\arefusedB\t\n" +
-	"\aoutcome\"@\n" +
+	"\aoutcome\"u\n" +
 	"\x0eIngestedMemory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x03R\brevision\"\xeb\x01\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x123\n" +
+	"\n" +
+	"redactions\x18\x03 \x03(\v2\x13.quipu.v1.RedactionR\n" +
+	"redactions\"\xeb\x01\n" +
 	"\rIngestRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -2016,7 +2097,7 @@ func file_quipu_v1_memory_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_service_proto_rawDescData
 }
 
-var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*CreateMemoryRequest)(nil),         // 0: quipu.v1.CreateMemoryRequest
 	(*CreateMemoryResponse)(nil),        // 1: quipu.v1.CreateMemoryResponse
@@ -2047,64 +2128,68 @@ var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*IngestedMemory)(nil),              // 26: quipu.v1.IngestedMemory
 	(*IngestRefusal)(nil),               // 27: quipu.v1.IngestRefusal
 	nil,                                 // 28: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	nil,                                 // 29: quipu.v1.IngestRefusal.MetadataEntry
-	(*Memory)(nil),                      // 30: quipu.v1.Memory
-	(*Filter)(nil),                      // 31: quipu.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),       // 32: google.protobuf.FieldMask
-	(*MemoryRevision)(nil),              // 33: quipu.v1.MemoryRevision
+	nil,                                 // 29: quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	nil,                                 // 30: quipu.v1.IngestRefusal.MetadataEntry
+	(*Memory)(nil),                      // 31: quipu.v1.Memory
+	(*Filter)(nil),                      // 32: quipu.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 33: google.protobuf.FieldMask
+	(*MemoryRevision)(nil),              // 34: quipu.v1.MemoryRevision
+	(*Redaction)(nil),                   // 35: quipu.v1.Redaction
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
-	30, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	30, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	31, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	31, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
 	0,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
-	30, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	30, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
-	30, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	31, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	30, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	30, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	32, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	30, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	30, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
-	33, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
+	31, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	31, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
+	31, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	32, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	31, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	31, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	33, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	31, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
+	34, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
 	28, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	31, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	20, // 15: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
-	33, // 16: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
-	22, // 17: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
-	23, // 18: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
-	30, // 19: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
-	25, // 20: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
-	26, // 21: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
-	27, // 22: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
-	29, // 23: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
-	0,  // 24: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 25: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 26: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 27: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 28: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 29: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 30: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 31: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	16, // 32: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	21, // 33: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
-	18, // 34: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
-	1,  // 35: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 36: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 37: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 38: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 39: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 40: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 41: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 42: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	17, // 43: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	24, // 44: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
-	19, // 45: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
-	35, // [35:46] is the sub-list for method output_type
-	24, // [24:35] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	32, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	29, // 15: quipu.v1.WatchMemoriesRequest.after_nonces:type_name -> quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	20, // 16: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
+	34, // 17: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
+	22, // 18: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
+	23, // 19: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
+	31, // 20: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
+	25, // 21: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
+	26, // 22: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
+	27, // 23: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
+	35, // 24: quipu.v1.IngestedMemory.redactions:type_name -> quipu.v1.Redaction
+	30, // 25: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
+	0,  // 26: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	2,  // 27: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	4,  // 28: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	6,  // 29: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	8,  // 30: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	10, // 31: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	12, // 32: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	14, // 33: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	16, // 34: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	21, // 35: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
+	18, // 36: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	1,  // 37: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	3,  // 38: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	5,  // 39: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	7,  // 40: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	9,  // 41: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	11, // 42: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	13, // 43: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	15, // 44: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	17, // 45: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	24, // 46: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
+	19, // 47: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	37, // [37:48] is the sub-list for method output_type
+	26, // [26:37] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }
@@ -2136,7 +2221,7 @@ func file_quipu_v1_memory_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_service_proto_rawDesc), len(file_quipu_v1_memory_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

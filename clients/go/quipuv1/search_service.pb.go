@@ -770,9 +770,11 @@ type SpaceAnswer struct {
 	// `hnsw`: by the graph that a large space has; of the nearest it may miss a few, never the number asked for;
 	// `hnsw, exact`: the graph came back with too few, so all vectors were gone through;
 	// `sql`: by the database.
-	Plan          string `protobuf:"bytes,5,opt,name=plan,proto3" json:"plan,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Plan string `protobuf:"bytes,5,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Memories of the space that wait to be embedded: they are found by words only. 0 in mode `SEARCH_MODE_LEXICAL`.
+	UnembeddedCount int64 `protobuf:"varint,6,opt,name=unembedded_count,json=unembeddedCount,proto3" json:"unembedded_count,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SpaceAnswer) Reset() {
@@ -838,6 +840,13 @@ func (x *SpaceAnswer) GetPlan() string {
 		return x.Plan
 	}
 	return ""
+}
+
+func (x *SpaceAnswer) GetUnembeddedCount() int64 {
+	if x != nil {
+		return x.UnembeddedCount
+	}
+	return 0
 }
 
 // How long one stage took.
@@ -950,13 +959,14 @@ const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"\x11incomplete_reason\x18\x04 \x01(\tR\x10incompleteReason\x12A\n" +
 	"\x0ereference_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\rreferenceTime\x122\n" +
 	"\aranking\x18\x06 \x01(\v2\x18.quipu.v1.RankingWeightsR\aranking\x12-\n" +
-	"\x06stages\x18\a \x03(\v2\x15.quipu.v1.StageTimingR\x06stages\"\xb9\x01\n" +
+	"\x06stages\x18\a \x03(\v2\x15.quipu.v1.StageTimingR\x06stages\"\xe4\x01\n" +
 	"\vSpaceAnswer\x12\x14\n" +
 	"\x05space\x18\x01 \x01(\tR\x05space\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12(\n" +
 	"\x04path\x18\x03 \x01(\x0e2\x14.quipu.v1.SearchPathR\x04path\x12(\n" +
 	"\rmatched_count\x18\x04 \x01(\x03H\x00R\fmatchedCount\x88\x01\x01\x12\x12\n" +
-	"\x04plan\x18\x05 \x01(\tR\x04planB\x10\n" +
+	"\x04plan\x18\x05 \x01(\tR\x04plan\x12)\n" +
+	"\x10unembedded_count\x18\x06 \x01(\x03R\x0funembeddedCountB\x10\n" +
 	"\x0e_matched_count\"Z\n" +
 	"\vStageTiming\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\tR\x05stage\x125\n" +

@@ -1,5 +1,6 @@
 """Python client of Quipu, the memory service."""
 
+from quipu.admin import NewSecret
 from quipu.client import Client, SyncClient, connect, connect_sync
 from quipu.errors import (
     Aborted,
@@ -22,15 +23,21 @@ from quipu.errors import (
     Unknown,
 )
 from quipu.fields import Changes, Draft, Fields, from_memory, metadata
+from quipu.jobs import job_state
 from quipu.operations import AsOf
 from quipu.ranking import Ranking
 from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults, SyncWatch, Watch
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
+from quipu.tls import Tls
+from quipu.v1.admin_service_pb2 import AuditEntry
+from quipu.v1.api_key_pb2 import ApiKey
 from quipu.v1.filter_pb2 import Filter
-from quipu.v1.memory_pb2 import Memory, MemoryRevision
+from quipu.v1.job_pb2 import Job
+from quipu.v1.memory_pb2 import Memory, MemoryRevision, Redaction, RedactionKind
 from quipu.v1.search_service_pb2 import Hit, SearchSummary
 from quipu.v1.space_pb2 import Space
+from quipu.v1.tenant_pb2 import Tenant
 from quipu.values import to_array, to_datetime, to_value, to_vector
 
 __version__ = "0.1.0"
@@ -38,7 +45,9 @@ __version__ = "0.1.0"
 __all__ = [
     "Aborted",
     "AlreadyExists",
+    "ApiKey",
     "AsOf",
+    "AuditEntry",
     "Cancelled",
     "Change",
     "Changes",
@@ -54,15 +63,19 @@ __all__ = [
     "Hits",
     "Internal",
     "InvalidArgument",
+    "Job",
     "Memory",
     "MemoryRevision",
     "Mode",
+    "NewSecret",
     "NotFound",
     "OutOfRange",
     "Outcome",
     "PermissionDenied",
     "QuipuError",
     "Ranking",
+    "Redaction",
+    "RedactionKind",
     "ResourceExhausted",
     "Results",
     "SearchSummary",
@@ -73,6 +86,8 @@ __all__ = [
     "SyncHits",
     "SyncResults",
     "SyncWatch",
+    "Tenant",
+    "Tls",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
@@ -82,6 +97,7 @@ __all__ = [
     "connect_sync",
     "from_memory",
     "is_serving",
+    "job_state",
     "metadata",
     "to_array",
     "to_datetime",

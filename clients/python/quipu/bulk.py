@@ -25,12 +25,16 @@ class BulkOperations(Operations):
         memories: Iterable[DraftLike],
         *,
         space: str | None = None,
+        defer_embedding: bool = False,
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> Sequence[Memory]:
-        """Store memories in batches and return them as stored. `timeout` counts for each batch."""
+        """Store memories in batches and return them as stored. `timeout` counts for each batch.
+
+        defer_embedding: as in `add`.
+        """
         stored: list[Memory] = []
-        async for batch in self._store(memories, space, request_id, timeout):
+        async for batch in self._store(memories, space, request_id, timeout, defer_embedding):
             stored.extend(batch)
         return stored
 
@@ -40,13 +44,16 @@ class BulkOperations(Operations):
         space: str | None,
         request_id: str | None,
         timeout: float | None,
+        defer_embedding: bool = False,
     ) -> AsyncGenerator[Sequence[Memory], None]:
         """Store batch by batch; yield each as stored."""
         parent, whole = self._parent(space), UUID(request_id_or_new(request_id))
         number = count = 0
         for batch in batches(map(creation, memories)):
             part = str(uuid5(whole, str(number)) if number else whole)
-            request = BatchCreateMemoriesRequest(parent=parent, requests=batch, request_id=part)
+            request = BatchCreateMemoriesRequest(
+                parent=parent, requests=batch, request_id=part, defer_embedding=defer_embedding
+            )
             try:
                 response = await self._wire.unary(self._wire.memories.BatchCreateMemories, request, timeout)
             except QuipuError as error:

@@ -4,14 +4,17 @@ from typing import Self
 
 import grpc
 
+from quipu.admin import AdminOperations
 from quipu.bulk import BulkOperations
 from quipu.dual import Asynchronous, Blocking, call
 from quipu.embeddings import EmbeddingOperations
 from quipu.indexes import IndexOperations
 from quipu.ingests import IngestOperations
+from quipu.jobs import JobOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
 from quipu.spaces import SpaceOperations
+from quipu.tls import Tls
 from quipu.watches import WatchOperations
 from quipu.wire import AsyncWire, BlockingWire, Endpoint
 
@@ -30,6 +33,8 @@ class _Calls(
     SpaceOperations,
     EmbeddingOperations,
     IndexOperations,
+    AdminOperations,
+    JobOperations,
 ):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 
@@ -65,15 +70,18 @@ def connect(
     api_key: str | None = None,
     space: str = DEFAULT_SPACE,
     timeout: float = DEFAULT_TIMEOUT,
+    tls: bool | Tls = False,
     credentials: grpc.ChannelCredentials | None = None,
 ) -> Client:
     """Give an async client; it connects at its first call.
 
+    api_key: sent with every call; use it together with TLS.
     space: what calls without a space mean.
     timeout: seconds for calls without a timeout, retries included.
-    credentials: for TLS, as from `grpc.ssl_channel_credentials()`.
+    tls: True for the usual authorities, or whom to trust and what to show.
+    credentials: instead of tls, what gRPC takes.
     """
-    return Client(AsyncWire(Endpoint(address, api_key, timeout, credentials)), space)
+    return Client(AsyncWire(Endpoint(address, api_key, timeout, credentials or _credentials(tls))), space)
 
 
 def connect_sync(
@@ -82,7 +90,13 @@ def connect_sync(
     api_key: str | None = None,
     space: str = DEFAULT_SPACE,
     timeout: float = DEFAULT_TIMEOUT,
+    tls: bool | Tls = False,
     credentials: grpc.ChannelCredentials | None = None,
 ) -> SyncClient:
     """Give a blocking client; it connects at its first call. Arguments as in `connect`."""
-    return SyncClient(BlockingWire(Endpoint(address, api_key, timeout, credentials)), space)
+    return SyncClient(BlockingWire(Endpoint(address, api_key, timeout, credentials or _credentials(tls))), space)
+
+
+def _credentials(tls: bool | Tls) -> grpc.ChannelCredentials | None:
+    """What gRPC takes; None to encrypt nothing."""
+    return (tls if isinstance(tls, Tls) else Tls()).credentials() if tls else None

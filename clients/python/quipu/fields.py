@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Required, TypeAlias, TypedDict, cast, get_args
 
-from quipu.v1.memory_pb2 import Memory, MemoryChange, MemoryKind, Role
+from quipu.v1.memory_pb2 import Memory, MemoryChange, MemoryKind, Redaction, RedactionKind, Role
 from quipu.v1.value_pb2 import Value
 from quipu.values import (
     MetadataValue,
@@ -21,7 +21,7 @@ KindName: TypeAlias = Literal["episodic", "semantic", "procedural", "profile", "
 RoleName: TypeAlias = Literal["user", "assistant", "system", "tool"]
 
 
-ChangeName: TypeAlias = Literal["created", "updated", "deleted", "undeleted"]
+ChangeName: TypeAlias = Literal["created", "updated", "deleted", "undeleted", "embedded"]
 
 
 class Fields(TypedDict, total=False):
@@ -137,6 +137,11 @@ def _plain_metadata(metadata: Mapping[str, Value]) -> dict[str, PlainValue]:
     return {key: from_value(value) for key, value in sorted(metadata.items())}
 
 
+def _redactions(redactions: Iterable[Redaction]) -> list[dict[str, Any]]:
+    name = _name(RedactionKind, "REDACTION_KIND_")
+    return [{"field": r.field, "kind": name(r.kind), "start": r.start, "end": r.end} for r in redactions]
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -165,4 +170,5 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "create_time": to_datetime,
     "update_time": to_datetime,
     "delete_time": to_datetime,
+    "redactions": _redactions,
 }

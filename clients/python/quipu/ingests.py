@@ -86,6 +86,7 @@ class IngestOperations(Operations):
         *,
         on_progress: Callable[[int], None] | None = None,
         space: str | None = None,
+        defer_embedding: bool = False,
         stream_id: str | None = None,
         timeout: float | None = None,
     ) -> Results[Outcome]:
@@ -97,11 +98,14 @@ class IngestOperations(Operations):
 
         memories: read no further than 512 beyond the last outcome; a blocking client needs a plain iterable.
         on_progress: called with the number of memories that are acknowledged.
+        defer_embedding: as in `add`.
         stream_id: a UUID of the whole; give it to go on after an error, within 7 days, with the same memories from the
         first again: what was stored is not stored again.
         timeout: seconds without a server after which Unavailable is raised.
         """
-        start = IngestStart(parent=self._parent(space), stream_id=stream_id or str(uuid4()))
+        start = IngestStart(
+            parent=self._parent(space), stream_id=stream_id or str(uuid4()), defer_embedding=defer_embedding
+        )
         stream = _Stream(_items(memories), self._wire.seconds(timeout))
         return Results(self._ingest(start, stream, on_progress), lambda outcomes: outcomes)
 
@@ -134,8 +138,9 @@ class IngestOperations(Operations):
     def _outcome(self, start: IngestStart, told: IngestAcknowledgement) -> Outcome:
         if told.WhichOneof("outcome") == "refused":
             return Outcome(told.offset, "", 0, refusal_error(told.refused, start.stream_id))
-        self._saw(start.parent, told.stored.revision)
-        return Outcome(told.offset, told.stored.name, told.stored.revision, None)
+        stored = told.stored
+        self._saw(start.parent, stored.revision)
+        return Outcome(told.offset, stored.name, stored.revision, None, stored.redactions)
 
 
 async def _begin(exchange: Ingestion, start: IngestStart, stream: _Stream) -> None:

@@ -37,14 +37,19 @@ class MemoryOperations(Operations):
         *,
         id: str | None = None,
         space: str | None = None,
+        defer_embedding: bool = False,
         request_id: str | None = None,
         timeout: float | None = None,
         **fields: Unpack[Fields],
     ) -> Memory:
-        """Store a memory and return it as stored. The space is made if there is none. Raises AlreadyExists."""
+        """Store a memory and return it as stored. The space is made if there is none. Raises AlreadyExists.
+
+        defer_embedding: do not wait for the model; the memory is found by words only until a job has embedded it.
+        """
         request = creation({"content": content, "id": id, **fields})
         request.parent = self._parent(space)
         request.request_id = request_id_or_new(request_id)
+        request.defer_embedding = defer_embedding
         response = await self._wire.unary(self._wire.memories.CreateMemory, request, timeout)
         return self._saw_memory(response.memory)
 

@@ -2,6 +2,7 @@
 
 from typing import TypeAlias
 
+from quipu.v1.job_pb2 import Job
 from quipu.v1.memory_pb2 import Memory
 
 MemoryLike: TypeAlias = str | Memory
@@ -24,6 +25,12 @@ def memory_name(memory: MemoryLike, space: str) -> str:
 def model_name(model: str) -> str:
     """`models/{model}` from an id or a name; empty for the default model."""
     return f"models/{model}" if model and not model.startswith("models/") else model
+
+
+def job_name(job: str | Job) -> str:
+    """`jobs/{job}` from an id, a name or a job."""
+    name = job.name if isinstance(job, Job) else job
+    return name if name.startswith("jobs/") else f"jobs/{name}"
 
 
 def space_of(name: str) -> str:

@@ -1,13 +1,14 @@
 """Answers that come in parts."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
 from quipu.errors import QuipuError
 from quipu.fields import ChangeName, change_name
+from quipu.positions import Position
 from quipu.stepping import run
-from quipu.v1.memory_pb2 import Memory
+from quipu.v1.memory_pb2 import Memory, Redaction
 from quipu.v1.memory_service_pb2 import WatchMemoriesResponse
 from quipu.v1.search_service_pb2 import Hit, SearchResponse, SearchSummary
 
@@ -90,32 +91,39 @@ class Outcome:
     offset: its place among all, from 0.
     name, revision: of the memory that was stored; empty and 0 when it was refused.
     error: why it was refused; None when it was stored.
+    redactions: the personal data that the server left out of it.
     """
 
     offset: int
     name: str
     revision: int
     error: QuipuError | None
+    redactions: Sequence[Redaction] = ()
 
 
 class Watch(Results[Change]):
     """The changes of spaces, each once and in the order of its space: those made before and those to come."""
 
-    def __init__(self, responses: AsyncGenerator[WatchMemoriesResponse, None], position: dict[str, int]) -> None:
+    def __init__(self, responses: AsyncGenerator[WatchMemoriesResponse, None], position: Position) -> None:
         super().__init__(responses, self._read)
         self._position = position
 
     @property
     def position(self) -> Mapping[str, int]:
         """How far it has come, by name of space: kept, and given as `after`, it goes on after the change read last."""
-        return dict(self._position)
+        return dict(self._position.revisions)
+
+    @property
+    def token(self) -> str:
+        """The position as text: given as `after`, it also notices when the database was restored meanwhile."""
+        return self._position.token
 
     def _read(self, response: WatchMemoriesResponse) -> Iterator[Change]:
         for watched in response.changes:
             made = watched.revision
-            self._position[response.space] = made.revision
+            self._position.reach(response.space, made.revision, watched.nonce)
             yield Change(response.space, made.revision, change_name(made.change), made.memory, watched.left)
-        self._position[response.space] = response.revision
+        self._position.reach(response.space, response.revision, response.nonce)
 
 
 class SyncResults(Generic[T]):
@@ -168,3 +176,8 @@ class SyncWatch(SyncResults[Change]):
     def position(self) -> Mapping[str, int]:
         """How far it has come, by name of space: kept, and given as `after`, it goes on after the change read last."""
         return self._results.position
+
+    @property
+    def token(self) -> str:
+        """The position as text: given as `after`, it also notices when the database was restored meanwhile."""
+        return self._results.token

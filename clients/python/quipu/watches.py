@@ -6,7 +6,8 @@ from contextlib import aclosing
 from quipu import dual
 from quipu.errors import Unavailable
 from quipu.filters import FilterLike, filtering
-from quipu.operations import Operations, by_space
+from quipu.operations import Operations
+from quipu.positions import Position
 from quipu.results import Watch
 from quipu.v1.memory_service_pb2 import WatchMemoriesRequest, WatchMemoriesResponse
 from quipu.waits import renewal_wait_s
@@ -21,7 +22,7 @@ class WatchOperations(Operations):
         self,
         *,
         space: str | Sequence[str] | None = None,
-        after: int | Mapping[str, int] | None = None,
+        after: int | Mapping[str, int] | str | None = None,
         filter: FilterLike | None = None,
     ) -> Watch:
         """Follow changes, for ever: each once and in the order of its space.
@@ -32,21 +33,22 @@ class WatchOperations(Operations):
 
         space: one, or up to 16.
         after: the revision after which changes are told, 0 for all, of every space or by space, as in `position` of an
-        earlier watch; a space without one is watched from now on.
+        earlier watch; a space without one is watched from now on. The `token` of an earlier watch goes on where that
+        was, and raises OutOfRange (LOG_REPLACED) when the database was restored to before what that watch has told.
         filter: tells the changes of memories that meet it after the change or met it before.
         """
         spaces = self._parents(space)
-        position = _position(spaces, after)
+        position = Position.read(after, spaces)
         request = WatchMemoriesRequest(spaces=spaces, **filtering(filter))
         return Watch(self._watch(request, position), position)
 
     async def _watch(
-        self, request: WatchMemoriesRequest, position: Mapping[str, int]
+        self, request: WatchMemoriesRequest, position: Position
     ) -> AsyncGenerator[WatchMemoriesResponse, None]:
         """Begin after the position, again and again."""
         has_begun, failures = False, 0
         while True:
-            request.after_revisions.update(position)
+            position.put_into(request)
             try:
                 async with aclosing(self._wire.stream(self._wire.memories.WatchMemories, request, FOREVER)) as stream:
                     async for response in stream:
@@ -58,7 +60,3 @@ class WatchOperations(Operations):
                     raise
             await self._wire.pause(renewal_wait_s(failures))
             failures += 1
-
-
-def _position(spaces: Sequence[str], after: int | Mapping[str, int] | None) -> dict[str, int]:
-    return {} if after is None else by_space(after, spaces, "after")

@@ -15,15 +15,19 @@ import grpc
 
 from quipu.errors import Cancelled, error_from
 from quipu.exchanges import AsyncExchange, BlockingExchange, Exchange
+from quipu.v1.admin_service_pb2_grpc import AdminServiceStub
 from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
+from quipu.v1.job_service_pb2_grpc import JobServiceStub
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
+    from quipu.v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceAsyncStub
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
+    from quipu.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
@@ -106,6 +110,14 @@ class Wire(ABC):
     @cached_property
     def indexes(self) -> "IndexServiceAsyncStub":
         return IndexServiceStub(self._channel)
+
+    @cached_property
+    def admin(self) -> "AdminServiceAsyncStub":
+        return AdminServiceStub(self._channel)
+
+    @cached_property
+    def jobs(self) -> "JobServiceAsyncStub":
+        return JobServiceStub(self._channel)
 
     @cached_property
     @abstractmethod

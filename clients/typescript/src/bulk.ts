@@ -11,7 +11,7 @@ import {
   MemoryService,
   type CreateMemoryRequest,
 } from "./gen/quipu/v1/memory_service_pb.js";
-import type { SpaceWriteOptions } from "./options.js";
+import type { DeferOptions, SpaceWriteOptions } from "./options.js";
 import type { Session } from "./session.js";
 import { requestIdOrNew, uuid5 } from "./uuid.js";
 
@@ -21,7 +21,10 @@ export type DraftLike = string | Draft;
 /** Memories to add, read no further than the batch under way. */
 export type Drafts = Iterable<DraftLike> | AsyncIterable<DraftLike>;
 
-export async function addMany(session: Session, drafts: Drafts, options: SpaceWriteOptions): Promise<Memory[]> {
+/** Options of `addMany`. */
+export interface AddManyOptions extends SpaceWriteOptions, DeferOptions {}
+
+export async function addMany(session: Session, drafts: Drafts, options: AddManyOptions): Promise<Memory[]> {
   const stored: Memory[] = [];
   for await (const batch of store(session, drafts, options)) stored.push(...batch);
   return stored;
@@ -34,14 +37,15 @@ export function creation(draft: DraftLike): CreateMemoryRequest {
 }
 
 /** Store batch by batch; yield each as stored. */
-async function* store(session: Session, drafts: Drafts, options: SpaceWriteOptions): AsyncGenerator<Memory[], void> {
+async function* store(session: Session, drafts: Drafts, options: AddManyOptions): AsyncGenerator<Memory[], void> {
   const parent = session.parent(options.space);
   const whole = requestIdOrNew(options.requestId);
   let number = 0;
   let count = 0;
   for await (const requests of batches(creations(drafts))) {
     const requestId = number ? uuid5(whole, String(number)) : whole;
-    const request = create(BatchCreateMemoriesRequestSchema, { parent, requests, requestId });
+    const { deferEmbedding = false } = options;
+    const request = create(BatchCreateMemoriesRequestSchema, { parent, requests, requestId, deferEmbedding });
     const response = await session.wire
       .unary(MemoryService.method.batchCreateMemories, request, options)
       .catch((error: unknown) => rethrow(error, count, whole));

@@ -1,14 +1,17 @@
 /** The client, and how to get one. */
 
 import type { ConnectionOptions } from "node:tls";
+import { Admin } from "./admin.js";
 import * as bulk from "./bulk.js";
 import * as embeddings from "./embeddings.js";
 import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
+import type { Job } from "./gen/quipu/v1/job_pb.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
 import * as ingests from "./ingests.js";
+import * as jobs from "./jobs.js";
 import * as memories from "./memories.js";
-import type { MemoryLike } from "./names.js";
+import type { JobLike, MemoryLike } from "./names.js";
 import type { CallOptions, SpaceOptions, SpaceWriteOptions } from "./options.js";
 import type { Hits, Results } from "./results.js";
 import * as searches from "./searches.js";
@@ -23,7 +26,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Options of a client. */
 export interface ConnectOptions {
-  /** Sent with every call. */
+  /** Sent with every call, as `authorization: Bearer {key}`; use it together with TLS. */
   readonly apiKey?: string | undefined;
   /** The space that calls without one mean; default `default`. */
   readonly space?: string | undefined;
@@ -70,7 +73,7 @@ export class Client {
    * An error says how many memories were stored before it. With the same request id and the same memories in the same
    * order, what was stored before is not stored again.
    */
-  addMany(drafts: bulk.Drafts, options: SpaceWriteOptions = {}): Promise<Memory[]> {
+  addMany(drafts: bulk.Drafts, options: bulk.AddManyOptions = {}): Promise<Memory[]> {
     return bulk.addMany(this.#session, drafts, options);
   }
 
@@ -185,6 +188,36 @@ export class Client {
   /** Count the tokens of each text, without special tokens. `timeoutMs` counts for each 256 texts. */
   countTokens(texts: embeddings.Texts, options: embeddings.ModelOptions = {}): Promise<number[]> {
     return embeddings.countTokens(this.#session, texts, options);
+  }
+
+  /** The calls that administer tenants and keys. */
+  get admin(): Admin {
+    return new Admin(this.#session);
+  }
+
+  /** Start a job on a space, or return the one that waits to do the same. Fails with `InvalidArgument`, `NotFound`. */
+  runJob(kind: string, options: jobs.RunJobOptions = {}): Promise<Job> {
+    return jobs.runJob(this.#session, kind, options);
+  }
+
+  /** Return a job as it is now. Fails with `NotFound`. */
+  getJob(job: JobLike, options: CallOptions = {}): Promise<Job> {
+    return jobs.getJob(this.#session, job, options);
+  }
+
+  /** List jobs, newest first; of all spaces without one. `timeoutMs` counts for each page. */
+  jobs(options: jobs.ListJobsOptions = {}): Results<Job> {
+    return jobs.jobs(this.#session, options);
+  }
+
+  /** Ask for the end of a job and return it as it is then: one that runs ends a little later. Fails with `NotFound`. */
+  cancelJob(job: JobLike, options: CallOptions = {}): Promise<Job> {
+    return jobs.cancelJob(this.#session, job, options);
+  }
+
+  /** Give a job as it is, and again after each change until it has ended. `timeoutMs` is for the whole. */
+  watchJob(job: JobLike, options: CallOptions = {}): Results<Job> {
+    return jobs.watchJob(this.#session, job, options);
   }
 
   /** End the connection and the calls on it, which fail with `Cancelled`. An open connection keeps Node.js running. */

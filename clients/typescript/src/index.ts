@@ -1,19 +1,42 @@
 /** TypeScript client of Quipu, the memory service. */
 
-export type { Drafts, DraftLike } from "./bulk.js";
+export {
+  Admin,
+  type ApiKeyChanges,
+  type ApiKeyRoleName,
+  type ApiKeySettings,
+  type LimitLike,
+  type LimitsLike,
+  type NewSecret,
+  type TenantSettings,
+} from "./admin.js";
+export type { AddManyOptions, Drafts, DraftLike } from "./bulk.js";
 export { Client, connect, type ConnectOptions } from "./client.js";
 export type { EmbedOptions, ModelOptions, Texts } from "./embeddings.js";
 export * from "./errors.js";
 export { metadata, type Changes, type Draft, type Fields, type KindName, type RoleName } from "./fields.js";
 export type { FilterLike } from "./filters.js";
+export type { AuditEntry } from "./gen/quipu/v1/admin_service_pb.js";
+export { ApiKeyRole, type ApiKey } from "./gen/quipu/v1/api_key_pb.js";
 export type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
-export { MemoryChange, MemoryKind, Role, type Memory, type MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
+export { JobState, type Job } from "./gen/quipu/v1/job_pb.js";
+export {
+  MemoryChange,
+  MemoryKind,
+  RedactionKind,
+  Role,
+  type Memory,
+  type MemoryRevision,
+  type Redaction,
+} from "./gen/quipu/v1/memory_pb.js";
 export type { Hit, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
+export type { Tenant } from "./gen/quipu/v1/tenant_pb.js";
 export type { IngestOptions, Outcome } from "./ingests.js";
+export type { ListJobsOptions, RunJobOptions } from "./jobs.js";
 export type { AddOptions, DeleteOptions, GetOptions, ListOptions, UpdateOptions } from "./memories.js";
-export type { MemoryLike } from "./names.js";
-export type { CallOptions, SpaceOptions, SpaceWriteOptions, WriteOptions } from "./options.js";
+export type { JobLike, MemoryLike } from "./names.js";
+export type { CallOptions, DeferOptions, SpaceOptions, SpaceWriteOptions, WriteOptions } from "./options.js";
 export type { Revision, Revisions } from "./numbers.js";
 export type { Ranking } from "./ranking.js";
 export { Hits, Results } from "./results.js";

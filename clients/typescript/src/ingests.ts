@@ -4,6 +4,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { creation, type DraftLike, type Drafts } from "./bulk.js";
 import { QuipuError, Unavailable } from "./errors.js";
 import { refusalError } from "./failures.js";
+import type { Redaction } from "./gen/quipu/v1/memory_pb.js";
 import {
   IngestItemSchema,
   IngestMemoriesRequestSchema,
@@ -12,7 +13,7 @@ import {
   type IngestItem,
   type IngestMemoriesRequest,
 } from "./gen/quipu/v1/memory_service_pb.js";
-import type { CallOptions } from "./options.js";
+import type { CallOptions, DeferOptions } from "./options.js";
 import { Results } from "./results.js";
 import type { Session } from "./session.js";
 import { requestIdOrNew } from "./uuid.js";
@@ -24,7 +25,7 @@ const MOST_WAITING = 512;
 const MOST_BYTES = 8 << 20;
 
 /** Options of `ingest`. */
-export interface IngestOptions {
+export interface IngestOptions extends DeferOptions {
   /** Id or name of the space, which is made if there is none; default: that of the client. */
   readonly space?: string | undefined;
   /**
@@ -40,19 +41,31 @@ export interface IngestOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** A memory of an ingestion that was stored. */
+export interface Stored {
+  readonly offset: number;
+  readonly name: string;
+  readonly revision: bigint;
+  /** The personal data that the server left out of it. */
+  readonly redactions: readonly Redaction[];
+  readonly error?: undefined;
+}
+
 /** What became of a memory: it was stored, or `error` says why not. */
 export type Outcome =
-  | { readonly offset: number; readonly name: string; readonly revision: bigint; readonly error?: undefined }
+  | Stored
   | { readonly offset: number; readonly name?: undefined; readonly revision?: undefined; readonly error: QuipuError };
 
 export function ingest(session: Session, drafts: Drafts, options: IngestOptions): Results<Outcome> {
-  const start = { parent: session.parent(options.space), streamId: requestIdOrNew(options.streamId) };
+  const { deferEmbedding = false } = options;
+  const start = { parent: session.parent(options.space), streamId: requestIdOrNew(options.streamId), deferEmbedding };
   return new Results((signal) => outcomes(session, start, new Source(drafts), { ...options, signal }), options.signal);
 }
 
 interface Start {
   readonly parent: string;
   readonly streamId: string;
+  readonly deferEmbedding: boolean;
 }
 
 /** The memories, read one after the other, and those among them that are not acknowledged. */
@@ -168,9 +181,9 @@ async function* outcomes(
 function toOutcome(session: Session, start: Start, told: IngestAcknowledgement): Outcome {
   const offset = Number(told.offset);
   if (told.outcome.case !== "stored") return { offset, error: refusalError(told.outcome.value, start.streamId) };
-  const { name, revision } = told.outcome.value;
+  const { name, revision, redactions } = told.outcome.value;
   session.saw(start.parent, revision);
-  return { offset, name, revision };
+  return { offset, name, revision, redactions };
 }
 
 /** Say in an error with which id the whole may go on. */

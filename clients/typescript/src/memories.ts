@@ -17,7 +17,7 @@ import {
 } from "./gen/quipu/v1/memory_service_pb.js";
 import { spaceOf, type MemoryLike } from "./names.js";
 import { integer, toRevision, type Revision } from "./numbers.js";
-import type { SpaceOptions, SpaceWriteOptions } from "./options.js";
+import type { DeferOptions, SpaceOptions, SpaceWriteOptions } from "./options.js";
 import { paged, PAGE_SIZE } from "./pages.js";
 import type { Results } from "./results.js";
 import { present, type Session } from "./session.js";
@@ -27,7 +27,7 @@ import { requestIdOrNew } from "./uuid.js";
 const MOST_NAMES = 1_000;
 
 /** Options of `add`: the fields of the memory beside its content, and those of the call. */
-export interface AddOptions extends Fields, SpaceWriteOptions {
+export interface AddOptions extends Fields, SpaceWriteOptions, DeferOptions {
   /** Letters, digits, `.`, `_`, `~`, `-`, at most 128; without it the server makes one that sorts by time. */
   readonly id?: string | undefined;
 }
@@ -73,10 +73,11 @@ export interface ListOptions extends SpaceOptions {
 }
 
 export async function add(session: Session, content: string, options: AddOptions): Promise<Memory> {
-  const { space, requestId, signal, timeoutMs, ...draft } = options;
+  const { space, requestId, deferEmbedding = false, signal, timeoutMs, ...draft } = options;
   const request = creation({ ...draft, content });
   request.parent = session.parent(space);
   request.requestId = requestIdOrNew(requestId);
+  request.deferEmbedding = deferEmbedding;
   const response = await session.wire.unary(MemoryService.method.createMemory, request, { signal, timeoutMs });
   return session.sawMemory(present(response.memory));
 }

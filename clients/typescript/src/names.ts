@@ -1,9 +1,19 @@
 /** Names of resources from what callers give: an id, a full name, or the resource itself. */
 
+import type { Job } from "./gen/quipu/v1/job_pb.js";
 import type { Memory } from "./gen/quipu/v1/memory_pb.js";
 
 /** A memory: its id, its name `spaces/{space}/memories/{memory}`, or itself. */
 export type MemoryLike = string | Memory;
+
+/** A job: its id, its name `jobs/{job}`, or itself. */
+export type JobLike = string | Job;
+
+/** `jobs/{job}` from an id, a name or a job. */
+export function jobName(job: JobLike): string {
+  const name = typeof job === "string" ? job : job.name;
+  return name.startsWith("jobs/") ? name : `jobs/${name}`;
+}
 
 /** `spaces/{space}` from an id or a name. */
 export function spaceName(space: string): string {

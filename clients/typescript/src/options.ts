@@ -23,5 +23,11 @@ export interface WriteOptions extends CallOptions {
   readonly requestId?: string | undefined;
 }
 
+/** Options of calls that add memories. */
+export interface DeferOptions {
+  /** Do not wait for the model: what is added is found by words only until a job has embedded it. */
+  readonly deferEmbedding?: boolean | undefined;
+}
+
 /** Options of calls that change something in one space. */
 export interface SpaceWriteOptions extends SpaceOptions, WriteOptions {}

@@ -11,8 +11,9 @@ import {
   type WatchMemoriesResponse,
 } from "./gen/quipu/v1/memory_service_pb.js";
 import type { Revision, Revisions } from "./numbers.js";
+import { Position } from "./positions.js";
 import { Results } from "./results.js";
-import { bySpace, present, type Session } from "./session.js";
+import { present, type Session } from "./session.js";
 import { renewalWaitMs } from "./waits.js";
 
 /** Options of `watch`. */
@@ -21,9 +22,10 @@ export interface WatchOptions {
   readonly space?: string | readonly string[] | undefined;
   /**
    * The revision after which changes are told, 0 for all: of every space, or by id or name of space, as in `position` of
-   * an earlier watch. A space without one is watched from now on.
+   * an earlier watch. A space without one is watched from now on. The `token` of an earlier watch goes on where that was,
+   * and fails with `OutOfRange` (`LOG_REPLACED`) when the database was restored to before what that watch has told.
    */
-  readonly after?: Revision | Revisions | undefined;
+  readonly after?: Revision | Revisions | string | undefined;
   /** Tells the changes of memories that meet it after the change or met it before. */
   readonly filter?: FilterLike | undefined;
   /** Ends the watch, which then fails with `Cancelled`. */
@@ -36,15 +38,13 @@ export interface Change {
   readonly space: string;
   /** Revision of the space that the change made. */
   readonly revision: bigint;
-  /** `CREATED`, `UPDATED`, `DELETED` or `UNDELETED`. */
+  /** `CREATED`, `UPDATED`, `DELETED`, `UNDELETED` or `EMBEDDED`. */
   readonly change: MemoryChange;
   /** As the change left it; a deleted one as it was. */
   readonly memory: Memory;
   /** It met the filter before the change and does not any more, though it was not deleted. */
   readonly left: boolean;
 }
-
-type Position = Map<string, bigint>;
 
 /** The changes of spaces, each once and in the order of its space: those made before and those to come. */
 export class Watch extends Results<Change> {
@@ -58,13 +58,18 @@ export class Watch extends Results<Change> {
 
   /** How far it has come, by name of space: kept, and given as `after`, it goes on after the change that was read last. */
   get position(): Readonly<Record<string, bigint>> {
-    return Object.fromEntries(this.#position);
+    return this.#position.revisions;
+  }
+
+  /** The position as text: given as `after`, it also notices when the database was restored meanwhile. */
+  get token(): string {
+    return this.#position.token;
   }
 }
 
 export function watch(session: Session, options: WatchOptions): Watch {
   const { after = {} } = options;
-  return new Watch(session, options, new Map(bySpace("after", after, session.parents(options.space))));
+  return new Watch(session, options, Position.read(after, session.parents(options.space)));
 }
 
 /** The changes after a position, which is kept at that of the change that was read last. */
@@ -78,10 +83,10 @@ async function* changes(
   for await (const response of responses(session, request, position, signal)) {
     for (const watched of response.changes) {
       const change = toChange(response.space, watched);
-      position.set(change.space, change.revision);
+      position.reach(change.space, change.revision, watched.nonce);
       yield [change];
     }
-    position.set(response.space, response.revision);
+    position.reach(response.space, response.revision, response.nonce);
   }
 }
 
@@ -94,7 +99,7 @@ async function* responses(
 ): AsyncGenerator<WatchMemoriesResponse, void> {
   let hasBegun = false;
   for (let failures = 0; ; failures++) {
-    const begin = create(WatchMemoriesRequestSchema, { ...request, afterRevisions: Object.fromEntries(position) });
+    const begin = create(WatchMemoriesRequestSchema, { ...request, ...position.begin });
     const options = { signal, timeoutMs: Infinity };
     try {
       for await (const response of session.wire.stream(MemoryService.method.watchMemories, begin, options)) {

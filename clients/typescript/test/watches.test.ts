@@ -13,8 +13,10 @@ function told(space: string, revision: number, ...made: number[]) {
   const changes = made.map((number) => ({
     revision: { revision: BigInt(number), change: MemoryChange.UPDATED, memory: { name: `${space}/memories/m` } },
     left: number % 2 === 0,
+    nonce: 100n + BigInt(number),
   }));
-  return { space, revision: BigInt(revision), headRevision: BigInt(revision), changes };
+  const reached = BigInt(revision);
+  return { space, revision: reached, nonce: 100n + reached, headRevision: reached, changes };
 }
 
 async function hold(call: HandlerContext): Promise<void> {
@@ -93,6 +95,37 @@ test("a watch goes on where it was when a connection breaks, however often the s
   const changes = await take(served.client.watch(), 3);
   assert.deepEqual(changes.map((change) => change.revision), [1n, 2n, 3n]);
   assert.deepEqual(begun, [undefined, 1n, 1n, 2n].map((revision) => (revision ? { "spaces/a": revision } : {})));
+});
+
+test("nonces go with the position, also in a token", async (context) => {
+  const begun: [unknown, unknown][] = [];
+  const { client } = await serving(context, ({ service }) => {
+    service(MemoryService, {
+      async *watchMemories({ afterRevisions, afterNonces }) {
+        begun.push([afterRevisions, afterNonces]);
+        const reached = Number(afterRevisions["spaces/a"] ?? 0);
+        yield told("spaces/a", reached + 1, reached + 1);
+        throw refusal(Code.Unavailable, "SHUTTING_DOWN");
+      },
+    });
+  });
+  const watch = client.watch();
+  await take(watch, 2);
+  await take(client.watch({ after: watch.token }), 1);
+  assert.deepEqual(begun, [
+    [{}, {}],
+    [{ "spaces/a": 1n }, { "spaces/a": 101n }],
+    [{ "spaces/a": 2n }, { "spaces/a": 102n }],
+  ]);
+  for (const after of ["", "x", "!!!", "AAAA", "Zm9v"]) assert.throws(() => client.watch({ after }), RangeError);
+});
+
+// The tests of the other clients have this token, too.
+test("tokens are the same in all languages", async (context) => {
+  const token = "EhIKDnNwYWNlcy9kZWZhdWx0EAMqEgoOc3BhY2VzL2RlZmF1bHQQBw";
+  const { client } = await serving(context, () => undefined);
+  const watch = client.watch({ after: token });
+  assert.deepEqual([watch.token, watch.position], [token, { "spaces/default": 3n }]);
 });
 
 test("a watch outlives a server that is started again", async (context) => {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from quipu_server import __version__
+from quipu_server.cli.admin import admin
 from quipu_server.cli.backup import backup, restore
 from quipu_server.cli.completion import completion
 from quipu_server.cli.config import config
@@ -13,6 +14,7 @@ from quipu_server.cli.doctor import doctor
 from quipu_server.cli.exporting import export_memories
 from quipu_server.cli.importing import import_memories
 from quipu_server.cli.index import index
+from quipu_server.cli.jobs import jobs
 from quipu_server.cli.memories import delete, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
 from quipu_server.cli.search import search
@@ -20,6 +22,7 @@ from quipu_server.cli.serve import serve
 from quipu_server.cli.spaces import spaces
 from quipu_server.cli.top import top
 from quipu_server.cli.watch import watch
+from quipu_server.cli.worker import worker
 from quipu_server.errors import StartupError
 
 INTERRUPTED = 130
@@ -27,6 +30,7 @@ INTERRUPTED = 130
 
 COMMANDS = (
     serve,
+    worker,
     put,
     search,
     get,
@@ -45,6 +49,8 @@ COMMANDS = (
     restore,
     config,
     top,
+    admin,
+    jobs,
     doctor,
     completion,
 )

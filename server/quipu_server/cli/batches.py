@@ -36,13 +36,14 @@ class Batch:
     lines: list[int] = field(default_factory=list)
     byte_count: int = 0
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    unit: str = "line"
 
     def add(self, number: int, line: bytes) -> None:
         """Raises LineError."""
         try:
             self.drafts.append(from_line(line))
         except ValueError as error:
-            raise LineError(f"line {number}", str(error)) from error
+            raise LineError(f"{self.unit} {number}", str(error)) from error
         self.lines.append(number)
         self.byte_count += len(line)
         self.digest.update(line)
@@ -60,23 +61,23 @@ class Batch:
         for violation in error.field_violations:
             if match := _INDEX.match(violation.field):
                 field = violation.field.removeprefix(match[0])
-                return LineError(f"line {self.lines[int(match[1])]}", f"{field}: {violation.description}")
+                return LineError(f"{self.unit} {self.lines[int(match[1])]}", f"{field}: {violation.description}")
         name = error.metadata.get("name", "").rpartition("/")[2]
         ids = [draft.get("id") for draft in self.drafts]
         if name in ids:
-            return LineError(f"line {self.lines[ids.index(name)]}", error.message)
-        return LineError(f"lines {self.lines[0]} to {self.lines[-1]}", error.message)
+            return LineError(f"{self.unit} {self.lines[ids.index(name)]}", error.message)
+        return LineError(f"{self.unit}s {self.lines[0]} to {self.lines[-1]}", error.message)
 
 
-def read_batches(lines: Iterable[bytes]) -> Generator[Batch, None, None]:
-    """Group lines; empty ones are skipped. Raises LineError."""
-    batch = Batch()
+def read_batches(lines: Iterable[bytes], unit: str = "line") -> Generator[Batch, None, None]:
+    """Group lines; empty ones are skipped. unit: what a line is called in errors. Raises LineError."""
+    batch = Batch(unit=unit)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         if not batch.takes(line):
             yield batch
-            batch = Batch()
+            batch = Batch(unit=unit)
         batch.add(number, line)
     if batch.lines:
         yield batch

@@ -1,5 +1,6 @@
 """What commands share that speak to a server."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from quipu import SyncClient
+    from quipu import SyncClient, Tls
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,12 +55,22 @@ def spaces_option(help: str) -> Callable[[F], F]:
 
 
 @contextmanager
-def connected(address: str, space: str = "default") -> Iterator["SyncClient"]:
-    """A client; what goes wrong becomes one line."""
+def connected(address: str, space: str = "default", api_key: str | None = None) -> Iterator["SyncClient"]:
+    """A client with the credential and the certificates of the environment; what goes wrong becomes one line."""
     import quipu
 
-    with in_one_line(), quipu.connect_sync(address, space=space) as client:
+    key = api_key or os.environ.get("QUIPU_API_KEY")
+    with in_one_line(), quipu.connect_sync(address, api_key=key, space=space, tls=_tls()) as client:
         yield client
+
+
+def _tls() -> "bool | Tls":
+    """How to encrypt, from QUIPU_TLS (1 for the usual authorities), QUIPU_TLS_CA, QUIPU_TLS_CERT and QUIPU_TLS_KEY."""
+    import quipu
+
+    names = {"ca": "QUIPU_TLS_CA", "certificate": "QUIPU_TLS_CERT", "key": "QUIPU_TLS_KEY"}
+    files = {argument: path for argument, name in names.items() if (path := os.environ.get(name))}
+    return quipu.Tls(**files) if files else os.environ.get("QUIPU_TLS", "") not in {"", "0"}
 
 
 @contextmanager
@@ -72,5 +83,5 @@ def in_one_line() -> Iterator[None]:
     except quipu.Unavailable as error:
         hint = "" if error.reason else "; is it running? `quipu serve` starts it"
         raise click.ClickException(f"{error}{hint}") from error
-    except (quipu.QuipuError, ValueError) as error:
+    except (quipu.QuipuError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error

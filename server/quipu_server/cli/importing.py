@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -10,6 +11,7 @@ import click
 
 from quipu_server.cli.batches import Batch, read_batches
 from quipu_server.cli.connection import in_one_line, space_option
+from quipu_server.cli.foreign import SERVICES, Report, foreign_lines
 
 if TYPE_CHECKING:
     import quipu
@@ -22,6 +24,7 @@ TIMEOUT_S = 120.0
 @click.command("import")
 @click.argument("file", required=False, type=click.File("rb"))
 @click.option("--sample", is_flag=True, help="Imports the notes of an invented expedition instead of FILE.")
+@click.option("--from", "service", type=click.Choice(list(SERVICES)), help="The service that exported FILE.")
 @click.option(
     "--parallel",
     default=4,
@@ -30,12 +33,17 @@ TIMEOUT_S = 120.0
     help="Batches of 100 lines under way at once; 1 stores the lines in their order.",
 )
 @space_option
-def import_memories(address: str, space: str, file: BinaryIO | None, sample: bool, parallel: int) -> None:
+def import_memories(
+    address: str, space: str, file: BinaryIO | None, sample: bool, service: str | None, parallel: int
+) -> None:
     """Store the memories of FILE, one JSON object a line (- for standard input).
 
     A line has the fields of a memory: content and, if wanted, id, kind, role, speaker, session, tags, metadata,
     importance, event_time, expire_time, vector. Times are RFC 3339. Metadata is plain JSON, where a time is written
     {"time": "2024-05-08T13:56:00Z"}. What `quipu export` writes can be read.
+
+    --from reads what another service exported: a list of records, an answer of its API, or one record a line. At the
+    end it reports what was skipped, and which fields have no place here.
 
     If it is interrupted, run it again with the same file within 7 days: what was stored is not stored again.
     """
@@ -43,8 +51,18 @@ def import_memories(address: str, space: str, file: BinaryIO | None, sample: boo
 
     if (file is None) != sample:
         raise click.UsageError("give a file, or - for standard input, or --sample")
-    with file or SAMPLE.open("rb") as lines, counting(f"into {space}", count(lines)) as advance, in_one_line():
-        asyncio.run(store(address, space, read_batches(lines), parallel, advance))
+    with file or SAMPLE.open("rb") as source, in_one_line():
+        report = Report()
+        unit, lines = ("record", convert(source, service, report)) if service else ("line", source)
+        with counting(f"into {space}", count(lines)) as advance:
+            asyncio.run(store(address, space, read_batches(lines, unit), parallel, advance))
+    for line in report.lines() if service else ():
+        click.echo(line)
+
+
+def convert(export: BinaryIO, service: str, report: Report) -> BinaryIO:
+    """The export of another service as lines. Raises ValueError."""
+    return BytesIO(b"".join(line + b"\n" for line in foreign_lines(export.read(), service, report)))
 
 
 def count(lines: BinaryIO) -> int | None:

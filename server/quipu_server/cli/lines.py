@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from quipu import Draft, Memory
 
 TIMES = ("event_time", "expire_time")
-OUTPUTS = ("name", "create_time", "update_time", "delete_time", "etag", "revision")
+OUTPUTS = ("name", "create_time", "update_time", "delete_time", "etag", "revision", "redactions")
 """Fields that only the server sets: shown by `--json`, ignored in what is imported."""
 
 

@@ -30,6 +30,8 @@ def put(address: str, space: str, text: str | None, memory_id: str | None, as_js
     with connected(address, space) as client:
         memory = client.add(content, id=memory_id, **given_fields(options))
     document = as_document(memory)
+    if not as_json:
+        show_redactions(document)
     click.echo(dump(document) if as_json else document["id"])
 
 
@@ -170,6 +172,13 @@ def change_row(document: Mapping[str, Any]) -> dict[str, str]:
         "when": show_time(read_time(when)),
         "memory": clip(memory["content"]),
     }
+
+
+def show_redactions(document: Mapping[str, Any]) -> None:
+    """Say what the server left out: beside the answer, which may be piped on."""
+    for each in document.get("redactions", ()):
+        place = f"{each['field']}, characters {each['start']} to {each['end']}"
+        click.echo(f"Redacted: {each['kind']} in {place}", err=True)
 
 
 def show_memory(memory: "Memory", as_json: bool) -> None:

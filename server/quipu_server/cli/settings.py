@@ -24,14 +24,21 @@ class SettingsCommand(click.Command):
 
 @cache
 def settings_options() -> Sequence[click.Option]:
-    """A flag for each setting that is no table, and one for the file they may be in."""
+    """A flag for each setting that is no table, and one for the file they may be in.
+
+    Secrets have none: others see the command line.
+    """
+    from pydantic import SecretStr
+
     from quipu_server.config import Settings
 
-    file = click.Option(["--config"], type=click.Path(exists=True, dir_okay=False), help="TOML file with settings.")
-    fields = (
-        (name, field) for name, field in Settings.model_fields.items() if get_origin(field.annotation) is not dict
+    settings = (
+        (name, field)
+        for name, field in Settings.model_fields.items()
+        if field.annotation is not SecretStr and get_origin(field.annotation) is not dict
     )
-    return [*(option(name, field) for name, field in fields), file]
+    file = click.Option(["--config"], type=click.Path(exists=True, dir_okay=False), help="TOML file with settings.")
+    return [*(option(name, field) for name, field in settings), file]
 
 
 def option(name: str, field: "FieldInfo") -> click.Option:

@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @spaces_option("What to watch; may be given up to 16 times.")
-@click.option("--after", type=click.IntRange(0), help="Begins after this revision, 0 for all; default: now.")
+@click.option(
+    "--after",
+    metavar="REVISION|TOKEN",
+    callback=lambda _context, _parameter, value: read_after(value),
+    help="Begins after this revision, 0 for all, or where a watch was that printed this token as JSON; default: now.",
+)
 @click.option("--filter", help="Which memories, such as 'tags = \"tea\"'; told too is what met it before the change.")
 @json_option
 @address_option
@@ -24,14 +29,18 @@ def watch(address: str, spaces: tuple[str, ...], as_json: bool, **query: Any) ->
 
     When the server is restarted, the watch goes on where it was.
     """
-    show = shown_as_json if as_json else shown
     with connected(address, spaces[0]) as client:
         changes = client.watch(space=spaces, **query)
         try:
             for change in changes:
-                click.echo(show(change))
+                click.echo(shown_as_json(change, changes.token) if as_json else shown(change))
         except KeyboardInterrupt:
             changes.close()
+
+
+def read_after(value: str | None) -> int | str | None:
+    """A revision, or else a token."""
+    return int(value) if value is not None and value.isdecimal() else value
 
 
 def shown(change: "Change") -> str:
@@ -41,8 +50,8 @@ def shown(change: "Change") -> str:
     return f"{change.revision:>7}  {what:<9}  {name}  {one_line(change.memory.content)}"
 
 
-def shown_as_json(change: "Change") -> str:
-    """A change for programs."""
+def shown_as_json(change: "Change", token: str) -> str:
+    """A change for programs, and the token to go on after it."""
     return dump(
         {
             "space": change.space,
@@ -50,5 +59,6 @@ def shown_as_json(change: "Change") -> str:
             "change": change.change,
             "left": change.left,
             "memory": as_document(change.memory),
+            "token": token,
         }
     )

@@ -3,13 +3,15 @@
 import os
 from errno import ENOENT
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
 from quipu_server.config.secrets import Resolved
+from quipu_server.guard.personal import is_region
+from quipu_server.guard.policies import EVERYTHING_PASSES, GuardPolicy
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
@@ -30,6 +32,13 @@ def default_hot_bytes() -> int:
     return int(HOT_SHARE * usable_bytes())
 
 
+def check_region(region: str) -> str:
+    """Raise ValueError unless phone numbers of the country are known."""
+    if not is_region(region):
+        raise ValueError("must be a country of two capital letters, such as US, or empty")
+    return region
+
+
 class Settings(BaseSettings):
     """Each field is also `QUIPU_<NAME>` in the environment, and a flag unless it is a table."""
 
@@ -37,7 +46,15 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(DEFAULT_PORT, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    insecure_open: bool = Field(False, description="Listen off loopback without credentials.")
+    insecure_no_auth: bool = Field(False, description="Let everybody in, also off loopback; not with credentials.")
+    key_secret: SecretStr = Field(SecretStr(""), description="Secret that keys are stored under; turns credentials on.")
+    key_secret_file: Path | None = Field(None, description="File with the secret that keys are stored under.")
+    master_key: SecretStr = Field(SecretStr(""), description="Credential of the administrator, 16 characters or more.")
+    master_key_file: Path | None = Field(None, description="File with the credential of the administrator.")
+    tls_cert_file: Path | None = Field(None, description="Certificate chain of the server, PEM; turns TLS on.")
+    tls_key_file: Path | None = Field(None, description="Private key of the certificate, PEM.")
+    tls_client_ca_file: Path | None = Field(None, description="Authorities of clients, PEM; refuses all other clients.")
+    open_reflection: bool = Field(False, description="Answer reflection without a credential.")
     data_dir: Path = Field(default_factory=default_data_dir, description="Directory of the embedded database.")
     database_url: Resolved = Field(
         "", description="PostgreSQL to use instead of the embedded one; may be `env:NAME` or `file:/path`.", repr=False
@@ -55,7 +72,17 @@ class Settings(BaseSettings):
         None, description="Directory of index snapshots; `index` in the data directory when empty."
     )
     snapshot_bytes: int = Field(8 << 30, ge=0, description="Disk for index snapshots, bytes; 0 keeps none.")
+    job_workers: int = Field(2, ge=0, le=64, description="Jobs to do at once; 0 leaves them to other processes.")
+    job_lease_s: float = Field(
+        30.0, ge=1, description="Silence after which the jobs of a worker are taken over; the same on all servers."
+    )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
+    guard: Literal["off", "block_secrets", "redact_personal", "both"] = Field(
+        "off", description="What is done to secrets and personal data when memories are written."
+    )
+    guard_region: Annotated[str, AfterValidator(check_region)] = Field(
+        "US", description="Country of phone numbers that bring no country code; none when empty."
+    )
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
     longest_deadline_s: float = Field(300.0, gt=0, description="Longest deadline a request may bring.")
@@ -86,6 +113,17 @@ class Settings(BaseSettings):
         self.database_url = chosen.url
         self.pool_size = chosen.pool_size or self.pool_size
         return self
+
+    @property
+    def guard_policy(self) -> GuardPolicy:
+        """What the guard does for tenants that say nothing else."""
+        if self.guard == "off":
+            return EVERYTHING_PASSES
+        return GuardPolicy(
+            block_secrets=self.guard in ("block_secrets", "both"),
+            redact_personal=self.guard in ("redact_personal", "both"),
+            region=self.guard_region,
+        )
 
     @property
     def index_dir(self) -> Path | None:

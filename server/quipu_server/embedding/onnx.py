@@ -103,6 +103,9 @@ class OnnxEmbedder:
     def __init__(self, directories: Sequence[ModelDirectory], workers: int, queue_tokens: int) -> None:
         self._models = {directory.info.name: OnnxModel(directory) for directory in directories}
         self._default = directories[0].info.name
+        self._infos = {
+            name: replace(model.info, is_default=name == self._default) for name, model in self._models.items()
+        }
         self._queue: WorkQueue[EmbeddedText] = WorkQueue(workers, queue_tokens, "embed")
         self._recent: LRUCache[tuple[str, str], Vector] = LRUCache(CACHED_QUERIES)
         self._texts: Counter[tuple[str, str]] = Counter()
@@ -110,11 +113,10 @@ class OnnxEmbedder:
         self._cached: Counter[tuple[str, str]] = Counter()
 
     def models(self) -> Sequence[ModelInfo]:
-        return [self.model(name) for name in self._models]
+        return list(self._infos.values())
 
     def model(self, name: str) -> ModelInfo:
-        info = self._find(name).info
-        return replace(info, is_default=info.name == self._default)
+        return self._infos[self._find(name).info.name]
 
     async def embed(
         self, model: str, texts: Sequence[TextToEmbed], purpose: Purpose, lane: Lane

@@ -121,10 +121,9 @@ def _error(storage: Any, batch: Codes) -> float:
 
 def _write(segments: Sequence[Segment | GraphSegment], tuning: Tuning) -> CodeFile:
     """The codes in a file; behind those of the first segment if these lie in one."""
-    first = segments[0].codes
-    if isinstance(first, CodeFile):
-        writer, added = first.writer(), segments[1:]
-    else:
+    first, added = segments[0].codes, segments[1:]
+    writer = first.writer() if isinstance(first, CodeFile) else None
+    if writer is None:
         writer, added = CodeWriter.new(tuning.directory, first.shape[1]), segments
     for batch in _batches(added):
         writer.write(batch)

@@ -1,14 +1,13 @@
 """What ranking needs to know of the memories that were found."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Evidence, Revisions, TermStatistics, Vector
+from quipu_server.domain import Evidence, Revisions, Vector
 from quipu_server.hot import words
 from quipu_server.hot.columns import NEVER
 from quipu_server.hot.contents import Contents, Slots
+from quipu_server.hot.words import Matches
 from quipu_server.scoring import cosines
 
 NO_SPAN = -1
@@ -18,23 +17,27 @@ def evidence(
     contents: Contents,
     revisions: Revisions,
     query: Vector | None,
-    terms: Sequence[str],
-    totals: TermStatistics | None,
+    found: Matches | None,
+    bm25: NDArray[np.float64] | None,
 ) -> Evidence:
-    """Evidence for memories of these contents."""
+    """Evidence for memories of these contents.
+
+    found: the words of the query; bm25: the scores of all slots for them.
+    """
     columns = contents.columns
     slots = np.searchsorted(columns.revisions, revisions)
     best_cosines, spans = _compare(contents, slots, query)
-    table = words.frequencies(contents, terms, slots)
+    if len(contents.unembedded):
+        best_cosines[np.isin(slots, contents.unembedded)] = np.nan
     return Evidence(
         revisions=revisions,
         memory_ids=columns.texts["id"].decode(slots),
         cosines=best_cosines,
-        bm25=words.scores_of(table, columns.lengths[slots], totals) if totals else np.zeros(len(slots)),
+        bm25=np.zeros(len(slots)) if bm25 is None else bm25[slots],
         importances=columns.importances[slots],
         recency_times=_recency_times(contents, slots),
         spans=spans,
-        matched=(table > 0.0).T,
+        matched=np.zeros((len(slots), 0), np.bool_) if found is None else words.matched(contents, found, slots),
     )
 
 

@@ -17,6 +17,7 @@ from quipu_server.hot.loading import LARGE_LOADS, Loader
 from quipu_server.hot.resident import BASE_BYTES, Resident
 from quipu_server.hot.search_view import HotView
 from quipu_server.hot.snapshots import Snapshots
+from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
 from quipu_server.indexes import IndexReport, RecallCheck
 from quipu_server.measuring import Sample
 from quipu_server.measuring.metrics import HOT_EVICTIONS, HOT_VISITS
@@ -30,11 +31,16 @@ class HotCatalogue:
     """The SearchViews: hot where an index is at hand, cold meanwhile.
 
     cold: for spaces that are not hot. budget_bytes: memory for all indexes; with 0 all is cold. snapshots: where
-    indexes are kept on disk; it is closed with the catalogue. Lives on one event loop; who made it closes it.
+    indexes are kept on disk; it is closed with the catalogue. tuning: of all indexes. Lives on one event loop; who made it closes it.
     """
 
     def __init__(
-        self, source: LogSource, cold: ColdViews, budget_bytes: int, snapshots: Snapshots | None = None
+        self,
+        source: LogSource,
+        cold: ColdViews,
+        budget_bytes: int,
+        snapshots: Snapshots | None = None,
+        tuning: Tuning = DEFAULT_TUNING,
     ) -> None:
         self._source = source
         self._cold = cold
@@ -43,8 +49,8 @@ class HotCatalogue:
         # Apart, so that no search waits for a merge.
         self._building = ThreadPoolExecutor(LARGE_LOADS, "quipu-index")
         self._snapshots = snapshots
-        self._loader = Loader(source, self._building, snapshots)
-        self._estimate = Estimate()
+        self._loader = Loader(source, self._building, snapshots, tuning)
+        self._estimate = Estimate(tuning)
         self._residents: dict[UUID, Resident] = {}
         self._hits = self._misses = self._evictions = 0
 

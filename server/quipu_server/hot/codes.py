@@ -31,16 +31,16 @@ class UnnamedFile:
 
 
 class CodeFile:
-    """Rows in a file without a name, which goes with its last user. What was read once is never written again.
+    """Rows in a file, which are never changed. file: to write behind them, if that is allowed.
 
     The pages belong to the cache of the system: they take memory only while nothing else needs it.
     """
 
-    def __init__(self, file: UnnamedFile, row_count: int, dimension: int) -> None:
-        self.shape = (row_count, dimension)
+    def __init__(self, memory: mmap.mmap, rows: Codes, file: UnnamedFile | None = None) -> None:
+        self.shape: tuple[int, ...] = rows.shape
+        self._map = memory
+        self._rows = rows
         self._file = file
-        self._map = mmap.mmap(file.descriptor, row_count * dimension * CODE_BYTES, prot=mmap.PROT_READ)
-        self._rows: Codes = np.frombuffer(self._map, np.float16).reshape(self.shape)
         self._read_count = 0
 
     def __len__(self) -> int:
@@ -55,9 +55,14 @@ class CodeFile:
             self._map.madvise(mmap.MADV_DONTNEED)
         return found
 
-    def writer(self) -> "CodeWriter":
-        """Writes behind the rows."""
-        return CodeWriter(self._file, *self.shape)
+    @property
+    def mapped(self) -> Codes:
+        """All rows as they lie in the file."""
+        return self._rows
+
+    def writer(self) -> "CodeWriter | None":
+        """Writes behind the rows; None if nobody may."""
+        return None if self._file is None else CodeWriter(self._file, len(self), self.shape[1])
 
 
 class CodeWriter:
@@ -70,7 +75,7 @@ class CodeWriter:
 
     @classmethod
     def new(cls, directory: Path | None, dimension: int) -> Self:
-        """To a new file."""
+        """To a new file without a name, which goes with its last user."""
         return cls(UnnamedFile(directory), 0, dimension)
 
     def write(self, codes: Codes) -> None:
@@ -84,4 +89,6 @@ class CodeWriter:
 
     def finish(self) -> CodeFile:
         """The rows of the whole file."""
-        return CodeFile(self._file, self._row_count, self._dimension)
+        shape = (self._row_count, self._dimension)
+        memory = mmap.mmap(self._file.descriptor, self._row_count * self._dimension * CODE_BYTES, prot=mmap.PROT_READ)
+        return CodeFile(memory, np.frombuffer(memory, np.float16).reshape(shape), self._file)

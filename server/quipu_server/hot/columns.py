@@ -80,13 +80,15 @@ class Columns:
     """Facts of slots 0, 1, 2 …
 
     texts: `id`, `kind`, `role`, `speaker`, `session`, `tags`. times: int64 microseconds, by field.
-    revisions: ascending. lengths: words, float64. row_starts: int64, one more than slots: a slot has the rows from
-    its own to the next. row_slots, spans: of each row, the slot and the part of the content.
+    revisions: ascending. created: the revisions that created the memories. lengths: words, float64. row_starts: int64,
+    one more than slots: a slot has the rows from its own to the next. row_slots, spans: of each row, the slot and the
+    part of the content.
     """
 
     texts: Mapping[str, TextColumn]
     times: Mapping[str, NDArray[np.int64]]
     revisions: NDArray[np.int64]
+    created: NDArray[np.int64]
     importances: NDArray[np.float64]
     lengths: NDArray[np.float64]
     row_starts: NDArray[np.int64]
@@ -108,6 +110,7 @@ class GrowingColumns:
         self._tag_owners = Growing(np.int32)
         self._times = {name: Growing(np.int64) for name in TIMES}
         self._revisions = Growing(np.int64)
+        self._created = Growing(np.int64)
         self._importances = Growing(np.float64)
         self._lengths = Growing(np.float64)
         self._row_starts = Growing(np.int64)
@@ -124,7 +127,7 @@ class GrowingColumns:
         if (owners := columns.texts["tags"].owners) is not None:
             grown._tag_owners = Growing.over(owners)
         grown._times = {name: Growing.over(times) for name, times in columns.times.items()}
-        for name in ("revisions", "importances", "lengths", "row_starts", "row_slots", "spans"):
+        for name in ("revisions", "created", "importances", "lengths", "row_starts", "row_slots", "spans"):
             setattr(grown, f"_{name}", Growing.over(getattr(columns, name)))
         return grown
 
@@ -141,9 +144,25 @@ class GrowingColumns:
         return self._lengths.view()
 
     @property
+    def vocabularies(self) -> Sequence[Vocabulary]:
+        """Of the texts."""
+        return list(self._vocabularies.values())
+
+    def code_of(self, memory_id: str) -> int:
+        """The code of the id of a memory, which may be new."""
+        return self._vocabularies["id"].encode(memory_id)
+
+    @property
     def nbytes(self) -> int:
-        numbers: list[Growing[Any]] = [self._revisions, self._importances, self._lengths, self._row_starts]
-        numbers += [self._tag_owners, self._row_slots, self._spans, *self._codes.values(), *self._times.values()]
+        numbers: list[Growing[Any]] = [self._revisions, self._created, self._importances, self._lengths]
+        numbers += [
+            self._row_starts,
+            self._tag_owners,
+            self._row_slots,
+            self._spans,
+            *self._codes.values(),
+            *self._times.values(),
+        ]
         return sum(a.nbytes for a in numbers) + sum(v.nbytes for v in self._vocabularies.values())
 
     def extend(self, rows: Sequence[IndexRow]) -> None:
@@ -156,6 +175,7 @@ class GrowingColumns:
         self._tag_owners.extend(np.repeat(slots, [len(row.tags) for row in rows]))
         for name, time in TIMES.items():
             self._times[name].extend([microseconds(time(row)) for row in rows])
+        self._created.extend([row.created for row in rows])
         self._importances.extend([row.importance for row in rows])
         self._lengths.extend([row.length for row in rows])
         self._extend_rows(rows, slots)
@@ -177,6 +197,7 @@ class GrowingColumns:
             texts,
             {name: times.view() for name, times in self._times.items()},
             self._revisions.view(),
+            self._created.view(),
             self._importances.view(),
             self._lengths.view(),
             self._row_starts.view(),

@@ -1,7 +1,7 @@
 """What an index holds at one revision."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ class Contents:
     nonce: of the write that made the revision.
     segments, delta: cover all rows, in this order. live: which slots hold the current version of a memory, not deleted.
     total_length: words of the live memories. earliest_expiry: no memory expires before, microseconds since 1970.
+    unembedded: slots, of live memories, that have no vector yet; each has one row of zeros, which stands for nothing.
     """
 
     revision: int
@@ -36,6 +37,15 @@ class Contents:
     live_count: int
     total_length: int
     earliest_expiry: int
+    unembedded: Slots = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def embedded(self, mask: Mask | None) -> Mask | None:
+        """A mask of slots without those that have no vector yet."""
+        if not len(self.unembedded):
+            return mask
+        some = np.ones(len(self.live), np.bool_) if mask is None else mask.copy()
+        some[self.unembedded] = False
+        return some
 
     @property
     def parts(self) -> Sequence[Part]:
@@ -47,6 +57,11 @@ class Contents:
         """The segment that has a graph: the first, if any."""
         first = self.segments[0] if self.segments else None
         return first if isinstance(first, GraphSegment) else None
+
+    @property
+    def graph_rows(self) -> int:
+        """Rows that have a graph."""
+        return len(self.graph.codes) if self.graph else 0
 
     @property
     def row_count(self) -> int:

@@ -1,5 +1,6 @@
 """The memories nearest to a query vector."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
@@ -47,6 +48,7 @@ def search(contents: Contents, query: Vector, depth: int, mask: Mask | None) -> 
     """The same, with the plan. With a graph a few of the `depth` may be others; fewer there are only of all."""
     if not contents.row_count:
         return Found(np.empty(0, np.int64), Plan.EXACT)
+    mask = contents.embedded(mask)
     most = min(depth, len(contents.live) if mask is None else int(np.count_nonzero(mask)))
     if mask is not None and not contents.columns.one_row_a_slot:
         mask = mask[contents.columns.row_slots]
@@ -101,7 +103,7 @@ def _few(contents: Contents) -> int:
 
 def _limit(contents: Contents, found: Nearest, query: Vector, depth: int) -> float:
     """What has a lower approximate score is not among the `depth` best."""
-    length = float(np.linalg.norm(query))
+    length = math.sqrt(query.dot(query))
     error = max(part.error for part in contents.parts) + 1.05 * (len(query) + 1) * UNIT_ROUNDOFF
     # Twice: one score is ahead of the limit, one behind.
     return _score_at(contents, found, depth) - 2.0 * error * length

@@ -1,7 +1,7 @@
 """The index of one space: one thread writes it, any may read what was published."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Self
 from weakref import ref
@@ -15,9 +15,10 @@ from quipu_server.hot.contents import Contents
 from quipu_server.hot.delta import GrowingDelta
 from quipu_server.hot.graph import GraphSegment
 from quipu_server.hot.merging import exact_ones, runs_to_join
+from quipu_server.hot.newest import Newest
 from quipu_server.hot.segment import Segment
 from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
-from quipu_server.hot.vocabulary import STRING_BYTES, Vocabulary
+from quipu_server.hot.vocabulary import Vocabulary
 
 FREEZE_ROWS = 256
 """Rows of a delta that becomes a segment: going through so many costs what a call of FAISS does."""
@@ -26,6 +27,9 @@ SPARE_DEAD = 1_024
 """Dead slots that are not worth building an index anew."""
 
 FOREVER = np.iinfo(np.int64).max
+
+
+NO_SPAN = -1
 
 
 class LogGap(Exception):
@@ -37,7 +41,7 @@ class HotIndex:
 
     `append`, `publish` and `follow` are for one thread at a time, `merge` for another. After a failed `append` the
     index is of no use. Graphs are built by a thread of the condenser, if there is one; a merge asks for one when it is
-    due.
+    due. `on_graph` is called by that thread when it is done.
     """
 
     def __init__(self, tuning: Tuning = DEFAULT_TUNING, condenser: Condenser | None = CONDENSER) -> None:
@@ -45,12 +49,14 @@ class HotIndex:
         self._condenser = condenser
         self._claimed: Sequence[Segment | GraphSegment] = ()
         self._may_condense = True
+        self.on_graph: Callable[[], object] = lambda: None
         self._columns = GrowingColumns()
         self._vocabulary = Vocabulary()
-        self._newest: dict[str, int] = {}
+        self._newest = Newest()
         self._live = np.empty(0, np.bool_)
         self._total_length = 0
         self._earliest_expiry = FOREVER
+        self._unembedded: set[int] = set()
         self._frozen: list[Segment] = []
         self._delta: GrowingDelta | None = None
         self._publishing = threading.Lock()
@@ -58,15 +64,18 @@ class HotIndex:
         self._contents = self._at(0, 0, ())
 
     @classmethod
-    def restore(cls, contents: Contents) -> Self:
+    def restore(
+        cls, contents: Contents, tuning: Tuning = DEFAULT_TUNING, condenser: Condenser | None = CONDENSER
+    ) -> Self:
         """An index that goes on from contents that no other writes to."""
-        index = cls()
+        index = cls(tuning, condenser)
         live = np.flatnonzero(contents.live)
         index._columns = GrowingColumns.restore(contents.columns)
         index._vocabulary = contents.vocabulary
-        index._newest = dict(zip(contents.columns.texts["id"].decode(live), live.tolist(), strict=True))
+        index._newest = Newest.restore(contents.columns.texts["id"].codes[live], live)
         index._live, index._total_length = contents.live, contents.total_length
         index._earliest_expiry = contents.earliest_expiry
+        index._unembedded = set(contents.unembedded.tolist())
         index._delta = GrowingDelta.restore(contents.delta) if contents.delta else None
         index._contents = contents
         return index
@@ -79,9 +88,19 @@ class HotIndex:
     @property
     def nbytes(self) -> int:
         """Memory it holds, about."""
-        whole = self._columns.nbytes + self._vocabulary.nbytes + self._live.nbytes + STRING_BYTES * len(self._newest)
+        whole = self._columns.nbytes + self._vocabulary.nbytes + self._live.nbytes + self._newest.nbytes
         segments = sum(segment.nbytes for segment in (*self._contents.segments, *self._frozen))
-        return whole + segments + (self._delta.nbytes if self._delta else 0)
+        return whole + segments + (self._delta.nbytes if self._delta else 0) + self._coming_bytes
+
+    @property
+    def _coming_bytes(self) -> int:
+        """What a graph that is due or being built takes beside all that is there until it is done."""
+        if not self._claimed and not self.is_bulky:
+            return 0
+        segments = self._claimed or self._contents.segments
+        row_count = sum(len(segment.codes) for segment in segments)
+        words = sum(segment.postings.nbytes for segment in segments)
+        return words + row_count * self.tuning.graph_row_bytes(row_count, segments[0].codes.shape[1])
 
     @property
     def is_worn(self) -> bool:
@@ -104,11 +123,12 @@ class HotIndex:
         made: list[IndexRow] = []
         ended: list[int] = []
         for row in rows:
-            before = self._newest.pop(row.memory_id, None)
+            code = self._columns.code_of(row.memory_id)
+            before = self._newest.take(code)
             if before is not None:
                 ended.append(before)
             if row.change is not Change.DELETED:
-                self._newest[row.memory_id] = first_slot + len(made)
+                self._newest.put(code, first_slot + len(made))
                 made.append(row)
             elif before is None:
                 raise LogGap(f"revision {row.revision} deletes a memory that is not there")
@@ -134,6 +154,9 @@ class HotIndex:
         """
         for _ in self._runs():
             self._join_a_run()
+        for vocabulary in (self._vocabulary, *self._columns.vocabularies):
+            if vocabulary.is_loose:
+                vocabulary.pack()
         if self._condenser is not None and self.is_bulky:
             self._condenser.request(self)
 
@@ -167,6 +190,7 @@ class HotIndex:
                 self._replace(claimed, graph)
             self._may_condense = graph is not None
             self._claimed = ()
+        self.on_graph()
 
     def _runs(self) -> Sequence[Sequence[Segment]]:
         segments = self._contents.segments[len(self._claimed) :]
@@ -182,6 +206,9 @@ class HotIndex:
 
     def _add(self, rows: Sequence[IndexRow]) -> None:
         """Give the next slots to these memories."""
+        first_slot = len(self._columns)
+        self._unembedded |= {first_slot + place for place, row in enumerate(rows) if not len(row.codes)}
+        rows = [row if len(row.codes) else standing_in(row) for row in rows]
         if self._delta is None:
             self._delta = GrowingDelta(self._columns.row_count, rows[0].codes.shape[1])
         self._delta.extend(rows, len(self._columns), self._vocabulary)
@@ -199,6 +226,7 @@ class HotIndex:
         live[: len(self._live)] = self._live
         live[slots] = False
         self._live = live
+        self._unembedded.difference_update(slots)
         self._total_length -= int(self._columns.lengths[slots].sum())
 
     def _at(self, revision: int, nonce: int, segments: tuple[Segment | GraphSegment, ...]) -> Contents:
@@ -213,4 +241,10 @@ class HotIndex:
             live_count=len(self._newest),
             total_length=self._total_length,
             earliest_expiry=self._earliest_expiry,
+            unembedded=np.fromiter(self._unembedded, np.int64, len(self._unembedded)),
         )
+
+
+def standing_in(row: IndexRow) -> IndexRow:
+    """The row of a memory without vectors, with one of zeros, so that each slot has rows; its span says so."""
+    return replace(row, codes=np.zeros((1, row.codes.shape[1]), np.float16), spans=np.full((1, 2), NO_SPAN, np.int32))

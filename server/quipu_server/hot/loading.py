@@ -12,6 +12,7 @@ import structlog
 from quipu_server.domain import Space
 from quipu_server.hot.index import HotIndex, LogGap
 from quipu_server.hot.snapshots import Snapshots
+from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
 from quipu_server.ports import LogSource
 
 SMALL_REVISION = 256
@@ -63,12 +64,23 @@ class Turns:
 class Loader:
     """Reads logs and snapshots. threads: for work that would hold the event loop up."""
 
-    def __init__(self, source: LogSource, threads: Executor, snapshots: Snapshots | None = None) -> None:
+    def __init__(
+        self,
+        source: LogSource,
+        threads: Executor,
+        snapshots: Snapshots | None = None,
+        tuning: Tuning = DEFAULT_TUNING,
+    ) -> None:
         self._source = source
         self._threads = threads
         self._snapshots = snapshots
+        self._tuning = tuning
         self.turns = Turns()
         self.outcomes: Counter[str] = Counter()
+
+    def empty(self) -> HotIndex:
+        """An index of nothing."""
+        return HotIndex(self._tuning)
 
     def is_busy(self, revision: int) -> bool:
         """Whether a space that has come so far would have to wait for others to be loaded."""
@@ -88,7 +100,7 @@ class Loader:
 
     async def _resume(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float] | None:
         """The index of a snapshot, taken further; None if there is none that is worth it."""
-        if self._snapshots is None or (index := await self._snapshots.load(space)) is None:
+        if self._snapshots is None or (index := await self._snapshots.load(space, self._tuning)) is None:
             return None
         contents, asked_s = index.contents, time.monotonic()
         try:
@@ -109,7 +121,7 @@ class Loader:
 
     async def _build(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
         """An index of what is live."""
-        index, nonce = HotIndex(), await self._nonce(space, revision)
+        index, nonce = self.empty(), await self._nonce(space, revision)
         async for rows in self._source.snapshot(space, revision):
             await self._run(index.append, rows)
             progress(index)
@@ -138,8 +150,8 @@ class Loader:
         return asked_s
 
     async def merge(self, index: HotIndex) -> None:
-        """Join segments, if there are any to join."""
-        if index.is_scattered:
+        """Join segments, if there are any to join, and ask for a graph if one is due."""
+        if index.is_scattered or index.is_bulky:
             await self._run(index.merge)
 
     async def _nonce(self, space: Space, revision: int) -> int:

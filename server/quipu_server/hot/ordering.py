@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.hot.contents import Contents, Slots
-from quipu_server.scoring import best
+from quipu_server.scoring import descending
 
 
 def best_slots(contents: Contents, slots: Slots, scores: NDArray[np.float64], depth: int) -> Slots:
@@ -12,8 +12,5 @@ def best_slots(contents: Contents, slots: Slots, scores: NDArray[np.float64], de
     if len(slots) > depth:
         leading = scores >= np.partition(scores, -depth)[-depth]
         slots, scores = slots[leading], scores[leading]
-    order = np.argsort(-scores)
-    ranked = scores[order]
-    if (ranked[1:] == ranked[:-1]).any():
-        return best(slots, scores, contents.columns.texts["id"].decode(slots), depth)
-    return slots[order[:depth]]
+    ids = contents.columns.texts["id"]
+    return slots[descending(scores, lambda places: ids.decode(slots[places]))[:depth]]

@@ -1,7 +1,9 @@
 """One space that is kept hot."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -136,8 +138,9 @@ class Resident:
     async def _load(self) -> bool:
         try:
             async with self._loader.turns.of(self._goal):
-                self._grow(HotIndex())
-                self._index, self._compared_s = await self._loader.load(self.space, self._goal, self._grow)
+                self._grow(self._loader.empty())
+                index, self._compared_s = await self._loader.load(self.space, self._goal, self._grow)
+                self._adopt(index)
         except Released:
             return False
         except Exception as error:
@@ -154,6 +157,11 @@ class Resident:
         if self._index is not None:
             self._estimate.learn(self._index.contents.live_count, self._index.nbytes)
         return True
+
+    def _adopt(self, index: HotIndex) -> None:
+        """Answer from this index, and learn when a thread has changed its size."""
+        self._index = index
+        index.on_graph = partial(asyncio.get_running_loop().call_soon_threadsafe, self._changed, self)
 
     def _grow(self, index: HotIndex) -> None:
         """Account for an index that is being built. Raises Released when there is no room for it."""

@@ -33,7 +33,7 @@ class HotSelection:
 
 
 class HotView:
-    """The SearchView over the contents of a hot index."""
+    """The SearchView over the contents of a hot index, for one search: it keeps what the search asks for again."""
 
     path = Path.HOT
 
@@ -44,6 +44,12 @@ class HotView:
         self._contents = contents
         self._log = log
         self._threads = threads
+        self._found: tuple[Sequence[str], words.Matches] | None = None
+        self._scored: tuple[Sequence[str], TermStatistics, words.Floats] | None = None
+
+    async def unembedded_count(self) -> int:
+        """How many memories have no vector yet."""
+        return len(self._contents.unembedded)
 
     async def select(self, condition: Condition | None, now: datetime) -> HotSelection:
         """Resolve a filter: by columns if they can, else in the database."""
@@ -67,21 +73,39 @@ class HotView:
 
     async def statistics(self, terms: Sequence[str]) -> TermStatistics:
         """Statistics of the space for these terms."""
-        return await self._run(partial(words.statistics, self._contents, terms))
+        return await self._run(lambda: words.statistics(self._contents, self._find(terms)))
 
     async def lexical(
         self, terms: Sequence[str], statistics: TermStatistics, depth: int, selection: Selection
     ) -> Revisions:
         """The `depth` selected memories with the highest BM25 score above 0, best first. The terms are distinct."""
         mask = _mask(selection)
-        slots = await self._run(partial(words.best_matches, self._contents, terms, statistics, depth, mask))
+        slots = await self._run(lambda: words.best_matches(self._contents, self._score(terms, statistics), depth, mask))
         return self._contents.columns.revisions[slots]
 
     async def evidence(
         self, revisions: Revisions, query: Vector | None, terms: Sequence[str], statistics: TermStatistics | None
     ) -> Evidence:
         """What ranking needs to know of memories of this view."""
-        return await self._run(partial(candidates.evidence, self._contents, revisions, query, terms, statistics))
+        return await self._run(lambda: self._evidence(revisions, query, terms, statistics))
+
+    def _evidence(
+        self, revisions: Revisions, query: Vector | None, terms: Sequence[str], statistics: TermStatistics | None
+    ) -> Evidence:
+        scores = self._score(terms, statistics) if statistics else None
+        return candidates.evidence(self._contents, revisions, query, self._find(terms) if terms else None, scores)
+
+    def _find(self, terms: Sequence[str]) -> words.Matches:
+        """Where the terms occur, looked up once for all that is asked of them."""
+        if self._found is None or self._found[0] != terms:
+            self._found = terms, words.find(self._contents, terms)
+        return self._found[1]
+
+    def _score(self, terms: Sequence[str], statistics: TermStatistics) -> words.Floats:
+        """BM25 scores of all slots, computed once for the candidates and their evidence."""
+        if self._scored is None or self._scored[0] != terms or self._scored[1] is not statistics:
+            self._scored = terms, statistics, words.scores(self._contents, self._find(terms), statistics)
+        return self._scored[2]
 
     async def _matches(self, condition: Condition) -> Mask:
         columns = self._contents.columns

@@ -8,13 +8,15 @@ before its digest is verified, and nothing is ever unpickled.
 import hashlib
 import json
 import math
+import mmap
 import os
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,13 @@ ALIGNMENT = 64
 CHUNK_BYTES = 8 << 20
 """Written in one go; in between a writer can be stopped."""
 
-DTYPES = frozenset({"|b1", "|u1", "<u2", "<u4", "<i4", "<i8", "<f2", "<f4", "<f8"})
+READ_BYTES = 1 << 20
+"""Read and digested in one go: it stays in the cache of the processor meanwhile."""
+
+THREADS = min(4, os.cpu_count() or 1)
+"""Digests take longer than reading what the system has in its cache: one processor makes 0.9 GB/s."""
+
+DTYPES = frozenset({"|b1", "|u1", "<u2", "<u4", "<u8", "<i4", "<i8", "<f2", "<f4", "<f8"})
 
 Arrays = Mapping[str, NDArray[Any]]
 Stopped = Callable[[], bool]
@@ -40,6 +48,35 @@ class Damaged(Exception):
 
 class Abandoned(Exception):
     """The writer was stopped."""
+
+
+class Mapped(NamedTuple):
+    """An array that stays in its file. The file is replaced and removed, never changed."""
+
+    memory: mmap.mmap
+    array: NDArray[Any]
+
+
+class Stored(NamedTuple):
+    """What a file holds."""
+
+    header: Mapping[str, Any]
+    arrays: Arrays
+    mapped: Mapping[str, Mapped]
+
+
+class _Place(NamedTuple):
+    """Where an array lies in a file."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    sha256: str
+    start: int
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 def write_arrays(path: Path, header: Mapping[str, Any], arrays: Arrays, is_stopped: Stopped) -> int:
@@ -63,17 +100,18 @@ def write_arrays(path: Path, header: Mapping[str, Any], arrays: Arrays, is_stopp
     return size
 
 
-def read_arrays(path: Path) -> tuple[Mapping[str, Any], Arrays]:
-    """Header and arrays of a file. Raises Damaged, OSError."""
+def read_arrays(path: Path, stays: Callable[[str], bool] = lambda _: False) -> Stored:
+    """What a file holds. stays: names of arrays to leave there, mapped. Raises Damaged, OSError."""
     with path.open("rb") as file:
         header = _read_header(file)
         try:
-            arrays = {entry["name"]: _read_array(file, entry) for entry in header.pop("arrays")}
+            places = _places(file, header.pop("arrays"))
         except (ValueError, KeyError, TypeError) as error:
             raise Damaged(f"it cannot be read: {error}") from error
-        if file.read(1):
-            raise Damaged("it is too long")
-    return header, arrays
+        left = [place for place in places if stays(place.name) and place.nbytes]
+        arrays = {place.name: np.empty(place.shape, place.dtype) for place in places if place not in left}
+        _read(file, places, arrays)
+        return Stored(header, arrays, {place.name: _map(file, place) for place in left})
 
 
 def _chunks(header: Mapping[str, Any], arrays: Arrays) -> Iterator[Buffer]:
@@ -108,21 +146,55 @@ def _read_header(file: IO[bytes]) -> dict[str, Any]:
     return header
 
 
-def _read_array(file: IO[bytes], entry: Mapping[str, Any]) -> NDArray[Any]:
-    """The next array."""
-    if entry["dtype"] not in DTYPES:
-        raise ValueError(f"it has an array of type {entry['dtype']}")
-    dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
-    if math.prod(shape) * dtype.itemsize > os.fstat(file.fileno()).st_size:
-        raise ValueError("it has an array that is larger than itself")
-    array: NDArray[Any] = np.empty(shape, dtype)
-    data = _bytes_of(array)
-    if file.readinto(data.data) != len(data) or _digest(data) != entry["sha256"]:  # type: ignore[attr-defined]
-        raise Damaged(f"the digest of {entry['name']} is wrong")
-    padding = bytes(_aligned(array.nbytes) - array.nbytes)
-    if file.read(len(padding)) != padding:
-        raise Damaged(f"something else follows {entry['name']}")
-    return array
+def _places(file: IO[bytes], entries: Sequence[Mapping[str, Any]]) -> Sequence[_Place]:
+    """Where the arrays lie, one behind the other to the end of the file. Raises Damaged, ValueError."""
+    start, size, places = file.tell(), os.fstat(file.fileno()).st_size, []
+    for entry in entries:
+        if entry["dtype"] not in DTYPES:
+            raise ValueError(f"it has an array of type {entry['dtype']}")
+        place = _Place(entry["name"], np.dtype(entry["dtype"]), tuple(entry["shape"]), entry["sha256"], start)
+        if any(length < 0 for length in place.shape) or place.nbytes > size - start:
+            raise ValueError("it has an array that is larger than itself")
+        places.append(place)
+        start += _aligned(place.nbytes)
+    if start != size:
+        raise Damaged("it is too long" if start < size else "it is too short")
+    return places
+
+
+def _read(file: IO[bytes], places: Sequence[_Place], arrays: Arrays) -> None:
+    """Fill the arrays, and verify all that the file holds, the largest first."""
+    with ThreadPoolExecutor(THREADS, "quipu-digest") as threads:
+        largest_first = sorted(places, key=lambda place: -place.nbytes)
+        for _ in threads.map(lambda place: _read_array(file.fileno(), place, arrays.get(place.name)), largest_first):
+            pass
+
+
+def _read_array(descriptor: int, place: _Place, array: NDArray[Any] | None) -> None:
+    """Read an array, if it is given, and verify it."""
+    target = None if array is None else memoryview(_bytes_of(array).data)
+    scratch = memoryview(bytearray(min(READ_BYTES, place.nbytes) if target is None else 0))
+    digest, done = hashlib.sha256(), 0
+    while done < place.nbytes:
+        size = min(READ_BYTES, place.nbytes - done)
+        chunk = scratch[:size] if target is None else target[done : done + size]
+        count = os.preadv(descriptor, [chunk], place.start + done)
+        if not count:
+            break
+        digest.update(chunk[:count])
+        done += count
+    if digest.hexdigest() != place.sha256:
+        raise Damaged(f"the digest of {place.name} is wrong")
+    gap = _aligned(place.nbytes) - place.nbytes
+    if os.pread(descriptor, gap, place.start + place.nbytes) != bytes(gap):
+        raise Damaged(f"something else follows {place.name}")
+
+
+def _map(file: IO[bytes], place: _Place) -> Mapped:
+    first = place.start // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    memory = mmap.mmap(file.fileno(), place.start - first + place.nbytes, prot=mmap.PROT_READ, offset=first)
+    count = math.prod(place.shape)
+    return Mapped(memory, np.frombuffer(memory, place.dtype, count, place.start - first).reshape(place.shape))
 
 
 def _bytes_of(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -13,10 +13,11 @@ import structlog
 from quipu_server.domain import Space
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex
-from quipu_server.hot.snapshot_contents import from_arrays, to_arrays, to_header
+from quipu_server.hot.snapshot_contents import from_stored, stays_in_file, to_arrays, to_header
 from quipu_server.hot.snapshot_file import Damaged, Stopped, read_arrays, write_arrays
+from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".snapshot"
 DRAFT_S = 3_600.0
 """A draft that is older was left behind by a process that ended."""
@@ -26,11 +27,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A file: where the space stood, the time of writing (seconds since 1970), and its size; 0 if there is none."""
+    """A file: where the space stood, the time of writing (seconds since 1970), and its size; 0 if there is none.
+
+    graph_rows: rows that had a graph.
+    """
 
     revision: int
     time_s: float
     nbytes: int
+    graph_rows: int = 0
 
 
 class SnapshotStore:
@@ -46,19 +51,19 @@ class SnapshotStore:
         path = self._path(space.id)
         header, arrays = {**_identity(space), **to_header(contents)}, to_arrays(contents)
         if sum(array.nbytes for array in arrays.values()) > self._limit_bytes:
-            return Saved(contents.revision, time.time(), 0)
+            return Saved(contents.revision, time.time(), 0, contents.graph_rows)
         nbytes = write_arrays(path, header, arrays, is_stopped)
         self._trim()
-        return Saved(contents.revision, time.time(), nbytes)
+        return Saved(contents.revision, time.time(), nbytes, contents.graph_rows)
 
-    def load(self, space: Space) -> tuple[HotIndex, Saved] | None:
+    def load(self, space: Space, tuning: Tuning = DEFAULT_TUNING) -> tuple[HotIndex, Saved] | None:
         """The index of a file; None if there is none that can be used. A useless file is removed with a warning."""
         path = self._path(space.id)
         try:
-            header, arrays = read_arrays(path)
-            if wrong := [name for name, value in _identity(space).items() if header.get(name) != value]:
+            stored = read_arrays(path, stays_in_file)
+            if wrong := [name for name, value in _identity(space).items() if stored.header.get(name) != value]:
                 raise Damaged(f"it has another {', '.join(wrong)}")
-            index = HotIndex.restore(from_arrays(header, arrays))
+            index = HotIndex.restore(from_stored(stored), tuning)
             status = path.stat()
         except FileNotFoundError:
             return None
@@ -66,7 +71,8 @@ class SnapshotStore:
             log.warning("discarded the snapshot of an index", path=str(path), error=str(error))
             self.remove(space.id)
             return None
-        return index, Saved(index.contents.revision, status.st_mtime, status.st_size)
+        contents = index.contents
+        return index, Saved(contents.revision, status.st_mtime, status.st_size, contents.graph_rows)
 
     def remove(self, space_id: UUID) -> None:
         """Remove the file of a space, if there is one."""

@@ -16,11 +16,12 @@ from quipu_server.hot.flight import Flight
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.snapshot_file import Abandoned
 from quipu_server.hot.snapshot_store import Saved, SnapshotStore
+from quipu_server.hot.tuning import Tuning
 from quipu_server.measuring import Sample
 from quipu_server.measuring.metrics import SNAPSHOT_BYTES, SNAPSHOTS
 
 SAVE_AFTER = 1_000
-"""Revisions since the last snapshot that are worth a new one while the server runs."""
+"""Revisions, or rows of a graph, since the last snapshot that are worth a new one while the server runs."""
 
 SAVE_SHARE = 4
 """And one memory of so many must have changed, so that a large space is not written again and again."""
@@ -59,9 +60,9 @@ class Snapshots:
         """The snapshot of a space, if one was written or read by this process."""
         return self._saved.get(space.id)
 
-    async def load(self, space: Space) -> HotIndex | None:
+    async def load(self, space: Space, tuning: Tuning) -> HotIndex | None:
         """The index of the snapshot of a space; None if there is none that can be used."""
-        loaded = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.load, space)
+        loaded = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.load, space, tuning)
         if loaded is None:
             return None
         index, self._saved[space.id] = loaded
@@ -91,11 +92,14 @@ class Snapshots:
         await asyncio.to_thread(self._threads.shutdown)
 
     def _unsaved(self, space: Space, contents: Contents) -> int:
-        """Revisions since the last snapshot; as many as there are when that was of another history."""
+        """What a restart would do again: revisions since the last snapshot, or rows that have a graph since then.
+
+        As many as there are when it was of another history.
+        """
         saved = self._saved.get(space.id)
         if saved is None or saved.revision > contents.revision:
             return contents.revision
-        return contents.revision - saved.revision
+        return max(contents.revision - saved.revision, contents.graph_rows - saved.graph_rows)
 
     async def _save_waiting(self) -> bool:
         """Write one after the other. Tells whether all went well."""

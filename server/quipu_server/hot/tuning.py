@@ -7,6 +7,9 @@ from pathlib import Path
 BREADTH_ROWS = 178_000
 """Rows of a graph that is searched with the breadth of the tuning; larger ones are with more."""
 
+PLACE_BYTES = 16
+"""Of the links of a row, with those of higher levels."""
+
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -36,6 +39,10 @@ class Tuning:
         With 192, recall at 1,000,000 rows was what it is at 100,000 with 64: hence the square root.
         """
         return int(self.search_breadth * max(1.0, (row_count / BREADTH_ROWS) ** 0.5))
+
+    def graph_row_bytes(self, row_count: int, dimension: int) -> int:
+        """What a row of a graph of so many rows takes: its code, links to twice `links` others, and their place."""
+        return dimension * (1 if row_count > self.byte_rows else 2) + 4 * 2 * self.links + PLACE_BYTES
 
 
 DEFAULT_TUNING = Tuning()

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from quipu.v1.memory_service_pb2 import IngestMemoriesRequest, IngestMemoriesResponse
 from quipu_server.errors import Unavailable
-from quipu_server.ingesting import Ingesting
+from quipu_server.ingesting import Ingesting, Outcome
 from quipu_server.rpc.convert.ingests import Offered, Offering, write_outcomes
 
 MOST_WAITING = 512
@@ -33,7 +33,9 @@ async def ingest(
     try:
         while part := await _next_part(waiting, reader, goes_on):
             items = [offered.item for offered in part if offered.item is not None]
-            outcomes = dict(await ingesting.store(offering.tenant, offering.space, items)) if items else {}
+            outcomes: dict[int, Outcome] = {}
+            if items:
+                outcomes |= await ingesting.store(offering.tenant, offering.space, items, later=offering.later)
             outcomes |= {offered.offset: offered.error for offered in part if offered.error is not None}
             yield write_outcomes(offering.space, [(offered.offset, outcomes[offered.offset]) for offered in part])
         await reader

@@ -17,10 +17,11 @@ from grpc import StatusCode, aio
 from grpc_status import rpc_status
 
 from quipu_server import tracing
+from quipu_server.access.domain import caller, caller_or_nobody
 from quipu_server.errors import DeadlineExceeded, InvalidArgument, Overloaded, QuipuError, Unavailable
 from quipu_server.logs import CALL
 from quipu_server.measuring import Measurements, Meter
-from quipu_server.rpc.caller import Context, caller_tenant
+from quipu_server.rpc.caller import Context
 from quipu_server.rpc.status import make_status
 
 REQUEST_ID = "x-request-id"
@@ -34,6 +35,8 @@ ENDLESS = frozenset(f"/quipu.v1.MemoryService/{name}" for name in ("IngestMemori
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 
+LetIn: TypeAlias = Callable[[str, Context], Awaitable[None]]
+"""Lets the caller of a method in, or raises."""
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Parse: TypeAlias = Callable[[bytes], Message]
 Unary: TypeAlias = Callable[[Any, Context], Awaitable[Message]]
@@ -60,12 +63,22 @@ class Deadlines:
 
 
 class CallInterceptor(aio.ServerInterceptor):
-    """Wraps the handlers of the services of this project, and no others: health and reflection answer at any time."""
+    """Wraps the handlers of the services of this project: health, and others unless guarded, answer at any time."""
 
-    def __init__(self, deadlines: Deadlines, is_ready: Callable[[], bool], meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        is_ready: Callable[[], bool],
+        let_in: LetIn,
+        guarded: frozenset[str] = frozenset(),
+        meter: Meter | None = None,
+    ) -> None:
+        """guarded: methods of other services that are wrapped as well."""
         self._deadlines = deadlines
         self._is_ready = is_ready
         self._meter = meter or Measurements()
+        self._let_in = let_in
+        self._guarded = guarded
         self._handlers: dict[str, Handler] = {}
         self._running = 0
 
@@ -78,7 +91,7 @@ class CallInterceptor(aio.ServerInterceptor):
         if (wrapped := self._handlers.get(method)) is not None:
             return wrapped
         handler = await continuation(handler_call_details)
-        if handler is None or not method.startswith(PACKAGE):
+        if handler is None or not (method.startswith(PACKAGE) or method in self._guarded):
             return handler
         return self._handlers.setdefault(method, self._wrap(method, handler))
 
@@ -113,10 +126,13 @@ class CallInterceptor(aio.ServerInterceptor):
         self, method: str, parse: Parse, answer: Exchange
     ) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
         async def call(contents: AsyncIterator[bytes], context: Context) -> None:
-            requests = (_parse(parse, content) async for content in contents)
-            async with self._call(method, context), aclosing(answer(requests, context)) as messages:
-                async for message in messages:
-                    await context.write(message)
+            async with self._call(method, context):
+                requests = (
+                    _parse(parse, content) async for content in contents
+                )  # not for those refused: it begins to read
+                async with aclosing(answer(requests, context)) as messages:
+                    async for message in messages:
+                        await context.write(message)
 
         return call
 
@@ -127,14 +143,15 @@ class CallInterceptor(aio.ServerInterceptor):
         request_id = _request_id(context)
         context.set_trailing_metadata(((REQUEST_ID, request_id),))
         code, defect, status = StatusCode.OK, None, None
-        tenant = caller_tenant(context)
-        CALL.set((request_id, tenant))
+        CALL.set((request_id, ""))
         self._running += 1
         self._meter.call_began()
         end_span = tracing.begin_call(method, context.invocation_metadata)
         try:
             self._admit()
             async with _limited(self._deadlines.limit(method, context.time_remaining())):
+                await self._let_in(method, context)
+                CALL.set((request_id, caller().tenant))
                 yield
         except asyncio.CancelledError:
             code = StatusCode.CANCELLED
@@ -156,7 +173,8 @@ class CallInterceptor(aio.ServerInterceptor):
                 code=code.name,
                 ms=round(seconds * 1e3, 3),
                 request=request_id,
-                tenant=tenant,
+                tenant=who.tenant if (who := caller_or_nobody()) else "",
+                key=who.key_id if who else "",
                 exc_info=defect,
             )
         if status is not None:  # only now, so that the log has whatever a caller was told

@@ -57,7 +57,9 @@ class MemoryService(MemoryServiceServicer):
         space = names.read_space(request.parent, "parent")
         draft = read_draft(request, "", self._most_content_bytes)
         key = request_key(request, request.request_id)
-        created = await self._memories.create(caller_tenant(context), space, [draft], key)
+        created = await self._memories.create(
+            caller_tenant(context), space, [draft], key, later=request.defer_embedding
+        )
         return messages.CreateMemoryResponse(memory=write_memory(created[0], space))
 
     async def BatchCreateMemories(
@@ -66,7 +68,7 @@ class MemoryService(MemoryServiceServicer):
         space = names.read_space(request.parent, "parent")
         drafts = self._read_drafts(request)
         key = request_key(request, request.request_id)
-        created = await self._memories.create(caller_tenant(context), space, drafts, key)
+        created = await self._memories.create(caller_tenant(context), space, drafts, key, later=request.defer_embedding)
         memories = [write_memory(memory, space) for memory in created]
         return messages.BatchCreateMemoriesResponse(memories=memories, revision=created[-1].revision)
 
@@ -176,6 +178,8 @@ def _check_member(request: messages.CreateMemoryRequest, parent: str, path: str)
         raise InvalidArgument(f"{path}parent", f"must be empty or {parent}")
     if request.request_id:
         raise InvalidArgument(f"{path}request_id", "must be empty; a batch has one id for all")
+    if request.defer_embedding:
+        raise InvalidArgument(f"{path}defer_embedding", "must not be set; say it for the batch as a whole")
 
 
 def _read_ids(memory_names: Sequence[str], space: str) -> Sequence[str]:

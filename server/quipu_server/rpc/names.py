@@ -1,7 +1,9 @@
-"""Names of resources, read strictly and written."""
+"""Names of resources, read strictly and written. Every space that a request names is read here, and here only it is
+checked whether the caller's key is good for it."""
 
 import re
 
+from quipu_server.access.domain import caller_or_nobody
 from quipu_server.errors import InvalidArgument
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}"
@@ -9,6 +11,9 @@ _ID_RULE = "1 to 128 letters, digits, '.', '_', '~', '-', beginning with a lette
 _ID_ONLY = re.compile(_ID)
 _SPACE = re.compile(rf"spaces/({_ID})")
 _MEMORY = re.compile(rf"spaces/({_ID})/memories/({_ID})")
+_JOB = re.compile(rf"jobs/({_ID})")
+_TENANT = re.compile(rf"tenants/({_ID})")
+_API_KEY = re.compile(rf"tenants/({_ID})/apiKeys/({_ID})")
 _MODEL = re.compile(rf"models/({_ID})")
 
 
@@ -24,20 +29,41 @@ def check_id(text: str, path: str) -> str:
     return text
 
 
+def check_space_id(text: str, path: str) -> str:
+    """The id of a space. Raises InvalidArgument, SpaceNotAllowed."""
+    return _allowed(check_id(text, path))
+
+
 def read_space(name: str, path: str) -> str:
-    """The id in `spaces/{space}`. Raises InvalidArgument."""
-    return _read(_SPACE, name, path, "spaces/{space}")[1]
+    """The id in `spaces/{space}`. Raises InvalidArgument, SpaceNotAllowed."""
+    return _allowed(_read(_SPACE, name, path, "spaces/{space}")[1])
 
 
 def read_memory(name: str, path: str) -> tuple[str, str]:
-    """The ids in `spaces/{space}/memories/{memory}`. Raises InvalidArgument."""
+    """The ids in `spaces/{space}/memories/{memory}`. Raises InvalidArgument, SpaceNotAllowed."""
     found = _read(_MEMORY, name, path, "spaces/{space}/memories/{memory}")
+    return _allowed(found[1]), found[2]
+
+
+def read_tenant(name: str, path: str) -> str:
+    """The id in `tenants/{tenant}`. Raises InvalidArgument."""
+    return _read(_TENANT, name, path, "tenants/{tenant}")[1]
+
+
+def read_api_key(name: str, path: str) -> tuple[str, str]:
+    """The ids in `tenants/{tenant}/apiKeys/{key}`. Raises InvalidArgument."""
+    found = _read(_API_KEY, name, path, "tenants/{tenant}/apiKeys/{key}")
     return found[1], found[2]
 
 
 def read_model(name: str, path: str) -> str:
     """The id in `models/{model}`; empty when no model is named. Raises InvalidArgument."""
     return _read(_MODEL, name, path, "models/{model}")[1] if name else ""
+
+
+def read_job(name: str, path: str) -> str:
+    """The id in `jobs/{job}`. Raises InvalidArgument."""
+    return _read(_JOB, name, path, "jobs/{job}")[1]
 
 
 def write_space(space: str) -> str:
@@ -50,6 +76,16 @@ def write_memory(space: str, memory_id: str) -> str:
 
 def write_model(model: str) -> str:
     return f"models/{model}"
+
+
+def write_job(job: str) -> str:
+    return f"jobs/{job}"
+
+
+def _allowed(space: str) -> str:
+    if (who := caller_or_nobody()) is not None:
+        who.check_space(space)
+    return space
 
 
 def _read(pattern: re.Pattern[str], name: str, path: str, form: str) -> re.Match[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from grpc import aio
 from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
@@ -10,30 +11,42 @@ from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_NAME
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from quipu.v1 import (
+    admin_service_pb2,
     embedding_service_pb2,
     index_service_pb2,
+    job_service_pb2,
     memory_service_pb2,
     search_service_pb2,
     space_service_pb2,
 )
+from quipu.v1.admin_service_pb2_grpc import add_AdminServiceServicer_to_server
 from quipu.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_server
 from quipu.v1.index_service_pb2_grpc import add_IndexServiceServicer_to_server
+from quipu.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from quipu.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
 from quipu.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
+from quipu_server.access.administration import Administration
+from quipu_server.access.authentication import Authenticator
 from quipu_server.config import Settings
 from quipu_server.errors import StartupError
 from quipu_server.indexes import Indexes
+from quipu_server.job_control import JobControl
 from quipu_server.measuring import Meter
 from quipu_server.memories import Memories
 from quipu_server.ports import Embedder
+from quipu_server.rpc.admin_service import AdminService
+from quipu_server.rpc.caller import admit
 from quipu_server.rpc.embedding_service import EmbeddingService
 from quipu_server.rpc.health import Health
 from quipu_server.rpc.index_service import IndexService
 from quipu_server.rpc.interceptors import CallInterceptor, Deadlines
+from quipu_server.rpc.job_service import JobService
 from quipu_server.rpc.memory_service import MemoryService, Streams
+from quipu_server.rpc.roles import ANY_CREDENTIAL
 from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.space_service import SpaceService
+from quipu_server.rpc.tls import certificates_of
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
 
@@ -45,6 +58,8 @@ SERVICES = [
         search_service_pb2,
         embedding_service_pb2,
         index_service_pb2,
+        job_service_pb2,
+        admin_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
@@ -63,6 +78,9 @@ class UseCases:
     search: Search
     embedder: Embedder
     indexes: Indexes
+    jobs: JobControl
+    authenticator: Authenticator
+    administration: Administration
 
 
 class RpcServer:
@@ -79,12 +97,17 @@ class RpcServer:
         """Listen; return the port. Raises StartupError when the address cannot be had."""
         address = f"{self._settings.host}:{self._settings.port}"
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._listen(address)
         except RuntimeError as error:
             message = f"cannot listen on {address}: {error}; is another server there? Give it another --port"
             raise StartupError(message) from error
         await self._server.start()
         return port
+
+    def _listen(self, address: str) -> int:
+        if (certificates := certificates_of(self._settings)) is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, certificates.credentials())
 
     async def stop(self) -> None:
         """Tell that it ends, refuse new calls, let those that run end as long as the settings allow, then cut them."""
@@ -95,7 +118,15 @@ class RpcServer:
     def _build(self, use_cases: UseCases) -> aio.Server:
         settings = self._settings
         deadlines = Deadlines(settings.default_deadline_s, settings.longest_deadline_s)
-        interceptor = CallInterceptor(deadlines, lambda: self.health.is_able, self._meter)
+        authenticator = use_cases.authenticator
+        is_reflection_open = authenticator.is_open or settings.open_reflection
+        interceptor = CallInterceptor(
+            deadlines,
+            lambda: self.health.is_able,
+            partial(admit, authenticator),
+            guarded=frozenset() if is_reflection_open else ANY_CREDENTIAL,
+            meter=self._meter,
+        )
         server = aio.server(interceptors=[interceptor], options=_options(settings))
         memory_service = MemoryService(
             use_cases.memories, use_cases.streams, settings.content_bytes, lambda: self.health.is_serving
@@ -105,6 +136,8 @@ class RpcServer:
         add_SearchServiceServicer_to_server(SearchService(use_cases.search), server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
         add_IndexServiceServicer_to_server(IndexService(use_cases.indexes), server)
+        add_JobServiceServicer_to_server(JobService(use_cases.jobs, lambda: self.health.is_serving), server)
+        add_AdminServiceServicer_to_server(AdminService(use_cases.administration), server)
         add_HealthServicer_to_server(self.health, server)
         enable_server_reflection([*SERVICES, HEALTH_NAME, REFLECTION_NAME], server)
         return server

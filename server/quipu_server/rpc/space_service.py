@@ -2,6 +2,7 @@
 
 from quipu.v1 import space_service_pb2 as messages
 from quipu.v1.space_service_pb2_grpc import SpaceServiceServicer
+from quipu_server.access.domain import caller
 from quipu_server.rpc import names
 from quipu_server.rpc.caller import Context, caller_tenant
 from quipu_server.rpc.convert.spaces import read_settings, read_space_mask, write_space
@@ -18,7 +19,7 @@ class SpaceService(SpaceServiceServicer):
         self._spaces = spaces
 
     async def CreateSpace(self, request: messages.CreateSpaceRequest, context: Context) -> messages.CreateSpaceResponse:
-        name = names.check_id(request.space_id, "space_id")
+        name = names.check_space_id(request.space_id, "space_id")
         settings = read_settings(request.space)
         key = request_key(request, request.request_id)
         status = await self._spaces.create(caller_tenant(context), name, settings, key)
@@ -31,7 +32,8 @@ class SpaceService(SpaceServiceServicer):
 
     async def ListSpaces(self, request: messages.ListSpacesRequest, context: Context) -> messages.ListSpacesResponse:
         size = check_page_size(request.page_size)
-        found = await self._spaces.list(caller_tenant(context), _read_after(request), size + 1)
+        prefixes = caller().space_prefixes
+        found = await self._spaces.list(caller_tenant(context), _read_after(request), size + 1, prefixes)
         page = found[:size]
         token = write_token(request, (page[-1].space.name,)) if len(found) > size else ""
         return messages.ListSpacesResponse(spaces=[write_space(status) for status in page], next_page_token=token)

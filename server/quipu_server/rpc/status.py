@@ -55,6 +55,8 @@ TABLE: dict[type[errors.QuipuError], tuple[StatusCode, Details]] = {
     errors.RequestIdReused: (StatusCode.ALREADY_EXISTS, _request),
     errors.Conflict: (StatusCode.ABORTED, _no_details),
     errors.FailedPrecondition: (StatusCode.FAILED_PRECONDITION, _precondition),
+    errors.Unauthenticated: (StatusCode.UNAUTHENTICATED, _no_details),
+    errors.PermissionDenied: (StatusCode.PERMISSION_DENIED, _no_details),
     errors.OutOfRange: (StatusCode.OUT_OF_RANGE, _no_details),
     errors.DeadlineExceeded: (StatusCode.DEADLINE_EXCEEDED, _no_details),
     errors.Unavailable: (StatusCode.UNAVAILABLE, _retry),

@@ -38,6 +38,8 @@ class Freshness:
             self._read[space] = (asked_at, head)
             check_reached(space, head, query.at_least.get(space.name, 0))
             check_reached(space, head, query.as_of.get(space.name, 0))
+        if not query.as_of:
+            return found
         return [(space, replace(head, revision=query.as_of.get(space.name, head.revision))) for space, head in found]
 
     async def space(self, tenant: str, name: str) -> Space:

@@ -8,10 +8,11 @@ from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Path, Space
 from quipu_server.errors import NotFound
 from quipu_server.measuring import Measurements, Meter
 from quipu_server.passages import Passages
-from quipu_server.ports import Analyser, Embedder, MemoryStore, SearchView, SearchViews
+from quipu_server.ports import Analyser, Embedder, Lane, MemoryStore, SearchView, SearchViews
 from quipu_server.search.freshness import Freshness
 from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
+from quipu_server.search.hydration import Hydration
 from quipu_server.search.query import SLICE_HITS, Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.search.ranking import Ranked, rank
 from quipu_server.search.stopwatch import Stopwatch
@@ -30,6 +31,7 @@ class _Found:
     quarries: Sequence[Quarry]
     ranked: Ranked
     head: Head
+    unembedded: Sequence[int]
 
 
 class Search:
@@ -47,6 +49,7 @@ class Search:
     ) -> None:
         self._freshness = freshness
         self._store = store
+        self._hydration = Hydration(store)
         self._views = views
         self._embedder = embedder
         self._analyser = analyser
@@ -82,7 +85,7 @@ class Search:
             attempt += 1
 
     async def _find(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> _Found:
-        probe, fresh = await asyncio.gather(self._probe(query, mode, watch), self._freshen(query, mode, watch))
+        probe, fresh = await self._look(query, mode, watch)
         head = fresh[0][1]
         with watch.stage("filter"):
             quarries = [await self._quarry(query, probe, view, head) for view, _ in fresh]
@@ -90,8 +93,22 @@ class Search:
         with watch.stage("lexical"):
             statistics = await sum_statistics(quarries)
         pools = [await gather(q, probe, s, depth, watch) for q, s in zip(quarries, statistics, strict=True)]
+        unembedded = [0 if probe.vector is None else await q.view.unembedded_count() for q in quarries]
         with watch.stage("rank"):
-            return _Found(quarries, rank(pools, mode, max(WINDOW, query.k), query.min_relevance, head.now), head)
+            ranked = rank(pools, mode, max(WINDOW, query.k), query.min_relevance, head.now)
+            return _Found(quarries, ranked, head, unembedded)
+
+    async def _look(
+        self, query: SearchQuery, mode: Mode, watch: Stopwatch
+    ) -> tuple[Probe, Sequence[tuple[SearchView, Head]]]:
+        """What to look for and where: side by side when the query has to be embedded."""
+        if query.vector is not None:
+            return await self._probe(query, mode, watch), await self._freshen(query, mode, watch)
+        freshening = asyncio.create_task(self._freshen(query, mode, watch))
+        try:
+            return await self._probe(query, mode, watch), await freshening
+        finally:
+            freshening.cancel()
 
     async def _freshen(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Sequence[tuple[SearchView, Head]]:
         """A view of each space that has come as far as the query asks."""
@@ -128,6 +145,8 @@ class Search:
         if mode is Mode.LEXICAL:
             return Probe(None, text, example)
         vectors = await self._store.vectors(space, memory.passage_id)
+        if not len(vectors):
+            vectors = (await self._passages.make(space, [memory.fields], [None], Lane.QUERY))[0].vectors
         return Probe(self._passages.scale(space, vectors.mean(axis=0)), text, example)
 
     async def _quarry(self, query: SearchQuery, probe: Probe, view: SearchView, head: Head) -> Quarry:
@@ -148,7 +167,8 @@ class Search:
             places = ranked.places[:count][ranked.pool_numbers[:count] == number]
             if len(places):
                 past = pool.space.name in query.as_of
-                read = await self._store.hydrate(pool.space, pool.evidence.revisions[places], found.head.now, past=past)
+                revisions = pool.evidence.revisions[places]
+                read = await self._hydration.read(pool.space, revisions, found.head.now, past=past)
                 memories |= {(number, revision): memory for revision, memory in read.items()}
         hits = (make_hit(found.quarries, ranked, i, memories, explain=query.explain) for i in range(count))
         return [hit for hit in hits if hit is not None]
@@ -167,8 +187,9 @@ def _summarise(query: SearchQuery, found: _Found, hit_count: int, watch: Stopwat
             q.view.path,
             q.selection.count if query.condition else None,
             q.view.plan if query.explain else "",
+            unembedded,
         )
-        for q in found.quarries
+        for q, unembedded in zip(found.quarries, found.unembedded, strict=True)
     )
     stages = tuple(watch.stages.items()) if query.explain else ()
     return Summary(hit_count, answers, found.head.now, found.quarries[0].weights, stages)

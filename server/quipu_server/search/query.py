@@ -69,6 +69,7 @@ class Answer:
     path: Path
     matched_count: int | None
     plan: str = ""
+    unembedded_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import Evidence, Mode, RankingWeights, Space
+from quipu_server.scoring import descending
 
 Floats = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ def _scaled(scores: Floats, listed: NDArray[np.bool_], window: int, floor: float
     best = np.sort(values)[::-1][:window]
     low = floor if floor is not None and len(values) < window else best[-1]
     spread = best[0] - low
-    scaled[listed] = np.clip((values - low) / spread, 0.0, 1.0) if spread > 0 else 1.0
+    scaled[listed] = np.minimum(np.maximum((values - low) / spread, 0.0), 1.0) if spread > 0 else 1.0
     return scaled
 
 
@@ -119,9 +120,10 @@ def _ordered(
     places = np.concatenate([np.arange(len(p.in_dense)) for p in pools])
     listed = np.concatenate([p.listed for p in pools])
     admitted = np.flatnonzero(listed & (relevances >= min_relevance))
-    order = admitted[np.argsort(-scores[admitted])]
-    if (scores[order[1:]] == scores[order[:-1]]).any():
-        names = [(p.space.name, memory_id) for p in pools for memory_id in p.evidence.memory_ids]
-        keys = (-scores).tolist()
-        order = np.array(sorted(admitted.tolist(), key=lambda i: (keys[i], names[i])), dtype=np.intp)
+
+    def names(some: NDArray[np.intp]) -> Sequence[tuple[str, str]]:
+        rows = zip(numbers[admitted[some]].tolist(), places[admitted[some]].tolist(), strict=True)
+        return [(pools[number].space.name, pools[number].evidence.memory_ids[place]) for number, place in rows]
+
+    order = admitted[descending(scores[admitted], names)]
     return Ranked(pools, numbers[order], places[order], scores[order], relevances[order], terms[order], ages_s[order])

@@ -9,8 +9,12 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
+import numpy as np
+from numpy.typing import NDArray
+
+from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Vectors, Write
 from quipu_server.errors import Conflict, NotFound
 from quipu_server.store import copy_format as binary
 from quipu_server.store.database import Connection
@@ -24,10 +28,11 @@ _COPY_VECTORS = """
 COPY vectors (space_id, passage_id, chunk, dimension, span_start, span_end, fingerprint, embedding)
 FROM STDIN (FORMAT BINARY)
 """
+_COPY_UNEMBEDDED = "COPY unembedded (space_id, passage_id, dimension, memory_id) FROM STDIN (FORMAT BINARY)"
 _COPY_REVISIONS = """
 COPY memory_revisions (
     space_id, revision, nonce, passage_id, importance, event_time, expire_time, create_time, update_time, change, kind,
-    role, memory_id, speaker, session, tags, metadata
+    created, role, memory_id, speaker, session, tags, metadata
 ) FROM STDIN (FORMAT BINARY)
 """
 _LOCK = """
@@ -35,7 +40,8 @@ UPDATE heads SET revision = revision + %s, memory_count = memory_count + %s WHER
 RETURNING revision, clock_timestamp()
 """
 _CURRENT = """
-SELECT r.memory_id, r.revision, r.change, r.create_time FROM unnest(%s::text[]) AS written (memory_id)
+SELECT r.memory_id, r.revision, r.change, r.created, r.create_time, r.update_time
+FROM unnest(%s::text[]) AS written (memory_id)
 CROSS JOIN LATERAL (
     SELECT * FROM memory_revisions r
     WHERE r.space_id = %s AND r.memory_id = written.memory_id ORDER BY r.revision DESC LIMIT 1
@@ -62,7 +68,9 @@ class Current:
 
     revision: int
     change: Change
+    created: int
     create_time: datetime
+    update_time: datetime
 
     @property
     def expected(self) -> int:
@@ -77,7 +85,7 @@ async def append(
 
     Raises Conflict, NotFound, RequestIdReused, AnsweredBefore; the transaction must then be rolled back.
     """
-    await _store_passages(connection, space, [write.passage for write in writes if write.passage is not None])
+    await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
     if request and (answered := await find_revisions(connection, space.id, request)) is not None:
         raise AnsweredBefore(*answered)
@@ -91,7 +99,7 @@ async def append_each(
     connection: Connection, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
 ) -> Sequence[Memory]:
     """Append as `append` does, each write for a request of its own. Raises Conflict, NotFound."""
-    await _store_passages(connection, space, [write.passage for write in writes if write.passage is not None])
+    await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
     if answered := await find_each(connection, space.id, requests):
         index = next(place for place, request in enumerate(requests) if request.id in answered)
@@ -115,10 +123,22 @@ async def _make(
     return memories
 
 
-async def _store_passages(connection: Connection, space: Space, passages: Sequence[Passage]) -> None:
+async def _store_passages(connection: Connection, space: Space, writes: Sequence[Write]) -> None:
+    passages = [write.passage for write in writes if write.passage is not None]
     if passages:
         await _copy(connection, _COPY_PASSAGES, binary.rows(_passage_row(space, passage) for passage in passages))
-        await _copy(connection, _COPY_VECTORS, binary.rows(_vector_rows(space, passages)))
+        await copy_vectors(connection, space, {p.id: (p.vectors, p.spans) for p in passages if len(p.vectors)})
+    unembedded = [write for write in writes if write.passage is not None and not len(write.passage.vectors)]
+    if unembedded:
+        await _copy(connection, _COPY_UNEMBEDDED, binary.rows(_unembedded_row(space, write) for write in unembedded))
+
+
+async def copy_vectors(
+    connection: Connection, space: Space, vectors: Mapping[UUID, tuple[Vectors, NDArray[np.int32]]]
+) -> None:
+    """Store vectors and spans of the chunks of passages, which have none yet, by id of the passage."""
+    if vectors:
+        await _copy(connection, _COPY_VECTORS, _vector_rows(space, vectors))
 
 
 async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
@@ -148,9 +168,13 @@ def _check_expected(writes: Sequence[Write], current: Mapping[str, Current]) -> 
 
 
 def _version(write: Write, revision: int, now: datetime, current: Mapping[str, Current]) -> Memory:
-    is_new = write.change is Change.CREATED or write.memory_id not in current
-    create_time = now if is_new else current[write.memory_id].create_time
-    return Memory(write.memory_id, write.fields, revision, write.passage_id, create_time, now, write.change)
+    created, create_time, update_time = revision, now, now
+    if write.change is not Change.CREATED and (version := current.get(write.memory_id)) is not None:
+        created, create_time = version.created, version.create_time
+        update_time = version.update_time if write.change is Change.EMBEDDED else now
+    return Memory(
+        write.memory_id, write.fields, revision, created, write.passage_id, create_time, update_time, write.change
+    )
 
 
 async def _end(connection: Connection, space: Space, ends: Mapping[int, int]) -> None:
@@ -175,13 +199,27 @@ def _passage_row(space: Space, passage: Passage) -> Sequence[binary.Field]:
     )
 
 
-def _vector_rows(space: Space, passages: Sequence[Passage]) -> Iterator[Sequence[binary.Field]]:
-    fingerprint = binary.text(space.fingerprint)
-    for passage in passages:
-        dimension = binary.int2(passage.vectors.shape[1])
-        for chunk, (span, vector) in enumerate(zip(passage.spans, binary.halfvecs(passage.vectors), strict=True)):
-            start, end = map(binary.int4, span.tolist())
-            yield space.id.bytes, passage.id.bytes, binary.int2(chunk), dimension, start, end, fingerprint, vector
+def _unembedded_row(space: Space, write: Write) -> Sequence[binary.Field]:
+    assert write.passage is not None
+    dimension = binary.int2(write.passage.vectors.shape[1])
+    return space.id.bytes, write.passage.id.bytes, dimension, binary.text(write.memory_id)
+
+
+def _vector_rows(space: Space, chunked: Mapping[UUID, tuple[Vectors, NDArray[np.int32]]]) -> bytes:
+    vectors = np.concatenate([rows for rows, _ in chunked.values()])
+    spans = np.concatenate([spans for _, spans in chunked.values()])
+    counts = [len(rows) for rows, _ in chunked.values()]
+    chunks = np.concatenate([np.arange(count) for count in counts])
+    return binary.equal_rows(
+        binary.same(space.id.bytes),
+        binary.uuids(chunked).repeat(counts),
+        chunks.astype(">i2"),
+        binary.same(binary.int2(vectors.shape[1])),
+        spans[:, 0].astype(">i4"),
+        spans[:, 1].astype(">i4"),
+        binary.same(binary.text(space.fingerprint)),
+        binary.halfvecs(vectors),
+    )
 
 
 def _revision_rows(space: Space, memories: Sequence[Memory]) -> Iterator[Sequence[binary.Field]]:
@@ -200,6 +238,7 @@ def _revision_rows(space: Space, memories: Sequence[Memory]) -> Iterator[Sequenc
             binary.timestamptz(memory.update_time),
             binary.int2(memory.change),
             binary.int2(fields.kind),
+            binary.int8(memory.created),
             binary.int2(fields.role),
             binary.text(memory.memory_id),
             binary.text(fields.speaker),

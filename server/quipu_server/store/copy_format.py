@@ -1,10 +1,11 @@
-"""PostgreSQL's binary COPY format, made in one go: several times as fast as row by row through the driver."""
+"""PostgreSQL's binary format of values, and COPY in one go: several times as fast as row by row in the driver."""
 
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TEXT_OID = 25
 _INT4_OID = 23
+_INT8_OID = 20
+_UUID_OID = 2950
+_INT8_ITEM = np.dtype([("length", ">i4"), ("value", ">i8")])
 
 int2 = struct.Struct(">h").pack
 int4 = struct.Struct(">i").pack
@@ -37,6 +41,42 @@ def rows(values: Iterable[Sequence[Field]]) -> bytes:
             parts.append(_NULL if field is None else int4(len(field)) + field)
     parts.append(_TRAILER)
     return b"".join(parts)
+
+
+def equal_rows(*columns: NDArray[Any]) -> bytes:
+    """A whole COPY stream of rows whose fields are as wide in each of them, made by NumPy in a tenth of the time.
+
+    columns: big-endian numbers or bytes (V), one or a row of them for each field; one without dimensions is for all.
+    """
+    count = max(len(column) for column in columns if column.ndim)
+    layout: list[Any] = [("fields", ">i2")]
+    for place, column in enumerate(columns):
+        layout += [(f"width {place}", ">i4"), (f"{place}", column.dtype, column.shape[1:])]
+    table = np.empty(count, layout)
+    table["fields"] = len(columns)
+    for place, column in enumerate(columns):
+        table[f"width {place}"] = table.dtype[f"{place}"].itemsize
+        table[f"{place}"] = column
+    return b"".join((_HEADER, table.tobytes(), _TRAILER))
+
+
+def same(value: bytes) -> NDArray[Any]:
+    """A column of `equal_rows` with one value."""
+    return np.array(np.void(value))
+
+
+def uuids(values: Iterable[UUID]) -> NDArray[Any]:
+    """A column of `equal_rows`."""
+    return np.frombuffer(b"".join(value.bytes for value in values), "V16")
+
+
+def halfvecs(vectors: NDArray[np.float32]) -> NDArray[Any]:
+    """A column of `equal_rows`: vectors (n, dimension), rounded to half precision."""
+    count, dimension = vectors.shape
+    column = np.zeros((count, 2 + dimension), ">u2")
+    column[:, 0] = dimension
+    column[:, 2:] = vectors.astype(">f2").view(">u2")
+    return column
 
 
 def timestamptz(time: datetime | None) -> Field:
@@ -59,6 +99,16 @@ def int4_array(items: Sequence[int]) -> bytes:
     return _array_header(1, 0, _INT4_OID, len(items), 1) + b"".join(map(_int4_item, items))
 
 
+def int8_array(items: NDArray[np.int64]) -> bytes:
+    encoded = np.empty(len(items), _INT8_ITEM)
+    encoded["length"], encoded["value"] = 8, items
+    return _array_header(1, 0, _INT8_OID, len(items), 1) + encoded.tobytes()
+
+
+def uuid_array(items: Sequence[UUID]) -> bytes:
+    return _array_header(1, 0, _UUID_OID, len(items), 1) + b"".join(int4(16) + item.bytes for item in items)
+
+
 @lru_cache(maxsize=1 << 16)  # words come again and again
 def _text_item(item: str) -> bytes:
     encoded = item.encode()
@@ -68,12 +118,3 @@ def _text_item(item: str) -> bytes:
 @lru_cache(maxsize=1 << 10)
 def _int4_item(item: int) -> bytes:
     return int4(4) + int4(item)
-
-
-def halfvecs(vectors: NDArray[np.float32]) -> Sequence[bytes]:
-    """Rows of an array (n, dimension), rounded to half precision."""
-    count, dimension = vectors.shape
-    data = vectors.astype(">f2").tobytes()
-    width = 2 * dimension
-    header = struct.pack(">hh", dimension, 0)
-    return [header + data[place * width : (place + 1) * width] for place in range(count)]

@@ -1,19 +1,22 @@
 """Connections to PostgreSQL: a pool for as long as the database answers, and whether it does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from quipu_server import tracing
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.measuring import Sample
 from quipu_server.store.measures import samples_of
+from quipu_server.store.metadata import parse_document
+from quipu_server.store.reading import Reader, Row
 from quipu_server.store.schema import prepare
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -27,7 +30,7 @@ POOL_TIMEOUT_S = 5.0
 """How long a request waits for a connection while others use them all."""
 SESSION_SETTINGS = {
     "TimeZone": "UTC",
-    "search_path": "quipu,public",
+    "search_path": "quipu,quipu_queue,public",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
     "jit": "off",
@@ -75,6 +78,8 @@ class Database:
         self._postgres = postgres
         self._pool_size = pool_size
         self._pool: AsyncConnectionPool[Connection] | None = None
+        self._reader: Reader | None = None
+        self._connections = AsyncExitStack()
         self._availability = Availability(False, "the database has not answered yet")
         self._changed = asyncio.Condition()
         self._lost = asyncio.Event()
@@ -141,11 +146,26 @@ class Database:
                 self._lost.set()
             raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
 
+    async def pool(self) -> AsyncConnectionPool[Connection]:
+        """All connections, once there are some; others follow when these are lost."""
+        while (pool := self._pool) is None:
+            await self._wait_available()
+        return pool
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction, which ends with the block: committed, or rolled back by an exception."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+    async def fetch(self, statement: str, *parameters: bytes | None) -> Sequence[Row]:
+        """The rows of a short read that is made again and again; see `Reader.fetch`. Raises StoreUnavailable."""
+        if (reader := self._reader) is None:
+            raise StoreUnavailable(f"the database cannot be reached: {self._availability.reason}")
+        try:
+            return await reader.fetch(statement, *parameters)
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
 
     async def _keep_connected(self) -> None:
         was_ready = False
@@ -175,23 +195,28 @@ class Database:
         async with AsyncExitStack() as stack:
             pool = AsyncConnectionPool(
                 conninfo,
-                kwargs={"autocommit": True},
+                configure=configure,
                 min_size=min(2, self._pool_size),
                 max_size=self._pool_size,
                 timeout=POOL_TIMEOUT_S,
                 open=False,
                 name="quipu",
             )
-            stack.push_async_callback(pool.close)
+            stack.push_async_callback(pool.close, timeout=1.0)
             await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
-            stack.pop_all()
-        self._lost.clear()
+            connection: Connection = await psycopg.AsyncConnection.connect(conninfo)
+            stack.push_async_callback(connection.close)
+            await configure(connection)
+            self._lost.clear()
+            self._reader = Reader(connection, self._lost.set)
+            self._connections = stack.pop_all()
         self._pool = pool
 
     async def _close_pool(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close(timeout=1.0)
+        reader, self._reader, self._pool = self._reader, None, None
+        if reader is not None:
+            reader.stop()
+        await self._connections.aclose()
 
     async def _wait_lost(self) -> None:
         """Return when a connection broke, or the database does not answer a question put to it now and then."""
@@ -212,6 +237,15 @@ class Database:
         async with self._changed:
             self._availability = availability
             self._changed.notify_all()
+
+
+async def configure(connection: Connection) -> None:
+    """Have a connection commit at once, and read documents as we do.
+
+    The first is no setting of the pool: the task queue makes connections of its own with those, and says so again.
+    """
+    await connection.set_autocommit(True)
+    set_json_loads(parse_document, connection)
 
 
 def with_settings(conninfo: str) -> str:

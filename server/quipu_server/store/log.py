@@ -6,6 +6,7 @@ from uuid import UUID
 
 from quipu_server.domain import Head, IndexRow, Revisions, Space, Tail
 from quipu_server.filters import Condition
+from quipu_server.store import copy_format as binary
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Database
 from quipu_server.store.listing import AS_OF, LIVE
@@ -18,7 +19,7 @@ _HEADS = """
 SELECT h.space_id, h.revision, clock_timestamp(), (SELECT s.version FROM spaces s WHERE s.space_id = h.space_id),
        coalesce((SELECT r.nonce FROM memory_revisions r WHERE r.space_id = h.space_id AND r.revision = h.revision), 0),
        h.memory_count
-FROM heads h WHERE h.space_id = ANY (%s)
+FROM heads h WHERE h.space_id = ANY ($1::uuid[])
 """
 _NONCE = "SELECT nonce FROM memory_revisions WHERE space_id = %s AND revision = %s"
 _ROWS = f"""
@@ -49,10 +50,8 @@ class PostgresLog:
         self._database = database
 
     async def heads(self, space_ids: Sequence[UUID]) -> Mapping[UUID, Head]:
-        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
-            asked_s = time.monotonic()
-            await cursor.execute(_HEADS, (list(space_ids),), prepare=True)
-            rows = await cursor.fetchall()
+        asked_s = time.monotonic()
+        rows = await self._database.fetch(_HEADS, binary.uuid_array(space_ids))
         return {key: Head(at, now, version, nonce, count, asked_s) for key, at, now, version, nonce, count in rows}
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:

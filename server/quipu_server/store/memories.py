@@ -9,7 +9,8 @@ import numpy as np
 from quipu_server.domain import Memory, RequestKey, Revisions, Space, Vectors, Write
 from quipu_server.errors import RequestIdReused
 from quipu_server.filters import Condition
-from quipu_server.ports import NEWEST, ListQuery, Watched
+from quipu_server.ports import NEWEST, ListQuery, LogPart, Watched
+from quipu_server.store import copy_format as binary
 from quipu_server.store.appending import AnsweredBefore, append, append_each
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Connection, Database
@@ -21,8 +22,8 @@ _MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
 _RANGE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision BETWEEN %s AND %s ORDER BY r.revision"
 _THESE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s::bigint[])"
 _HYDRATE_PAST = f"""
-{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s) AND r.change <> 3
-AND (r.expire_time IS NULL OR r.expire_time > %s)
+{_MEMORIES} WHERE r.space_id = $1::uuid AND r.revision = ANY ($2::bigint[]) AND r.change <> 3
+AND (r.expire_time IS NULL OR r.expire_time > $3::timestamptz)
 """
 _HYDRATE = f"{_HYDRATE_PAST} AND r.ended IS NULL"
 _HISTORY = f"""
@@ -35,15 +36,18 @@ CROSS JOIN LATERAL (
     WHERE r.space_id = %s AND r.memory_id = wanted.memory_id AND r.revision <= %s ORDER BY r.revision DESC LIMIT 1
 ) r
 """
+_NONCE = "(SELECT r.nonce FROM memory_revisions r WHERE r.space_id = %(space_id)s AND r.revision = %({revision})s)"
 _CHANGES = f"""
-SELECT {MEMORY_COLUMNS}, NOT {{condition}}
+SELECT {_NONCE.format(revision="after")}, {_NONCE.format(revision="upto")}, changes.*
+FROM (SELECT) always LEFT JOIN (
+SELECT {MEMORY_COLUMNS}, NOT {{condition}}, r.nonce
 FROM memory_revisions r
 WHERE r.space_id = %(space_id)s AND r.revision > %(after)s AND r.revision <= %(upto)s AND ({{condition}} OR EXISTS (
     SELECT FROM (SELECT r.memory_id, r.revision) made, memory_revisions r
     WHERE r.space_id = %(space_id)s AND r.memory_id = made.memory_id AND r.ended = made.revision AND r.change <> 3
     AND {{condition}}
-))
-ORDER BY r.revision
+))) changes ON true
+ORDER BY changes.revision
 """
 _VECTORS = """
 SELECT count(*), string_agg(halfvec_send(embedding), '' ORDER BY chunk) FROM vectors
@@ -103,8 +107,9 @@ class PostgresMemoryStore:
     async def hydrate(
         self, space: Space, revisions: Revisions, now: datetime, *, past: bool = False
     ) -> Mapping[int, Memory]:
-        found = await self._fetch(_HYDRATE_PAST if past else _HYDRATE, space.id, revisions.tolist(), now, prepare=True)
-        return {memory.revision: memory for memory in found}
+        wanted = (space.id.bytes, binary.int8_array(revisions), binary.timestamptz(now))
+        rows = await self._database.fetch(_HYDRATE_PAST if past else _HYDRATE, *wanted)
+        return {memory.revision: memory for memory in map(to_memory, rows)}
 
     async def vectors(self, space: Space, passage_id: UUID) -> Vectors:
         async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
@@ -123,12 +128,17 @@ class PostgresMemoryStore:
     async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
         return await self._fetch(_HISTORY, space.id, memory_id, before, limit, prepare=False)
 
-    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> Sequence[Watched]:
+    async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> LogPart:
         predicate = compile_condition(condition)
         parameters = predicate.parameters | {"space_id": space.id, "after": after, "upto": upto}
         async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(_CHANGES.format(condition=predicate.sql), parameters, prepare=False)
-            return [Watched(to_memory(version), left) for *version, left in await cursor.fetchall()]
+            rows = await cursor.fetchall()
+        before, last, *_ = rows[0]
+        changes = [
+            Watched(to_memory(version), left, nonce) for _, _, *version, left, nonce in rows if version[0] is not None
+        ]
+        return LogPart(changes, before or 0, last or 0)
 
     async def _fetch(self, statement: str, *parameters: object, prepare: bool) -> Sequence[Memory]:
         """prepare: off where several indexes serve: a plan made while the table was small may have the wrong one."""

@@ -20,6 +20,11 @@ def decode_metadata(document: Mapping[str, Any]) -> dict[str, MetadataValue]:
     return {key: _decode_value(value) for key, value in document.items()}
 
 
+def parse_document(data: bytes | str) -> Any:
+    """The JSON document in what the database sends; most are empty."""
+    return {} if data == b"{}" else json.loads(data)
+
+
 def encode_value(value: MetadataValue) -> object:
     """What stands for a value in the document."""
     if isinstance(value, tuple):

@@ -26,7 +26,7 @@ CONTENT = "(SELECT p.content FROM passages p WHERE p.space_id = r.space_id AND p
 """The content of a memory_revisions r. As a subquery it can only be read by its key."""
 
 MEMORY_COLUMNS = f"""
-    r.memory_id, r.revision, r.change, r.passage_id, r.create_time, r.update_time, {CONTENT}, r.kind, r.role,
+    r.memory_id, r.revision, r.created, r.change, r.passage_id, r.create_time, r.update_time, {CONTENT}, r.kind, r.role,
     r.speaker, r.session, r.tags, r.metadata, r.importance, r.event_time, r.expire_time
 """
 """What `to_memory` takes, from memory_revisions r."""
@@ -56,8 +56,8 @@ _VECTOR_HEADER = 2
 
 def to_memory(row: Sequence[Any]) -> Memory:
     """The memory of a row of MEMORY_COLUMNS."""
-    memory_id, revision, change, passage_id, create_time, update_time, content, kind, role, *rest = row
-    speaker, session, tags, metadata, importance, event_time, expire_time = rest
+    memory_id, revision, created, change, passage_id, create_time, update_time, content, *rest = row
+    kind, role, speaker, session, tags, metadata, importance, event_time, expire_time = rest
     fields = MemoryFields(
         content,
         _KINDS[kind],
@@ -70,7 +70,7 @@ def to_memory(row: Sequence[Any]) -> Memory:
         event_time,
         expire_time,
     )
-    return Memory(memory_id, fields, revision, passage_id, create_time, update_time, _CHANGES[change])
+    return Memory(memory_id, fields, revision, created, passage_id, create_time, update_time, _CHANGES[change])
 
 
 def to_space(row: Sequence[Any]) -> Space:
@@ -117,10 +117,12 @@ def decode_space(document: Mapping[str, Any]) -> Space:
     return Space(**{**document, **times, "id": UUID(document["id"]), "ranking": ranking})
 
 
-def decode_chunks(codes: bytes | None, spans: bytes | None) -> tuple[NDArray[np.float16], NDArray[np.int32]]:
-    """Codes (chunks, dimension) and spans (chunks, 2) of VECTORS."""
+def decode_chunks(
+    codes: bytes | None, spans: bytes | None, dimension: int | None = None
+) -> tuple[NDArray[np.float16], NDArray[np.int32]]:
+    """Codes (chunks, dimension) and spans (chunks, 2) of VECTORS. dimension: where there are none."""
     if codes is None or spans is None:
-        return np.empty((0, 0), dtype=np.float16), np.empty((0, 2), dtype=np.int32)
+        return np.empty((0, dimension or 0), dtype=np.float16), np.empty((0, 2), dtype=np.int32)
     decoded_spans = np.frombuffer(spans, dtype=">i4").reshape(-1, 2).astype(np.int32)
     return decode_vectors(codes, len(decoded_spans)), decoded_spans
 
@@ -145,18 +147,22 @@ def _decode_time(text: str | None) -> datetime | None:
 
 
 INDEX_COLUMNS = """
-    r.revision, r.nonce, r.memory_id, r.change, r.kind, r.role, r.speaker, r.session, r.tags, r.importance,
-    r.event_time, r.expire_time, r.create_time, r.update_time, p.terms, p.frequencies, p.length, v.codes, v.spans
+    r.revision, r.created, r.nonce, r.memory_id, r.change, r.kind, r.role, r.speaker, r.session, r.tags, r.importance,
+    r.event_time, r.expire_time, r.create_time, r.update_time, p.terms, p.frequencies, p.length, v.codes, v.spans,
+    CASE WHEN v.codes IS NULL AND r.change <> 3 THEN (
+        SELECT u.dimension FROM unembedded u WHERE u.space_id = r.space_id AND u.passage_id = r.passage_id
+    ) END
 """
 """What `to_index_row` takes, from memory_revisions r, its passages p, and its VECTORS."""
 
 
 def to_index_row(row: Sequence[Any]) -> IndexRow:
     """The index row of a row of INDEX_COLUMNS."""
-    revision, nonce, memory_id, change, kind, role, speaker, session, tags, *rest = row
-    importance, event_time, expire_time, create_time, update_time, terms, frequencies, length, codes, spans = rest
+    revision, created, nonce, memory_id, change, kind, role, speaker, session, tags, *rest = row
+    importance, event_time, expire_time, create_time, update_time, terms, frequencies, length, *chunks = rest
     return IndexRow(
         revision,
+        created,
         nonce,
         memory_id,
         _CHANGES[change],
@@ -173,5 +179,5 @@ def to_index_row(row: Sequence[Any]) -> IndexRow:
         terms,
         frequencies,
         length,
-        *decode_chunks(codes, spans),
+        *decode_chunks(*chunks),
     )

@@ -1,6 +1,7 @@
 """Spaces in PostgreSQL."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
@@ -19,6 +20,8 @@ from quipu_server.store.rows import (
 )
 
 _FIND = f"SELECT {SPACE_COLUMNS} FROM spaces s WHERE tenant = %s AND name = %s"
+_KEEP_TENANT = "SELECT FROM tenants WHERE tenant = %s FOR KEY SHARE"
+"""Nobody deletes the tenant until the transaction ends: a space must not outlive it."""
 _INSERT = f"""
 WITH s AS (
     INSERT INTO spaces VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, now(), now())
@@ -37,7 +40,7 @@ SELECT {SPACE_COLUMNS}, h.revision, h.memory_count FROM spaces s
 CROSS JOIN LATERAL (SELECT revision, memory_count FROM heads h WHERE h.space_id = s.space_id LIMIT 1) h
 """
 _LOCK = "SELECT memory_count FROM heads WHERE space_id = %s FOR UPDATE"
-_TABLES = ("vectors", "passages", "memory_revisions", "requests", "heads", "spaces")
+_TABLES = ("vectors", "unembedded", "passages", "memory_revisions", "requests", "heads", "spaces")
 
 
 class PostgresSpaceStore:
@@ -61,11 +64,11 @@ class PostgresSpaceStore:
             return made
 
     async def ensure_space(self, space: Space) -> Space:
-        async with self._database.connection() as connection:
-            while True:
+        while True:
+            async with self._database.transaction() as connection:
                 found = await _insert(connection, space) or await _find(connection, space.tenant, space.name)
-                if found is not None:  # None: it was deleted between the two
-                    return found
+            if found is not None:  # None: it was deleted between the two
+                return found
 
     async def update_space(self, space: Space, expected_version: int, request: RequestKey | None) -> Space | None:
         made = None
@@ -90,7 +93,7 @@ class PostgresSpaceStore:
                 message = f"the space {space.name!r} has {count} memories; force deletes them as well"
                 metadata = {"memory_count": str(count)}
                 raise FailedPrecondition(space.resource_name, message, reason="SPACE_NOT_EMPTY", metadata=metadata)
-            await _erase(connection, space)
+            await _erase(connection, [space.id])
             if request:
                 await answer_space_request(connection, space.tenant, request, {"memory_count": count})
             return count
@@ -111,10 +114,14 @@ class PostgresSpaceStore:
             raise NotFound("space", space.resource_name)
         return to_space_status(row)
 
-    async def list_spaces(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
-        query = f"{_STATUS} WHERE tenant = %s AND name > %s ORDER BY name LIMIT %s"
+    async def list_spaces(
+        self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()
+    ) -> Sequence[SpaceStatus]:
+        allowed = "EXISTS (SELECT FROM unnest(%s::text[]) AS p (prefix) WHERE starts_with(name, prefix))"
+        query = f"{_STATUS} WHERE tenant = %s AND name > %s AND {allowed} ORDER BY name LIMIT %s"
         async with self._database.connection() as connection:
-            rows = await (await connection.execute(query, (tenant, after, limit))).fetchall()
+            values = (tenant, after, list(prefixes) or [""], limit)
+            rows = await (await connection.execute(query, values)).fetchall()
         return [to_space_status(row) for row in rows]
 
 
@@ -124,7 +131,9 @@ async def _find(connection: Connection, tenant: str, name: str) -> Space | None:
 
 
 async def _insert(connection: Connection, space: Space) -> Space | None:
-    """Store a space and its head; None if there is one with its name."""
+    """Store a space and its head; None if there is one with its name. Raises NotFound when its tenant is gone."""
+    if (await connection.execute(_KEEP_TENANT, (space.tenant,))).rowcount == 0:
+        raise NotFound("tenant", f"tenants/{space.tenant}")
     values = (
         space.id,
         space.tenant,
@@ -148,8 +157,17 @@ async def _lock(connection: Connection, space: Space) -> int:
     return int(row[0])
 
 
-async def _erase(connection: Connection, space: Space) -> None:
-    """Delete every row of a space. A writer that waits for its head finds the space gone and stores nothing."""
+async def _erase(connection: Connection, space_ids: Sequence[UUID]) -> None:
+    """Delete every row of spaces. A writer that waits for a head finds its space gone and stores nothing."""
     await connection.execute("SET LOCAL statement_timeout = 0")
     for table in _TABLES:
-        await connection.execute(f"DELETE FROM {table} WHERE space_id = %s", (space.id,))
+        await connection.execute(f"DELETE FROM {table} WHERE space_id = ANY (%s)", (list(space_ids),))
+
+
+async def erase_spaces(connection: Connection, tenant: str) -> None:
+    """Delete every space of a tenant, in the transaction of the connection."""
+    lock = "SELECT space_id FROM heads WHERE space_id = ANY (%s) ORDER BY space_id FOR UPDATE"
+    found = await connection.execute("SELECT space_id FROM spaces WHERE tenant = %s", (tenant,))
+    space_ids = [space_id for (space_id,) in await found.fetchall()]
+    await connection.execute(lock, (space_ids,))
+    await _erase(connection, space_ids)

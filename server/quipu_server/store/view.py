@@ -17,6 +17,7 @@ from quipu_server.store.database import Database
 from quipu_server.store.listing import AS_OF, LIVE, UNEXPIRED
 from quipu_server.store.postings import Postings, to_postings
 from quipu_server.store.rows import VECTORS, decode_chunks, decode_revisions
+from quipu_server.store.unembedded import count_unembedded
 
 MARGIN = 16
 """Candidates fetched beyond those asked for, so that the edge is rarely too close to call at the first attempt."""
@@ -95,6 +96,10 @@ class StoreView:
         self._database = database
         self.plan = ""
         self._postings: Postings | None = None
+
+    async def unembedded_count(self) -> int:
+        async with self._database.connection() as connection:
+            return await count_unembedded(connection, self.space)
 
     async def select(self, condition: Condition | None, now: datetime) -> StoreSelection:
         predicate = compile_condition(condition)

@@ -1,11 +1,13 @@
 """The commands for single memories."""
 
 import json
+from typing import Any
 
 import grpc
 import pytest
 
-from quipu import from_memory, metadata
+from quipu import Memory, Redaction, RedactionKind, from_memory, metadata
+from quipu_server.cli.lines import to_line
 from tests.unit.cli.conftest import Notebook, Run
 
 Output = pytest.CaptureFixture[str]
@@ -33,6 +35,25 @@ def test_put_stores_every_field_and_prints_the_id(quipu: Run, notebook: Notebook
         "metadata": {"cups": 3.0, "hot": True, "note": "007"},
         "importance": 0.8,
     }
+
+
+def test_put_and_update_show_what_was_redacted(quipu: Run, notebook: Notebook, capsys: Output) -> None:
+    redaction = Redaction(field="content", kind=RedactionKind.REDACTION_KIND_EMAIL, start=3, end=18)
+    store = notebook.server.answers["CreateMemory"]
+
+    def redact(request: Any) -> Any:
+        response = store(request)
+        response.memory.redactions.append(redaction)
+        return response
+
+    notebook.server.answers["CreateMemory"] = redact
+    assert quipu("put", "to ann@example.org", "--id", "m1") == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("m1\n", "Redacted: email in content, characters 3 to 18\n")
+    assert quipu("put", "to ann@example.org", "--id", "m1", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["redactions"] == [{"field": "content", "kind": "email", "start": 3, "end": 18}]
+    assert "redactions" not in to_line(Memory(content="x", redactions=[redaction]))
 
 
 def test_put_reads_the_text_from_standard_input(quipu: Run, notebook: Notebook) -> None:

@@ -42,9 +42,9 @@ def served(quipu: Run, *arguments: str) -> Settings:
 @pytest.mark.usefixtures("app")
 def test_every_setting_has_a_flag(quipu: Run) -> None:
     settings = served(
-        quipu, "--port", "0", "--insecure-open", "--model-dir", "a", "--model-dir", "b", "--drain-s", "2.5"
+        quipu, "--port", "0", "--insecure-no-auth", "--model-dir", "a", "--model-dir", "b", "--drain-s", "2.5"
     )
-    assert (settings.port, settings.insecure_open, settings.drain_s) == (0, True, 2.5)
+    assert (settings.port, settings.insecure_no_auth, settings.drain_s) == (0, True, 2.5)
     assert settings.model_dirs == [Path("a"), Path("b")]
 
 

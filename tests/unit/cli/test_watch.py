@@ -61,6 +61,10 @@ def test_json_has_everything(watched: Notebook, quipu: Run, capsys: pytest.Captu
     assert (first["space"], first["revision"], first["change"], first["left"]) == ("spaces/ann", 1, "updated", False)
     assert first["memory"] == {"id": "m", "name": "spaces/ann/memories/m", "content": "two\nlines \x1b[2J1"}
     assert second["left"] is True
+    assert quipu("watch", "--space", "ann", "--after", second["token"]) == 1
+    assert dict(watched.server.requests[1].after_revisions) == {"spaces/ann": 2}
+    assert quipu("watch", "--space", "ann", "--after", "nonsense") == 1
+    assert "after: is neither revisions nor the token of a watch" in capsys.readouterr().err
     assert list(watched.server.requests[0].spaces) == ["spaces/ann", "spaces/bo"]
 
 

@@ -32,10 +32,13 @@ def told(revision: int, *numbers: int, space: str = HOME) -> WatchMemoriesRespon
                 memory=Memory(name=f"{space}/memories/m{number}"),
             ),
             left=number % 2 == 0,
+            nonce=100 + number,
         )
         for number in numbers
     ]
-    return WatchMemoriesResponse(space=space, changes=changes, revision=revision, head_revision=revision)
+    return WatchMemoriesResponse(
+        space=space, changes=changes, revision=revision, head_revision=revision, nonce=100 + revision
+    )
 
 
 def holding(server: FakeServer, *responses: WatchMemoriesResponse) -> Iterator[WatchMemoriesResponse]:
@@ -86,6 +89,43 @@ async def test_the_position_is_that_of_what_was_read(server: FakeServer) -> None
     ]
 
 
+async def test_a_token_goes_on_after_what_was_read(server: FakeServer) -> None:
+    server.answers["WatchMemories"] = lambda _: holding(server, told(2, 1, 2))
+    async with quipu.connect(server.address) as client:
+        watch = client.watch(after=0)
+        await anext(watch)
+        later = client.watch(after=watch.token)
+        await anext(later)
+        await watch.close()
+        await later.close()
+    assert [dict(request.after_nonces) for request in server.requests] == [{}, {HOME: 101}]
+    assert dict(server.requests[1].after_revisions) == {HOME: 1}
+
+
+def test_a_blocking_watch_has_a_token_too(server: FakeServer) -> None:
+    with quipu.connect_sync(server.address) as client:
+        token = client.watch(after={"default": 7}).token
+        assert client.watch(after=token).position == {HOME: 7}
+
+
+def test_tokens_are_the_same_in_all_languages(server: FakeServer) -> None:
+    """The tests of the other clients have this token, too."""
+    server.answers["WatchMemories"] = lambda _: holding(server, told(3), told(4, 4))
+    with quipu.connect_sync(server.address) as client:
+        watch = client.watch(after="EhIKDnNwYWNlcy9kZWZhdWx0EAMqEgoOc3BhY2VzL2RlZmF1bHQQBw")
+        assert watch.token == "EhIKDnNwYWNlcy9kZWZhdWx0EAMqEgoOc3BhY2VzL2RlZmF1bHQQBw"
+        next(watch)
+        watch.close()
+    (request,) = server.requests
+    assert (dict(request.after_revisions), dict(request.after_nonces)) == ({HOME: 3}, {HOME: 7})
+
+
+@pytest.mark.parametrize("token", ["", "x", "!!!", "AAAA", "Zm9v"])
+def test_what_is_no_token_is_refused(server: FakeServer, token: str) -> None:
+    with quipu.connect_sync(server.address) as client, pytest.raises(ValueError, match="after: is neither"):
+        client.watch(after=token)
+
+
 @pytest.fixture
 def leaving(server: FakeServer) -> FakeServer:
     """Goes away after every change, and is away for a while."""
@@ -107,6 +147,8 @@ async def test_a_watch_goes_on_where_it_was(leaving: FakeServer) -> None:
         watch = client.watch()
         assert [(await anext(watch)).revision for _ in range(3)] == [1, 2, 3]
         assert watch.position == {HOME: 3}
+    begun = [(dict(request.after_revisions), dict(request.after_nonces)) for request in leaving.requests]
+    assert begun[-1] == ({HOME: 2}, {HOME: 102})
 
 
 def test_a_blocking_watch_goes_on_where_it_was(leaving: FakeServer) -> None:

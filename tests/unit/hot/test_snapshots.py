@@ -189,7 +189,7 @@ async def test_a_snapshot_of_another_space_model_or_version_is_discarded(
     save()
     assert store.load(replace(space, fingerprint="another")) is None
     save()
-    monkeypatch.setattr(snapshot_store, "FORMAT", 2)
+    monkeypatch.setattr(snapshot_store, "FORMAT", snapshot_store.FORMAT + 1)
     assert store.load(space) is None
     save()
     monkeypatch.setattr(faiss, "__version__", "0")

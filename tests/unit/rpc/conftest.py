@@ -7,8 +7,12 @@ from typing import cast
 import pytest
 from grpc import aio
 
+from quipu_server.access.administration import Administration
+from quipu_server.access.authentication import Authenticator
+from quipu_server.access.ports import AccessStore
 from quipu_server.config import Settings
 from quipu_server.indexes import Indexes
+from quipu_server.job_control import JobControl
 from quipu_server.memories import Memories
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
@@ -30,8 +34,10 @@ class Fakes:
     def server(self, **settings: object) -> RpcServer:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
-        streams, indexes = cast(Streams, None), cast(Indexes, self.indexes)
-        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes))
+        streams, indexes, jobs = cast(Streams, None), cast(Indexes, self.indexes), cast(JobControl, None)
+        source = cast(AccessStore, None)  # nobody is asked for a credential
+        access = Authenticator(None, source), Administration(source, None)
+        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes, jobs, *access))
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ NIL = UUID(int=0)
 
 
 def memory(memory_id: str = "m", revision: int = 1, fields: MemoryFields | None = None, **more: Any) -> Memory:
-    return Memory(memory_id, fields or MemoryFields("content"), revision, NIL, THEN, THEN, **more)
+    return Memory(memory_id, fields or MemoryFields("content"), revision, revision, NIL, THEN, THEN, **more)
 
 
 def space_status(name: str = "a", ranking: RankingWeights | None = None) -> SpaceStatus:
@@ -131,7 +131,7 @@ class FakeSpaces:
             raise NotFound("space", f"spaces/{name}")
         return space_status(name)
 
-    async def list(self, tenant: str, after: str, limit: int) -> Sequence[SpaceStatus]:
+    async def list(self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()) -> Sequence[SpaceStatus]:
         self.asked = (tenant, after, limit)
         return [space_status(name) for name in "abcde" if name > after][:limit]
 

@@ -70,7 +70,7 @@ async def test_a_call_is_logged_without_what_it_is_about(channel: aio.Channel, l
     assert line.pop("ms") >= 0
     assert line == {
         "event": "call", "log_level": "info", "method": GET, "code": "OK", "request": "id-of-caller",
-        "tenant": "default", "exc_info": None,
+        "tenant": "default", "key": "", "exc_info": None,
     }  # fmt: skip
 
 

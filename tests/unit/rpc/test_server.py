@@ -45,8 +45,8 @@ async def reflect(channel: aio.Channel, request: ServerReflectionRequest) -> Ser
 
 
 def test_every_service_of_the_definition_is_there() -> None:
-    names = ["MemoryService", "SpaceService", "SearchService", "EmbeddingService", "IndexService"]
-    assert [f"quipu.v1.{name}" for name in names] == SERVICES
+    names = ["Memory", "Space", "Search", "Embedding", "Index", "Job", "Admin"]
+    assert [f"quipu.v1.{name}Service" for name in names] == SERVICES
 
 
 async def test_a_server_is_not_serving_until_it_is_told(fakes: Fakes) -> None:

@@ -19,15 +19,25 @@ func ingest(i *invocation) (any, error) {
 	}
 	found := make([]any, 0, len(outcomes))
 	for _, outcome := range outcomes {
-		found = append(found, plainOutcome(outcome))
+		made, err := plainOutcome(outcome)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, made)
 	}
 	return found, nil
 }
 
-func plainOutcome(outcome *quipu.Outcome) map[string]any {
+func plainOutcome(outcome *quipu.Outcome) (map[string]any, error) {
 	var refused *quipu.Error
 	if errors.As(outcome.Err, &refused) {
-		return map[string]any{"offset": outcome.Offset, "error": plainFailure(refused)}
+		return map[string]any{"offset": outcome.Offset, "error": plainFailure(refused)}, nil
 	}
-	return map[string]any{"offset": outcome.Offset, "name": outcome.Name, "revision": outcome.Revision}
+	written := map[string]any{"offset": outcome.Offset, "name": outcome.Name, "revision": outcome.Revision}
+	if len(outcome.Redactions) == 0 {
+		return written, nil
+	}
+	redactions, err := plainList(outcome.Redactions)
+	written["redactions"] = redactions
+	return written, err
 }

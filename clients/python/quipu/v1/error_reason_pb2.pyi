@@ -104,6 +104,72 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: a defect of the server. The log has the details under the request's id.
     `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
     """
+    ERROR_REASON_JOB_NOT_FOUND: _ErrorReason.ValueType  # 21
+    """NOT_FOUND: there is no such job. With ResourceInfo.
+    `{"reason": "JOB_NOT_FOUND", "domain": "quipu", "metadata": {"name": "jobs/j"}}`
+    """
+    ERROR_REASON_TENANT_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """NOT_FOUND: there is no such tenant. With ResourceInfo.
+    `{"reason": "TENANT_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+    """
+    ERROR_REASON_API_KEY_NOT_FOUND: _ErrorReason.ValueType  # 41
+    """NOT_FOUND: there is no such key. With ResourceInfo.
+    `{"reason": "API_KEY_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+    """
+    ERROR_REASON_TENANT_EXISTS: _ErrorReason.ValueType  # 42
+    """ALREADY_EXISTS: a tenant has this id. With ResourceInfo.
+    `{"reason": "TENANT_EXISTS", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+    """
+    ERROR_REASON_TENANT_NOT_EMPTY: _ErrorReason.ValueType  # 43
+    """FAILED_PRECONDITION: the tenant still has spaces. With PreconditionFailure.
+    `{"reason": "TENANT_NOT_EMPTY", "domain": "quipu", "metadata": {"name": "tenants/a", "space_count": "7"}}`
+    """
+    ERROR_REASON_API_KEY_REVOKED: _ErrorReason.ValueType  # 44
+    """FAILED_PRECONDITION: the key is revoked, which cannot be undone. With PreconditionFailure.
+    `{"reason": "API_KEY_REVOKED", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+    """
+    ERROR_REASON_ACCESS_CONTROL_OFF: _ErrorReason.ValueType  # 45
+    """FAILED_PRECONDITION: the server runs without credentials, so there is nothing to administer. With PreconditionFailure.
+    `{"reason": "ACCESS_CONTROL_OFF", "domain": "quipu", "metadata": {"name": "server"}}`
+    """
+    ERROR_REASON_CREDENTIAL_MISSING: _ErrorReason.ValueType  # 46
+    """UNAUTHENTICATED: the call brings no credential.
+    `{"reason": "CREDENTIAL_MISSING", "domain": "quipu", "metadata": {}}`
+    """
+    ERROR_REASON_CREDENTIAL_INVALID: _ErrorReason.ValueType  # 47
+    """UNAUTHENTICATED: the credential is none of this service, or its secret is wrong.
+    `{"reason": "CREDENTIAL_INVALID", "domain": "quipu", "metadata": {}}`
+    """
+    ERROR_REASON_CREDENTIAL_EXPIRED: _ErrorReason.ValueType  # 48
+    """UNAUTHENTICATED: the key, or its secret from before a rotation, has expired.
+    `{"reason": "CREDENTIAL_EXPIRED", "domain": "quipu", "metadata": {}}`
+    """
+    ERROR_REASON_CREDENTIAL_REVOKED: _ErrorReason.ValueType  # 49
+    """UNAUTHENTICATED: the key was revoked.
+    `{"reason": "CREDENTIAL_REVOKED", "domain": "quipu", "metadata": {}}`
+    """
+    ERROR_REASON_ROLE_NEEDED: _ErrorReason.ValueType  # 50
+    """PERMISSION_DENIED: the call needs another role than the credential has.
+    `{"reason": "ROLE_NEEDED", "domain": "quipu", "metadata": {"needed": "write", "role": "read"}}`
+    """
+    ERROR_REASON_SPACE_NOT_ALLOWED: _ErrorReason.ValueType  # 51
+    """PERMISSION_DENIED: the key is not good for this space.
+    `{"reason": "SPACE_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "spaces/a"}}`
+    """
+    ERROR_REASON_TENANT_NOT_ALLOWED: _ErrorReason.ValueType  # 52
+    """PERMISSION_DENIED: the key administers its own tenant only.
+    `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+    """
+    ERROR_REASON_LOG_REPLACED: _ErrorReason.ValueType  # 22
+    """OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+    head.
+    `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
+    """
+    ERROR_REASON_CONTENT_BLOCKED: _ErrorReason.ValueType  # 23
+    """INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
+    BadRequest.
+    `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -191,5 +257,71 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 19
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 20
 """INTERNAL: a defect of the server. The log has the details under the request's id.
 `{"reason": "INTERNAL", "domain": "quipu", "metadata": {"request": "5f0c…"}}`
+"""
+ERROR_REASON_JOB_NOT_FOUND: ErrorReason.ValueType  # 21
+"""NOT_FOUND: there is no such job. With ResourceInfo.
+`{"reason": "JOB_NOT_FOUND", "domain": "quipu", "metadata": {"name": "jobs/j"}}`
+"""
+ERROR_REASON_TENANT_NOT_FOUND: ErrorReason.ValueType  # 40
+"""NOT_FOUND: there is no such tenant. With ResourceInfo.
+`{"reason": "TENANT_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+"""
+ERROR_REASON_API_KEY_NOT_FOUND: ErrorReason.ValueType  # 41
+"""NOT_FOUND: there is no such key. With ResourceInfo.
+`{"reason": "API_KEY_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+"""
+ERROR_REASON_TENANT_EXISTS: ErrorReason.ValueType  # 42
+"""ALREADY_EXISTS: a tenant has this id. With ResourceInfo.
+`{"reason": "TENANT_EXISTS", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+"""
+ERROR_REASON_TENANT_NOT_EMPTY: ErrorReason.ValueType  # 43
+"""FAILED_PRECONDITION: the tenant still has spaces. With PreconditionFailure.
+`{"reason": "TENANT_NOT_EMPTY", "domain": "quipu", "metadata": {"name": "tenants/a", "space_count": "7"}}`
+"""
+ERROR_REASON_API_KEY_REVOKED: ErrorReason.ValueType  # 44
+"""FAILED_PRECONDITION: the key is revoked, which cannot be undone. With PreconditionFailure.
+`{"reason": "API_KEY_REVOKED", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+"""
+ERROR_REASON_ACCESS_CONTROL_OFF: ErrorReason.ValueType  # 45
+"""FAILED_PRECONDITION: the server runs without credentials, so there is nothing to administer. With PreconditionFailure.
+`{"reason": "ACCESS_CONTROL_OFF", "domain": "quipu", "metadata": {"name": "server"}}`
+"""
+ERROR_REASON_CREDENTIAL_MISSING: ErrorReason.ValueType  # 46
+"""UNAUTHENTICATED: the call brings no credential.
+`{"reason": "CREDENTIAL_MISSING", "domain": "quipu", "metadata": {}}`
+"""
+ERROR_REASON_CREDENTIAL_INVALID: ErrorReason.ValueType  # 47
+"""UNAUTHENTICATED: the credential is none of this service, or its secret is wrong.
+`{"reason": "CREDENTIAL_INVALID", "domain": "quipu", "metadata": {}}`
+"""
+ERROR_REASON_CREDENTIAL_EXPIRED: ErrorReason.ValueType  # 48
+"""UNAUTHENTICATED: the key, or its secret from before a rotation, has expired.
+`{"reason": "CREDENTIAL_EXPIRED", "domain": "quipu", "metadata": {}}`
+"""
+ERROR_REASON_CREDENTIAL_REVOKED: ErrorReason.ValueType  # 49
+"""UNAUTHENTICATED: the key was revoked.
+`{"reason": "CREDENTIAL_REVOKED", "domain": "quipu", "metadata": {}}`
+"""
+ERROR_REASON_ROLE_NEEDED: ErrorReason.ValueType  # 50
+"""PERMISSION_DENIED: the call needs another role than the credential has.
+`{"reason": "ROLE_NEEDED", "domain": "quipu", "metadata": {"needed": "write", "role": "read"}}`
+"""
+ERROR_REASON_SPACE_NOT_ALLOWED: ErrorReason.ValueType  # 51
+"""PERMISSION_DENIED: the key is not good for this space.
+`{"reason": "SPACE_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "spaces/a"}}`
+"""
+ERROR_REASON_TENANT_NOT_ALLOWED: ErrorReason.ValueType  # 52
+"""PERMISSION_DENIED: the key administers its own tenant only.
+`{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+"""
+ERROR_REASON_LOG_REPLACED: ErrorReason.ValueType  # 22
+"""OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+head.
+`{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
+"""
+ERROR_REASON_CONTENT_BLOCKED: ErrorReason.ValueType  # 23
+"""INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
+BadRequest.
+`{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

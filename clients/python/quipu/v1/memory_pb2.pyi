@@ -21,6 +21,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RedactionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RedactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RedactionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REDACTION_KIND_UNSPECIFIED: _RedactionKind.ValueType  # 0
+    """Never sent."""
+    REDACTION_KIND_EMAIL: _RedactionKind.ValueType  # 1
+    """A mail address."""
+    REDACTION_KIND_PHONE: _RedactionKind.ValueType  # 2
+    """A phone number."""
+    REDACTION_KIND_SSN: _RedactionKind.ValueType  # 3
+    """A social security number of the United States."""
+    REDACTION_KIND_CARD: _RedactionKind.ValueType  # 4
+    """The number of a payment card."""
+
+class RedactionKind(_RedactionKind, metaclass=_RedactionKindEnumTypeWrapper):
+    """The kinds of personal data that are redacted."""
+
+REDACTION_KIND_UNSPECIFIED: RedactionKind.ValueType  # 0
+"""Never sent."""
+REDACTION_KIND_EMAIL: RedactionKind.ValueType  # 1
+"""A mail address."""
+REDACTION_KIND_PHONE: RedactionKind.ValueType  # 2
+"""A phone number."""
+REDACTION_KIND_SSN: RedactionKind.ValueType  # 3
+"""A social security number of the United States."""
+REDACTION_KIND_CARD: RedactionKind.ValueType  # 4
+"""The number of a payment card."""
+Global___RedactionKind: _TypeAlias = RedactionKind  # noqa: Y015
+
 class _MemoryKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -109,6 +141,8 @@ class _MemoryChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MemoryCh
     """The memory was deleted."""
     MEMORY_CHANGE_UNDELETED: _MemoryChange.ValueType  # 4
     """The memory was brought back."""
+    MEMORY_CHANGE_EMBEDDED: _MemoryChange.ValueType  # 5
+    """The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag."""
 
 class MemoryChange(_MemoryChange, metaclass=_MemoryChangeEnumTypeWrapper):
     """What a revision did to a memory."""
@@ -123,6 +157,8 @@ MEMORY_CHANGE_DELETED: MemoryChange.ValueType  # 3
 """The memory was deleted."""
 MEMORY_CHANGE_UNDELETED: MemoryChange.ValueType  # 4
 """The memory was brought back."""
+MEMORY_CHANGE_EMBEDDED: MemoryChange.ValueType  # 5
+"""The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag."""
 Global___MemoryChange: _TypeAlias = MemoryChange  # noqa: Y015
 
 @_typing.final
@@ -169,6 +205,7 @@ class Memory(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     VECTOR_FIELD_NUMBER: _builtins.int
+    REDACTIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only; identifier on update. `spaces/{space}/memories/{memory}`."""
     content: _builtins.str
@@ -229,6 +266,10 @@ class Memory(_message.Message):
         update whose mask names it without a value embeds the content.
         """
 
+    @_builtins.property
+    def redactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Redaction]:
+        """Output only, in the answer to a write. The personal data that the server left out of the texts, as its guard is set."""
+
     def __init__(
         self,
         *,
@@ -249,16 +290,51 @@ class Memory(_message.Message):
         etag: _builtins.str = ...,
         revision: _builtins.int = ...,
         vector: _value_pb2.Vector | None = ...,
+        redactions: _abc.Iterable[Global___Redaction] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "create_time", b"create_time", "delete_time", b"delete_time", "event_time", b"event_time", "expire_time", b"expire_time", "importance", b"importance", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "content", b"content", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "event_time", b"event_time", "expire_time", b"expire_time", "importance", b"importance", "kind", b"kind", "metadata", b"metadata", "name", b"name", "revision", b"revision", "role", b"role", "session", b"session", "speaker", b"speaker", "tags", b"tags", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "content", b"content", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "event_time", b"event_time", "expire_time", b"expire_time", "importance", b"importance", "kind", b"kind", "metadata", b"metadata", "name", b"name", "redactions", b"redactions", "revision", b"revision", "role", b"role", "session", b"session", "speaker", b"speaker", "tags", b"tags", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__importance: _TypeAlias = _typing.Literal["importance"]  # noqa: Y015
     _WhichOneofArgType__importance: _TypeAlias = _typing.Literal["_importance", b"_importance"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__importance) -> _WhichOneofReturnType__importance | None: ...
 
 Global___Memory: _TypeAlias = Memory  # noqa: Y015
+
+@_typing.final
+class Redaction(_message.Message):
+    """Personal data that was left out of a text. In its place stands the kind, as `[email]`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Path of the text in the memory, as `content`, `tags[0]` or `metadata["who"].string_value`."""
+    kind: Global___RedactionKind.ValueType
+    """What it was."""
+    start: _builtins.int
+    """Where it began in the text as it was sent, counted in Unicode code points from 0."""
+    end: _builtins.int
+    """Where it ended: the first character after it."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        kind: Global___RedactionKind.ValueType = ...,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "field", b"field", "kind", b"kind", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Redaction: _TypeAlias = Redaction  # noqa: Y015
 
 @_typing.final
 class MemoryRevision(_message.Message):

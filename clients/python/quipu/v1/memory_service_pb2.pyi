@@ -31,6 +31,7 @@ class CreateMemoryRequest(_message.Message):
     MEMORY_ID_FIELD_NUMBER: _builtins.int
     MEMORY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEFER_EMBEDDING_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`."""
     memory_id: _builtins.str
@@ -41,6 +42,11 @@ class CreateMemoryRequest(_message.Message):
     request_id: _builtins.str
     """Optional. A UUID that makes the request idempotent within its space: the same id with the same request gives the
     first answer again and changes nothing; with another request it fails with ALREADY_EXISTS. Kept for 7 days.
+    """
+    defer_embedding: _builtins.bool
+    """Optional. Stores the memory without waiting for the model: it is found by words at once, and by meaning once a job has
+    embedded it, which makes a new version of it with the change `MEMORY_CHANGE_EMBEDDED`. A given `vector` is stored at
+    once.
     """
     @_builtins.property
     def memory(self) -> _memory_pb2.Memory:
@@ -53,10 +59,11 @@ class CreateMemoryRequest(_message.Message):
         memory_id: _builtins.str = ...,
         memory: _memory_pb2.Memory | None = ...,
         request_id: _builtins.str = ...,
+        defer_embedding: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["memory", b"memory", "memory_id", b"memory_id", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defer_embedding", b"defer_embedding", "memory", b"memory", "memory_id", b"memory_id", "parent", b"parent", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -95,13 +102,18 @@ class BatchCreateMemoriesRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DEFER_EMBEDDING_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`."""
     request_id: _builtins.str
     """Optional. A UUID for the batch as a whole, as in CreateMemory."""
+    defer_embedding: _builtins.bool
+    """Optional. As in CreateMemory, for all of them."""
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CreateMemoryRequest]:
-        """Required. 1 to 500 memories; `parent` of each is empty or the same as above, and `request_id` of each is empty."""
+        """Required. 1 to 500 memories; `parent` of each is empty or the same as above, `request_id` and `defer_embedding` of each
+        are not set.
+        """
 
     def __init__(
         self,
@@ -109,10 +121,11 @@ class BatchCreateMemoriesRequest(_message.Message):
         parent: _builtins.str = ...,
         requests: _abc.Iterable[Global___CreateMemoryRequest] | None = ...,
         request_id: _builtins.str = ...,
+        defer_embedding: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defer_embedding", b"defer_embedding", "parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -601,10 +614,31 @@ class WatchMemoriesRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class AfterNoncesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SPACES_FIELD_NUMBER: _builtins.int
     AFTER_REVISIONS_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     FILTER_TREE_FIELD_NUMBER: _builtins.int
+    AFTER_NONCES_FIELD_NUMBER: _builtins.int
     filter: _builtins.str
     """As text."""
     @_builtins.property
@@ -621,6 +655,13 @@ class WatchMemoriesRequest(_message.Message):
     def filter_tree(self) -> _filter_pb2.Filter:
         """As a tree."""
 
+    @_builtins.property
+    def after_nonces(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Optional. By name of a space that `after_revisions` names: the nonce that came with that revision, or 0. With it the
+        watch fails with OUT_OF_RANGE (LOG_REPLACED) when the database was restored meanwhile and the space has no such
+        revision any more, or another one under its number.
+        """
+
     def __init__(
         self,
         *,
@@ -628,10 +669,11 @@ class WatchMemoriesRequest(_message.Message):
         after_revisions: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         filter: _builtins.str = ...,
         filter_tree: _filter_pb2.Filter | None = ...,
+        after_nonces: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revisions", b"after_revisions", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "spaces", b"spaces"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_nonces", b"after_nonces", "after_revisions", b"after_revisions", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "spaces", b"spaces"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_filtering: _TypeAlias = _typing.Literal["filter", "filter_tree"]  # noqa: Y015
     _WhichOneofArgType_filtering: _TypeAlias = _typing.Literal["filtering", b"filtering"]  # noqa: Y015
@@ -649,12 +691,17 @@ class WatchMemoriesResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     HEAD_REVISION_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
     space: _builtins.str
     """`spaces/{space}`."""
     revision: _builtins.int
     """Every change up to this revision has been sent; the one to go on after."""
     head_revision: _builtins.int
     """The newest revision of the space when this was sent: what is between them is still to come."""
+    nonce: _builtins.int
+    """A number at random that tells `revision` from another one under its number, which a restored database may come to:
+    keep it with the revision, and give it as `after_nonces`. 0 for revision 0.
+    """
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedChange]:
         """The changes, in the order of their revisions."""
@@ -666,10 +713,11 @@ class WatchMemoriesResponse(_message.Message):
         changes: _abc.Iterable[Global___WatchedChange] | None = ...,
         revision: _builtins.int = ...,
         head_revision: _builtins.int = ...,
+        nonce: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "head_revision", b"head_revision", "revision", b"revision", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "head_revision", b"head_revision", "nonce", b"nonce", "revision", b"revision", "space", b"space"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -683,8 +731,11 @@ class WatchedChange(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     LEFT_FIELD_NUMBER: _builtins.int
+    NONCE_FIELD_NUMBER: _builtins.int
     left: _builtins.bool
     """The memory met the filter before the change, and does not any more, though it was not deleted."""
+    nonce: _builtins.int
+    """Of its revision, to go on after this change."""
     @_builtins.property
     def revision(self) -> _memory_pb2.MemoryRevision:
         """The change, with the memory as it left it."""
@@ -694,10 +745,11 @@ class WatchedChange(_message.Message):
         *,
         revision: _memory_pb2.MemoryRevision | None = ...,
         left: _builtins.bool = ...,
+        nonce: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "nonce", b"nonce", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -743,19 +795,23 @@ class IngestStart(_message.Message):
 
     PARENT_FIELD_NUMBER: _builtins.int
     STREAM_ID_FIELD_NUMBER: _builtins.int
+    DEFER_EMBEDDING_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`. The space is made with default settings if it does not exist."""
     stream_id: _builtins.str
     """Required. A UUID that the caller chose for the stream, kept for 7 days after its last item."""
+    defer_embedding: _builtins.bool
+    """Optional. As in CreateMemory, for all items of this call."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         stream_id: _builtins.str = ...,
+        defer_embedding: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defer_embedding", b"defer_embedding", "parent", b"parent", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -832,7 +888,7 @@ class IngestAcknowledgement(_message.Message):
     """The item's."""
     @_builtins.property
     def stored(self) -> Global___IngestedMemory:
-        """It is committed, and found by every search from now on."""
+        """It is committed, and found by every search from now on; only by words until it is embedded, if that was deferred."""
 
     @_builtins.property
     def refused(self) -> Global___IngestRefusal:
@@ -863,19 +919,25 @@ class IngestedMemory(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    REDACTIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`spaces/{space}/memories/{memory}`."""
     revision: _builtins.int
     """Revision of the space that made it."""
+    @_builtins.property
+    def redactions(self) -> _containers.RepeatedCompositeFieldContainer[_memory_pb2.Redaction]:
+        """As in Memory."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         revision: _builtins.int = ...,
+        redactions: _abc.Iterable[_memory_pb2.Redaction] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "redactions", b"redactions", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

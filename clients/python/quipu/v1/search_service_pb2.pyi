@@ -393,6 +393,7 @@ class SpaceAnswer(_message.Message):
     PATH_FIELD_NUMBER: _builtins.int
     MATCHED_COUNT_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    UNEMBEDDED_COUNT_FIELD_NUMBER: _builtins.int
     space: _builtins.str
     """`spaces/{space}`."""
     revision: _builtins.int
@@ -410,6 +411,8 @@ class SpaceAnswer(_message.Message):
     `hnsw, exact`: the graph came back with too few, so all vectors were gone through;
     `sql`: by the database.
     """
+    unembedded_count: _builtins.int
+    """Memories of the space that wait to be embedded: they are found by words only. 0 in mode `SEARCH_MODE_LEXICAL`."""
     def __init__(
         self,
         *,
@@ -418,10 +421,11 @@ class SpaceAnswer(_message.Message):
         path: Global___SearchPath.ValueType = ...,
         matched_count: _builtins.int | None = ...,
         plan: _builtins.str = ...,
+        unembedded_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count", "matched_count", b"matched_count"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count", "matched_count", b"matched_count", "path", b"path", "plan", b"plan", "revision", b"revision", "space", b"space"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count", "matched_count", b"matched_count", "path", b"path", "plan", b"plan", "revision", b"revision", "space", b"space", "unembedded_count", b"unembedded_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__matched_count: _TypeAlias = _typing.Literal["matched_count"]  # noqa: Y015
     _WhichOneofArgType__matched_count: _TypeAlias = _typing.Literal["_matched_count", b"_matched_count"]  # noqa: Y015

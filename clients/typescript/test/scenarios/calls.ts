@@ -8,7 +8,7 @@ import { isMapping, type Mapping } from "./variables.js";
 
 type Call = (client: Client, options: never) => Promise<unknown> | Results<unknown>;
 
-const MESSAGES = createRegistry(v1.MemorySchema, v1.MemoryRevisionSchema, v1.HitSchema, v1.SearchSummarySchema, v1.SpaceSchema, v1.EmbeddingModelSchema);
+const MESSAGES = createRegistry(v1.MemorySchema, v1.MemoryRevisionSchema, v1.RedactionSchema, v1.HitSchema, v1.SearchSummarySchema, v1.SpaceSchema, v1.EmbeddingModelSchema);
 
 const CALLS: Record<string, Call> = {
   add: (client, { content, ...options }: { content: string }) => client.add(content, options),
@@ -61,8 +61,10 @@ async function some(answer: Results<unknown>, take: number): Promise<unknown[]> 
 }
 
 /** What became of a memory, as scenarios write it. */
-function ingested({ offset, name, revision, error }: Outcome): Mapping {
-  return error ? { offset, error: facts(error) } : { offset, name, revision: plain(revision) };
+function ingested(outcome: Outcome): Mapping {
+  if (outcome.error) return { offset: outcome.offset, error: facts(outcome.error) };
+  const { offset, name, revision, redactions } = outcome;
+  return { offset, name, revision: plain(revision), ...(redactions.length ? { redactions: plain(redactions) } : {}) };
 }
 
 /** An error as scenarios write it. */

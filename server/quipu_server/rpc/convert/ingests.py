@@ -18,7 +18,7 @@ from quipu_server.domain import Memory, RequestKey
 from quipu_server.errors import InvalidArgument, QuipuError
 from quipu_server.ingesting import Item, Outcome
 from quipu_server.rpc import names
-from quipu_server.rpc.convert.memories import read_draft
+from quipu_server.rpc.convert.memories import read_draft, write_redactions
 from quipu_server.rpc.digest import digest
 from quipu_server.rpc.status import make_status
 from quipu_server.rpc.validate import check_uuid
@@ -40,6 +40,7 @@ class Offering:
     def __init__(self, tenant: str, most_content_bytes: int) -> None:
         self.tenant = tenant
         self.space = ""
+        self.later = False
         self._most_content_bytes = most_content_bytes
         self._stream = UUID(int=0)
         self._last_offset = -1
@@ -51,6 +52,7 @@ class Offering:
                 raise InvalidArgument("start", "must come first")
             self.space = names.read_space(request.start.parent, "start.parent")
             self._stream = check_uuid(request.start.stream_id, "start.stream_id")
+            self.later = request.start.defer_embedding
             return
         raise InvalidArgument("start", "must come first")
 
@@ -81,7 +83,8 @@ def write_outcomes(space: str, outcomes: Sequence[tuple[int, Outcome]]) -> Inges
 def _write(space: str, offset: int, outcome: Outcome) -> IngestAcknowledgement:
     if isinstance(outcome, Memory):
         name = names.write_memory(space, outcome.memory_id)
-        return IngestAcknowledgement(offset=offset, stored=IngestedMemory(name=name, revision=outcome.revision))
+        stored = IngestedMemory(name=name, revision=outcome.revision, redactions=write_redactions(outcome))
+        return IngestAcknowledgement(offset=offset, stored=stored)
     status, info = make_status(outcome, ""), ErrorInfo()
     status.details[0].Unpack(info)
     field = outcome.field if isinstance(outcome, InvalidArgument) else ""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from quipu.v1.memory_pb2 import Memory as MemoryMessage
-from quipu.v1.memory_pb2 import MemoryChange, MemoryKind, MemoryRevision
+from quipu.v1.memory_pb2 import MemoryChange, MemoryKind, MemoryRevision, RedactionKind
+from quipu.v1.memory_pb2 import Redaction as RedactionMessage
 from quipu.v1.memory_pb2 import Role as RoleNumber
 from quipu.v1.memory_service_pb2 import CreateMemoryRequest, IngestItem, UpdateMemoryRequest
 from quipu_server.domain import Kind, Memory, MemoryFields, Role, Vector
@@ -28,6 +29,7 @@ _SESSION_RULE = "at most 128 letters, digits, '.', '_', '~', '-'"
 _DEFAULT_IMPORTANCE = 0.5
 _KINDS = {0: Kind.EPISODIC, **{kind.value: kind for kind in Kind}}
 _ROLES = {role.value: role for role in Role}
+_REDACTION_KINDS = {name.removeprefix("REDACTION_KIND_").lower(): number for name, number in RedactionKind.items()}
 _PATHS = frozenset({"content", "kind", "role", "speaker", "session", "tags", "metadata", "importance", "event_time",
                     "expire_time", "vector"})  # fmt: skip
 
@@ -38,7 +40,7 @@ def read_draft(request: CreateMemoryRequest | IngestItem, path: str, most_conten
     if not fields.content:
         raise InvalidArgument(f"{path}memory.content", "must not be empty")
     memory_id = names.check_id(request.memory_id, f"{path}memory_id") if request.memory_id else None
-    return Draft(fields, memory_id, _read_vector(request.memory, f"{path}memory"))
+    return Draft(fields, memory_id, _read_vector(request.memory, f"{path}memory"), f"{path}memory")
 
 
 def read_patch(request: UpdateMemoryRequest, most_content_bytes: int) -> Patch:
@@ -75,7 +77,7 @@ def write_memory(memory: Memory, space: str) -> MemoryMessage:
         speaker=fields.speaker,
         session=fields.session,
         tags=fields.tags,
-        metadata={key: write_value(value) for key, value in fields.metadata.items()},
+        metadata={key: write_value(value) for key, value in fields.metadata.items()} if fields.metadata else None,
         importance=fields.importance,
         event_time=write_optional_time(fields.event_time),
         expire_time=write_optional_time(fields.expire_time),
@@ -84,7 +86,16 @@ def write_memory(memory: Memory, space: str) -> MemoryMessage:
         delete_time=write_time(memory.update_time) if memory.is_deleted else None,
         etag=memory.etag,
         revision=memory.revision,
+        redactions=write_redactions(memory),
     )
+
+
+def write_redactions(memory: Memory) -> Sequence[RedactionMessage]:
+    """What was left out of a memory that was just written."""
+    return [
+        RedactionMessage(field=each.field, kind=_REDACTION_KINDS[each.kind], start=each.start, end=each.end)
+        for each in memory.redactions
+    ]
 
 
 def write_revision(memory: Memory, space: str) -> MemoryRevision:

@@ -132,4 +132,5 @@ def _write_answer(answer: Answer) -> SpaceAnswer:
         path=_PATHS[answer.path],
         matched_count=answer.matched_count,
         plan=answer.plan,
+        unembedded_count=answer.unembedded_count,
     )

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
 import numpy as np
 
@@ -23,12 +24,15 @@ MOST_DIMENSIONS = 4_096
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
+_FLOAT_BYTES = 4
 _NUMBER_BYTES = 8
 """What a number, a truth value or a time counts towards the size of metadata."""
 
 
 def read_metadata(messages: Mapping[str, Value], path: str) -> Metadata:
     """Metadata within its limits. Raises InvalidArgument."""
+    if not messages:  # mostly; to ask for items takes longer
+        return {}
     check_count(messages, path, MOST_KEYS)
     metadata: dict[str, MetadataValue] = {}
     for key, message in messages.items():
@@ -81,13 +85,31 @@ def write_value(value: MetadataValue) -> Value:
 def read_vector(message: VectorMessage, path: str) -> Vector:
     """Finite numbers, not all zero, of any length. Raises InvalidArgument."""
     check_count(message.values, f"{path}.values", MOST_DIMENSIONS, least=1)
-    vector = np.array(message.values, np.float32)
+    vector = _numbers(message)
     finite = np.isfinite(vector)
     if not finite.all():
         raise InvalidArgument(f"{path}.values[{finite.argmin()}]", "must be a finite number")
     if not vector.any():
         raise InvalidArgument(f"{path}.values", "must not be all zero")
     return vector
+
+
+def _numbers(message: VectorMessage) -> Vector:
+    """The values, in one piece as they came: one by one they take twenty times as long."""
+    header = _packed_header(count := len(message.values))
+    if (content := message.SerializeToString()).startswith(header):
+        return np.frombuffer(content, "<f4", count, len(header)).astype(np.float32)
+    return np.array(message.values, np.float32)
+
+
+@cache
+def _packed_header(count: int) -> bytes:
+    """What comes before so many packed floats of field 1: tag, and length as a varint."""
+    size, header = _FLOAT_BYTES * count, bytearray(b"\x0a")
+    while size >= 0x80:
+        header.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([*header, size])
 
 
 def write_vector(vector: Vector) -> VectorMessage:

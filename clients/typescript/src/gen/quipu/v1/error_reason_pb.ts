@@ -9,7 +9,7 @@ import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file quipu/v1/error_reason.proto.
  */
 export const file_quipu_v1_error_reason: GenFile = /*@__PURE__*/
-  fileDesc("ChtxdWlwdS92MS9lcnJvcl9yZWFzb24ucHJvdG8SCHF1aXB1LnYxKsgFCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIeChpFUlJPUl9SRUFTT05fSU5WQUxJRF9GSUVMRBABEh8KG0VSUk9SX1JFQVNPTl9JTlZBTElEX0ZJTFRFUhACEiMKH0VSUk9SX1JFQVNPTl9JTlZBTElEX1BBR0VfVE9LRU4QAxIhCh1FUlJPUl9SRUFTT05fTUVNT1JZX05PVF9GT1VORBAEEiAKHEVSUk9SX1JFQVNPTl9TUEFDRV9OT1RfRk9VTkQQBRIgChxFUlJPUl9SRUFTT05fTU9ERUxfTk9UX0ZPVU5EEAYSHgoaRVJST1JfUkVBU09OX01FTU9SWV9FWElTVFMQBxIdChlFUlJPUl9SRUFTT05fU1BBQ0VfRVhJU1RTEAgSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAkSHgoaRVJST1JfUkVBU09OX0VUQUdfTUlTTUFUQ0gQChIfChtFUlJPUl9SRUFTT05fV1JJVEVfQ09ORkxJQ1QQCxIjCh9FUlJPUl9SRUFTT05fTUVNT1JZX05PVF9ERUxFVEVEEAwSIAocRVJST1JfUkVBU09OX1NQQUNFX05PVF9FTVBUWRANEh8KG0VSUk9SX1JFQVNPTl9NT0RFTF9NSVNNQVRDSBAOEiYKIkVSUk9SX1JFQVNPTl9SRVZJU0lPTl9PVVRfT0ZfUkFOR0UQDxIbChdFUlJPUl9SRUFTT05fT1ZFUkxPQURFRBAQEiIKHkVSUk9SX1JFQVNPTl9TVE9SRV9VTkFWQUlMQUJMRRAREhoKFkVSUk9SX1JFQVNPTl9OT1RfUkVBRFkQEhIiCh5FUlJPUl9SRUFTT05fREVBRExJTkVfRVhDRUVERUQQExIZChVFUlJPUl9SRUFTT05fSU5URVJOQUwQFEKbAQoMY29tLnF1aXB1LnYxQhBFcnJvclJlYXNvblByb3RvUAFaOGdpdGh1Yi5jb20vcXVpcHUtbWVtb3J5L3F1aXB1L2NsaWVudHMvZ28vcXVpcHV2MTtxdWlwdXYxogIDUVhYqgIIUXVpcHUuVjHKAghRdWlwdVxWMeICFFF1aXB1XFYxXEdQQk1ldGFkYXRh6gIJUXVpcHU6OlYxYgZwcm90bzM");
+  fileDesc("ChtxdWlwdS92MS9lcnJvcl9yZWFzb24ucHJvdG8SCHF1aXB1LnYxKvUJCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIeChpFUlJPUl9SRUFTT05fSU5WQUxJRF9GSUVMRBABEh8KG0VSUk9SX1JFQVNPTl9JTlZBTElEX0ZJTFRFUhACEiMKH0VSUk9SX1JFQVNPTl9JTlZBTElEX1BBR0VfVE9LRU4QAxIhCh1FUlJPUl9SRUFTT05fTUVNT1JZX05PVF9GT1VORBAEEiAKHEVSUk9SX1JFQVNPTl9TUEFDRV9OT1RfRk9VTkQQBRIgChxFUlJPUl9SRUFTT05fTU9ERUxfTk9UX0ZPVU5EEAYSHgoaRVJST1JfUkVBU09OX01FTU9SWV9FWElTVFMQBxIdChlFUlJPUl9SRUFTT05fU1BBQ0VfRVhJU1RTEAgSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAkSHgoaRVJST1JfUkVBU09OX0VUQUdfTUlTTUFUQ0gQChIfChtFUlJPUl9SRUFTT05fV1JJVEVfQ09ORkxJQ1QQCxIjCh9FUlJPUl9SRUFTT05fTUVNT1JZX05PVF9ERUxFVEVEEAwSIAocRVJST1JfUkVBU09OX1NQQUNFX05PVF9FTVBUWRANEh8KG0VSUk9SX1JFQVNPTl9NT0RFTF9NSVNNQVRDSBAOEiYKIkVSUk9SX1JFQVNPTl9SRVZJU0lPTl9PVVRfT0ZfUkFOR0UQDxIbChdFUlJPUl9SRUFTT05fT1ZFUkxPQURFRBAQEiIKHkVSUk9SX1JFQVNPTl9TVE9SRV9VTkFWQUlMQUJMRRAREhoKFkVSUk9SX1JFQVNPTl9OT1RfUkVBRFkQEhIiCh5FUlJPUl9SRUFTT05fREVBRExJTkVfRVhDRUVERUQQExIZChVFUlJPUl9SRUFTT05fSU5URVJOQUwQFBIeChpFUlJPUl9SRUFTT05fSk9CX05PVF9GT1VORBAVEiEKHUVSUk9SX1JFQVNPTl9URU5BTlRfTk9UX0ZPVU5EECgSIgoeRVJST1JfUkVBU09OX0FQSV9LRVlfTk9UX0ZPVU5EECkSHgoaRVJST1JfUkVBU09OX1RFTkFOVF9FWElTVFMQKhIhCh1FUlJPUl9SRUFTT05fVEVOQU5UX05PVF9FTVBUWRArEiAKHEVSUk9SX1JFQVNPTl9BUElfS0VZX1JFVk9LRUQQLBIjCh9FUlJPUl9SRUFTT05fQUNDRVNTX0NPTlRST0xfT0ZGEC0SIwofRVJST1JfUkVBU09OX0NSRURFTlRJQUxfTUlTU0lORxAuEiMKH0VSUk9SX1JFQVNPTl9DUkVERU5USUFMX0lOVkFMSUQQLxIjCh9FUlJPUl9SRUFTT05fQ1JFREVOVElBTF9FWFBJUkVEEDASIwofRVJST1JfUkVBU09OX0NSRURFTlRJQUxfUkVWT0tFRBAxEhwKGEVSUk9SX1JFQVNPTl9ST0xFX05FRURFRBAyEiIKHkVSUk9SX1JFQVNPTl9TUEFDRV9OT1RfQUxMT1dFRBAzEiMKH0VSUk9SX1JFQVNPTl9URU5BTlRfTk9UX0FMTE9XRUQQNBIdChlFUlJPUl9SRUFTT05fTE9HX1JFUExBQ0VEEBYSIAocRVJST1JfUkVBU09OX0NPTlRFTlRfQkxPQ0tFRBAXQpsBCgxjb20ucXVpcHUudjFCEEVycm9yUmVhc29uUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw");
 
 /**
  * The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -184,6 +184,136 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INTERNAL = 20;
    */
   INTERNAL = 20,
+
+  /**
+   * NOT_FOUND: there is no such job. With ResourceInfo.
+   * `{"reason": "JOB_NOT_FOUND", "domain": "quipu", "metadata": {"name": "jobs/j"}}`
+   *
+   * @generated from enum value: ERROR_REASON_JOB_NOT_FOUND = 21;
+   */
+  JOB_NOT_FOUND = 21,
+
+  /**
+   * NOT_FOUND: there is no such tenant. With ResourceInfo.
+   * `{"reason": "TENANT_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+   *
+   * @generated from enum value: ERROR_REASON_TENANT_NOT_FOUND = 40;
+   */
+  TENANT_NOT_FOUND = 40,
+
+  /**
+   * NOT_FOUND: there is no such key. With ResourceInfo.
+   * `{"reason": "API_KEY_NOT_FOUND", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+   *
+   * @generated from enum value: ERROR_REASON_API_KEY_NOT_FOUND = 41;
+   */
+  API_KEY_NOT_FOUND = 41,
+
+  /**
+   * ALREADY_EXISTS: a tenant has this id. With ResourceInfo.
+   * `{"reason": "TENANT_EXISTS", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+   *
+   * @generated from enum value: ERROR_REASON_TENANT_EXISTS = 42;
+   */
+  TENANT_EXISTS = 42,
+
+  /**
+   * FAILED_PRECONDITION: the tenant still has spaces. With PreconditionFailure.
+   * `{"reason": "TENANT_NOT_EMPTY", "domain": "quipu", "metadata": {"name": "tenants/a", "space_count": "7"}}`
+   *
+   * @generated from enum value: ERROR_REASON_TENANT_NOT_EMPTY = 43;
+   */
+  TENANT_NOT_EMPTY = 43,
+
+  /**
+   * FAILED_PRECONDITION: the key is revoked, which cannot be undone. With PreconditionFailure.
+   * `{"reason": "API_KEY_REVOKED", "domain": "quipu", "metadata": {"name": "tenants/a/apiKeys/b"}}`
+   *
+   * @generated from enum value: ERROR_REASON_API_KEY_REVOKED = 44;
+   */
+  API_KEY_REVOKED = 44,
+
+  /**
+   * FAILED_PRECONDITION: the server runs without credentials, so there is nothing to administer. With PreconditionFailure.
+   * `{"reason": "ACCESS_CONTROL_OFF", "domain": "quipu", "metadata": {"name": "server"}}`
+   *
+   * @generated from enum value: ERROR_REASON_ACCESS_CONTROL_OFF = 45;
+   */
+  ACCESS_CONTROL_OFF = 45,
+
+  /**
+   * UNAUTHENTICATED: the call brings no credential.
+   * `{"reason": "CREDENTIAL_MISSING", "domain": "quipu", "metadata": {}}`
+   *
+   * @generated from enum value: ERROR_REASON_CREDENTIAL_MISSING = 46;
+   */
+  CREDENTIAL_MISSING = 46,
+
+  /**
+   * UNAUTHENTICATED: the credential is none of this service, or its secret is wrong.
+   * `{"reason": "CREDENTIAL_INVALID", "domain": "quipu", "metadata": {}}`
+   *
+   * @generated from enum value: ERROR_REASON_CREDENTIAL_INVALID = 47;
+   */
+  CREDENTIAL_INVALID = 47,
+
+  /**
+   * UNAUTHENTICATED: the key, or its secret from before a rotation, has expired.
+   * `{"reason": "CREDENTIAL_EXPIRED", "domain": "quipu", "metadata": {}}`
+   *
+   * @generated from enum value: ERROR_REASON_CREDENTIAL_EXPIRED = 48;
+   */
+  CREDENTIAL_EXPIRED = 48,
+
+  /**
+   * UNAUTHENTICATED: the key was revoked.
+   * `{"reason": "CREDENTIAL_REVOKED", "domain": "quipu", "metadata": {}}`
+   *
+   * @generated from enum value: ERROR_REASON_CREDENTIAL_REVOKED = 49;
+   */
+  CREDENTIAL_REVOKED = 49,
+
+  /**
+   * PERMISSION_DENIED: the call needs another role than the credential has.
+   * `{"reason": "ROLE_NEEDED", "domain": "quipu", "metadata": {"needed": "write", "role": "read"}}`
+   *
+   * @generated from enum value: ERROR_REASON_ROLE_NEEDED = 50;
+   */
+  ROLE_NEEDED = 50,
+
+  /**
+   * PERMISSION_DENIED: the key is not good for this space.
+   * `{"reason": "SPACE_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "spaces/a"}}`
+   *
+   * @generated from enum value: ERROR_REASON_SPACE_NOT_ALLOWED = 51;
+   */
+  SPACE_NOT_ALLOWED = 51,
+
+  /**
+   * PERMISSION_DENIED: the key administers its own tenant only.
+   * `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+   *
+   * @generated from enum value: ERROR_REASON_TENANT_NOT_ALLOWED = 52;
+   */
+  TENANT_NOT_ALLOWED = 52,
+
+  /**
+   * OUT_OF_RANGE: the database was restored, and the log that was watched is gone; read the space anew and watch from its
+   * head.
+   * `{"reason": "LOG_REPLACED", "domain": "quipu", "metadata": {"name": "spaces/a", "revision": "17", "head": "19"}}`
+   *
+   * @generated from enum value: ERROR_REASON_LOG_REPLACED = 22;
+   */
+  LOG_REPLACED = 22,
+
+  /**
+   * INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
+   * BadRequest.
+   * `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
+   *
+   * @generated from enum value: ERROR_REASON_CONTENT_BLOCKED = 23;
+   */
+  CONTENT_BLOCKED = 23,
 }
 
 /**

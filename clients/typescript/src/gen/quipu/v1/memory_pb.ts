@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory.proto.
  */
 export const file_quipu_v1_memory: GenFile = /*@__PURE__*/
-  fileDesc("ChVxdWlwdS92MS9tZW1vcnkucHJvdG8SCHF1aXB1LnYxIusECgZNZW1vcnkSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEiIKBGtpbmQYAyABKA4yFC5xdWlwdS52MS5NZW1vcnlLaW5kEhwKBHJvbGUYBCABKA4yDi5xdWlwdS52MS5Sb2xlEg8KB3NwZWFrZXIYBSABKAkSDwoHc2Vzc2lvbhgGIAEoCRIMCgR0YWdzGAcgAygJEjAKCG1ldGFkYXRhGAggAygLMh4ucXVpcHUudjEuTWVtb3J5Lk1ldGFkYXRhRW50cnkSFwoKaW1wb3J0YW5jZRgJIAEoAUgAiAEBEi4KCmV2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlbGV0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEhAKCHJldmlzaW9uGBAgASgDEiAKBnZlY3RvchgRIAEoCzIQLnF1aXB1LnYxLlZlY3RvchpACg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRIeCgV2YWx1ZRgCIAEoCzIPLnF1aXB1LnYxLlZhbHVlOgI4AUINCgtfaW1wb3J0YW5jZSJsCg5NZW1vcnlSZXZpc2lvbhIQCghyZXZpc2lvbhgBIAEoAxImCgZjaGFuZ2UYAiABKA4yFi5xdWlwdS52MS5NZW1vcnlDaGFuZ2USIAoGbWVtb3J5GAMgASgLMhAucXVpcHUudjEuTWVtb3J5KsgBCgpNZW1vcnlLaW5kEhsKF01FTU9SWV9LSU5EX1VOU1BFQ0lGSUVEEAASGAoUTUVNT1JZX0tJTkRfRVBJU09ESUMQARIYChRNRU1PUllfS0lORF9TRU1BTlRJQxACEhoKFk1FTU9SWV9LSU5EX1BST0NFRFVSQUwQAxIXChNNRU1PUllfS0lORF9QUk9GSUxFEAQSFwoTTUVNT1JZX0tJTkRfV09SS0lORxAFEhsKF01FTU9SWV9LSU5EX1RPT0xfUkVTVUxUEAYqXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDQoJUk9MRV9VU0VSEAESEgoOUk9MRV9BU1NJU1RBTlQQAhIPCgtST0xFX1NZU1RFTRADEg0KCVJPTEVfVE9PTBAEKpsBCgxNZW1vcnlDaGFuZ2USHQoZTUVNT1JZX0NIQU5HRV9VTlNQRUNJRklFRBAAEhkKFU1FTU9SWV9DSEFOR0VfQ1JFQVRFRBABEhkKFU1FTU9SWV9DSEFOR0VfVVBEQVRFRBACEhkKFU1FTU9SWV9DSEFOR0VfREVMRVRFRBADEhsKF01FTU9SWV9DSEFOR0VfVU5ERUxFVEVEEARClgEKDGNvbS5xdWlwdS52MUILTWVtb3J5UHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_value]);
+  fileDesc("ChVxdWlwdS92MS9tZW1vcnkucHJvdG8SCHF1aXB1LnYxIpQFCgZNZW1vcnkSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEiIKBGtpbmQYAyABKA4yFC5xdWlwdS52MS5NZW1vcnlLaW5kEhwKBHJvbGUYBCABKA4yDi5xdWlwdS52MS5Sb2xlEg8KB3NwZWFrZXIYBSABKAkSDwoHc2Vzc2lvbhgGIAEoCRIMCgR0YWdzGAcgAygJEjAKCG1ldGFkYXRhGAggAygLMh4ucXVpcHUudjEuTWVtb3J5Lk1ldGFkYXRhRW50cnkSFwoKaW1wb3J0YW5jZRgJIAEoAUgAiAEBEi4KCmV2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlbGV0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEhAKCHJldmlzaW9uGBAgASgDEiAKBnZlY3RvchgRIAEoCzIQLnF1aXB1LnYxLlZlY3RvchInCgpyZWRhY3Rpb25zGBIgAygLMhMucXVpcHUudjEuUmVkYWN0aW9uGkAKDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEh4KBXZhbHVlGAIgASgLMg8ucXVpcHUudjEuVmFsdWU6AjgBQg0KC19pbXBvcnRhbmNlIl0KCVJlZGFjdGlvbhINCgVmaWVsZBgBIAEoCRIlCgRraW5kGAIgASgOMhcucXVpcHUudjEuUmVkYWN0aW9uS2luZBINCgVzdGFydBgDIAEoBRILCgNlbmQYBCABKAUibAoOTWVtb3J5UmV2aXNpb24SEAoIcmV2aXNpb24YASABKAMSJgoGY2hhbmdlGAIgASgOMhYucXVpcHUudjEuTWVtb3J5Q2hhbmdlEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSqUAQoNUmVkYWN0aW9uS2luZBIeChpSRURBQ1RJT05fS0lORF9VTlNQRUNJRklFRBAAEhgKFFJFREFDVElPTl9LSU5EX0VNQUlMEAESGAoUUkVEQUNUSU9OX0tJTkRfUEhPTkUQAhIWChJSRURBQ1RJT05fS0lORF9TU04QAxIXChNSRURBQ1RJT05fS0lORF9DQVJEEAQqyAEKCk1lbW9yeUtpbmQSGwoXTUVNT1JZX0tJTkRfVU5TUEVDSUZJRUQQABIYChRNRU1PUllfS0lORF9FUElTT0RJQxABEhgKFE1FTU9SWV9LSU5EX1NFTUFOVElDEAISGgoWTUVNT1JZX0tJTkRfUFJPQ0VEVVJBTBADEhcKE01FTU9SWV9LSU5EX1BST0ZJTEUQBBIXChNNRU1PUllfS0lORF9XT1JLSU5HEAUSGwoXTUVNT1JZX0tJTkRfVE9PTF9SRVNVTFQQBipfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1VTRVIQARISCg5ST0xFX0FTU0lTVEFOVBACEg8KC1JPTEVfU1lTVEVNEAMSDQoJUk9MRV9UT09MEAQqtwEKDE1lbW9yeUNoYW5nZRIdChlNRU1PUllfQ0hBTkdFX1VOU1BFQ0lGSUVEEAASGQoVTUVNT1JZX0NIQU5HRV9DUkVBVEVEEAESGQoVTUVNT1JZX0NIQU5HRV9VUERBVEVEEAISGQoVTUVNT1JZX0NIQU5HRV9ERUxFVEVEEAMSGwoXTUVNT1JZX0NIQU5HRV9VTkRFTEVURUQQBBIaChZNRU1PUllfQ0hBTkdFX0VNQkVEREVEEAVClgEKDGNvbS5xdWlwdS52MUILTWVtb3J5UHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_value]);
 
 /**
  * One thing remembered.
@@ -145,6 +145,13 @@ export type Memory = Message<"quipu.v1.Memory"> & {
    * @generated from field: quipu.v1.Vector vector = 17;
    */
   vector?: Vector;
+
+  /**
+   * Output only, in the answer to a write. The personal data that the server left out of the texts, as its guard is set.
+   *
+   * @generated from field: repeated quipu.v1.Redaction redactions = 18;
+   */
+  redactions: Redaction[];
 };
 
 /**
@@ -153,6 +160,48 @@ export type Memory = Message<"quipu.v1.Memory"> & {
  */
 export const MemorySchema: GenMessage<Memory> = /*@__PURE__*/
   messageDesc(file_quipu_v1_memory, 0);
+
+/**
+ * Personal data that was left out of a text. In its place stands the kind, as `[email]`.
+ *
+ * @generated from message quipu.v1.Redaction
+ */
+export type Redaction = Message<"quipu.v1.Redaction"> & {
+  /**
+   * Path of the text in the memory, as `content`, `tags[0]` or `metadata["who"].string_value`.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * What it was.
+   *
+   * @generated from field: quipu.v1.RedactionKind kind = 2;
+   */
+  kind: RedactionKind;
+
+  /**
+   * Where it began in the text as it was sent, counted in Unicode code points from 0.
+   *
+   * @generated from field: int32 start = 3;
+   */
+  start: number;
+
+  /**
+   * Where it ended: the first character after it.
+   *
+   * @generated from field: int32 end = 4;
+   */
+  end: number;
+};
+
+/**
+ * Describes the message quipu.v1.Redaction.
+ * Use `create(RedactionSchema)` to create a new message.
+ */
+export const RedactionSchema: GenMessage<Redaction> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory, 1);
 
 /**
  * One entry of the history of a memory.
@@ -187,7 +236,55 @@ export type MemoryRevision = Message<"quipu.v1.MemoryRevision"> & {
  * Use `create(MemoryRevisionSchema)` to create a new message.
  */
 export const MemoryRevisionSchema: GenMessage<MemoryRevision> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_memory, 1);
+  messageDesc(file_quipu_v1_memory, 2);
+
+/**
+ * The kinds of personal data that are redacted.
+ *
+ * @generated from enum quipu.v1.RedactionKind
+ */
+export enum RedactionKind {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: REDACTION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A mail address.
+   *
+   * @generated from enum value: REDACTION_KIND_EMAIL = 1;
+   */
+  EMAIL = 1,
+
+  /**
+   * A phone number.
+   *
+   * @generated from enum value: REDACTION_KIND_PHONE = 2;
+   */
+  PHONE = 2,
+
+  /**
+   * A social security number of the United States.
+   *
+   * @generated from enum value: REDACTION_KIND_SSN = 3;
+   */
+  SSN = 3,
+
+  /**
+   * The number of a payment card.
+   *
+   * @generated from enum value: REDACTION_KIND_CARD = 4;
+   */
+  CARD = 4,
+}
+
+/**
+ * Describes the enum quipu.v1.RedactionKind.
+ */
+export const RedactionKindSchema: GenEnum<RedactionKind> = /*@__PURE__*/
+  enumDesc(file_quipu_v1_memory, 0);
 
 /**
  * The sorts of memory.
@@ -249,7 +346,7 @@ export enum MemoryKind {
  * Describes the enum quipu.v1.MemoryKind.
  */
 export const MemoryKindSchema: GenEnum<MemoryKind> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 0);
+  enumDesc(file_quipu_v1_memory, 1);
 
 /**
  * Who spoke.
@@ -297,7 +394,7 @@ export enum Role {
  * Describes the enum quipu.v1.Role.
  */
 export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 1);
+  enumDesc(file_quipu_v1_memory, 2);
 
 /**
  * What a revision did to a memory.
@@ -339,11 +436,18 @@ export enum MemoryChange {
    * @generated from enum value: MEMORY_CHANGE_UNDELETED = 4;
    */
   UNDELETED = 4,
+
+  /**
+   * The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag.
+   *
+   * @generated from enum value: MEMORY_CHANGE_EMBEDDED = 5;
+   */
+  EMBEDDED = 5,
 }
 
 /**
  * Describes the enum quipu.v1.MemoryChange.
  */
 export const MemoryChangeSchema: GenEnum<MemoryChange> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 2);
+  enumDesc(file_quipu_v1_memory, 3);
 

@@ -8,7 +8,7 @@ import type { FieldMask } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import type { Filter } from "./filter_pb.js";
 import { file_quipu_v1_filter } from "./filter_pb.js";
-import type { Memory, MemoryRevision } from "./memory_pb.js";
+import type { Memory, MemoryRevision, Redaction } from "./memory_pb.js";
 import { file_quipu_v1_memory } from "./memory_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory_service.proto.
  */
 export const file_quipu_v1_memory_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEibgoTQ3JlYXRlTWVtb3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJbWVtb3J5X2lkGAIgASgJEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFENyZWF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJxChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkiUwobQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhAKCHJldmlzaW9uGAIgASgDIjIKEEdldE1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoAyI1ChFHZXRNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiOAoXQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg0KBW5hbWVzGAIgAygJIk8KGEJhdGNoR2V0TWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIPCgdtaXNzaW5nGAIgAygJIs4BChNMaXN0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIQCgZmaWx0ZXIYBCABKAlIABInCgtmaWx0ZXJfdHJlZRgFIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhAKCG9yZGVyX2J5GAYgASgJEhQKDHNob3dfZGVsZXRlZBgHIAEoCBIQCghyZXZpc2lvbhgIIAEoA0ILCglmaWx0ZXJpbmciZQoUTGlzdE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIpMBChNVcGRhdGVNZW1vcnlSZXF1ZXN0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFFVwZGF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJcChNEZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIEhIKCnJlcXVlc3RfaWQYBCABKAkiKAoURGVsZXRlTWVtb3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMiOQoVVW5kZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI6ChZVbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJRChpMaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKG0xpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRIrCglyZXZpc2lvbnMYASADKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8gEKFFdhdGNoTWVtb3JpZXNSZXF1ZXN0Eg4KBnNwYWNlcxgBIAMoCRJLCg9hZnRlcl9yZXZpc2lvbnMYAiADKAsyMi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdC5BZnRlclJldmlzaW9uc0VudHJ5EhAKBmZpbHRlchgDIAEoCUgAEicKC2ZpbHRlcl90cmVlGAQgASgLMhAucXVpcHUudjEuRmlsdGVySAAaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBQgsKCWZpbHRlcmluZyJ5ChVXYXRjaE1lbW9yaWVzUmVzcG9uc2USDQoFc3BhY2UYASABKAkSKAoHY2hhbmdlcxgCIAMoCzIXLnF1aXB1LnYxLldhdGNoZWRDaGFuZ2USEAoIcmV2aXNpb24YAyABKAMSFQoNaGVhZF9yZXZpc2lvbhgEIAEoAyJJCg1XYXRjaGVkQ2hhbmdlEioKCHJldmlzaW9uGAEgASgLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SDAoEbGVmdBgCIAEoCCJwChVJbmdlc3RNZW1vcmllc1JlcXVlc3QSJgoFc3RhcnQYASABKAsyFS5xdWlwdS52MS5Jbmdlc3RTdGFydEgAEiQKBGl0ZW0YAiABKAsyFC5xdWlwdS52MS5Jbmdlc3RJdGVtSABCCQoHbWVzc2FnZSIwCgtJbmdlc3RTdGFydBIOCgZwYXJlbnQYASABKAkSEQoJc3RyZWFtX2lkGAIgASgJIlEKCkluZ2VzdEl0ZW0SDgoGb2Zmc2V0GAEgASgDEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkiUwoWSW5nZXN0TWVtb3JpZXNSZXNwb25zZRI5ChBhY2tub3dsZWRnZW1lbnRzGAEgAygLMh8ucXVpcHUudjEuSW5nZXN0QWNrbm93bGVkZ2VtZW50IooBChVJbmdlc3RBY2tub3dsZWRnZW1lbnQSDgoGb2Zmc2V0GAEgASgDEioKBnN0b3JlZBgCIAEoCzIYLnF1aXB1LnYxLkluZ2VzdGVkTWVtb3J5SAASKgoHcmVmdXNlZBgDIAEoCzIXLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWxIAEIJCgdvdXRjb21lIjAKDkluZ2VzdGVkTWVtb3J5EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMitwEKDUluZ2VzdFJlZnVzYWwSDAoEY29kZRgBIAEoBRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRI3CghtZXRhZGF0YRgFIAMoCzIlLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWwuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEytgcKDU1lbW9yeVNlcnZpY2USTQoMQ3JlYXRlTWVtb3J5Eh0ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkNyZWF0ZU1lbW9yeVJlc3BvbnNlEmIKE0JhdGNoQ3JlYXRlTWVtb3JpZXMSJC5xdWlwdS52MS5CYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBolLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRJECglHZXRNZW1vcnkSGi5xdWlwdS52MS5HZXRNZW1vcnlSZXF1ZXN0GhsucXVpcHUudjEuR2V0TWVtb3J5UmVzcG9uc2USWQoQQmF0Y2hHZXRNZW1vcmllcxIhLnF1aXB1LnYxLkJhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0GiIucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1Jlc3BvbnNlEk0KDExpc3RNZW1vcmllcxIdLnF1aXB1LnYxLkxpc3RNZW1vcmllc1JlcXVlc3QaHi5xdWlwdS52MS5MaXN0TWVtb3JpZXNSZXNwb25zZRJNCgxVcGRhdGVNZW1vcnkSHS5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuVXBkYXRlTWVtb3J5UmVzcG9uc2USTQoMRGVsZXRlTWVtb3J5Eh0ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkRlbGV0ZU1lbW9yeVJlc3BvbnNlElMKDlVuZGVsZXRlTWVtb3J5Eh8ucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXF1ZXN0GiAucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXNwb25zZRJiChNMaXN0TWVtb3J5UmV2aXNpb25zEiQucXVpcHUudjEuTGlzdE1lbW9yeVJldmlzaW9uc1JlcXVlc3QaJS5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVzcG9uc2USVwoOSW5nZXN0TWVtb3JpZXMSHy5xdWlwdS52MS5Jbmdlc3RNZW1vcmllc1JlcXVlc3QaIC5xdWlwdS52MS5Jbmdlc3RNZW1vcmllc1Jlc3BvbnNlKAEwARJSCg1XYXRjaE1lbW9yaWVzEh4ucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QaHy5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVzcG9uc2UwAUKdAQoMY29tLnF1aXB1LnYxQhJNZW1vcnlTZXJ2aWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
+  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEihwEKE0NyZWF0ZU1lbW9yeVJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkSEgoKcmVxdWVzdF9pZBgEIAEoCRIXCg9kZWZlcl9lbWJlZGRpbmcYBSABKAgiOAoUQ3JlYXRlTWVtb3J5UmVzcG9uc2USIAoGbWVtb3J5GAEgASgLMhAucXVpcHUudjEuTWVtb3J5IooBChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkSFwoPZGVmZXJfZW1iZWRkaW5nGAQgASgIIlMKG0JhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIQCghyZXZpc2lvbhgCIAEoAyIyChBHZXRNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMiNQoRR2V0TWVtb3J5UmVzcG9uc2USIAoGbWVtb3J5GAEgASgLMhAucXVpcHUudjEuTWVtb3J5IjgKF0JhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRINCgVuYW1lcxgCIAMoCSJPChhCYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSDwoHbWlzc2luZxgCIAMoCSLOAQoTTGlzdE1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSEAoGZmlsdGVyGAQgASgJSAASJwoLZmlsdGVyX3RyZWUYBSABKAsyEC5xdWlwdS52MS5GaWx0ZXJIABIQCghvcmRlcl9ieRgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgSEAoIcmV2aXNpb24YCCABKANCCwoJZmlsdGVyaW5nImUKFExpc3RNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAyKTAQoTVXBkYXRlTWVtb3J5UmVxdWVzdBIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKDWFsbG93X21pc3NpbmcYAyABKAgSEgoKcmVxdWVzdF9pZBgEIAEoCSI4ChRVcGRhdGVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiXAoTRGVsZXRlTWVtb3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIigKFERlbGV0ZU1lbW9yeVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDIjkKFVVuZGVsZXRlTWVtb3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiOgoWVW5kZWxldGVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiUQoaTGlzdE1lbW9yeVJldmlzaW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJjChtMaXN0TWVtb3J5UmV2aXNpb25zUmVzcG9uc2USKwoJcmV2aXNpb25zGAEgAygLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIu0CChRXYXRjaE1lbW9yaWVzUmVxdWVzdBIOCgZzcGFjZXMYASADKAkSSwoPYWZ0ZXJfcmV2aXNpb25zGAIgAygLMjIucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QuQWZ0ZXJSZXZpc2lvbnNFbnRyeRIQCgZmaWx0ZXIYAyABKAlIABInCgtmaWx0ZXJfdHJlZRgEIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEkUKDGFmdGVyX25vbmNlcxgFIAMoCzIvLnF1aXB1LnYxLldhdGNoTWVtb3JpZXNSZXF1ZXN0LkFmdGVyTm9uY2VzRW50cnkaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBGjIKEEFmdGVyTm9uY2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4AUILCglmaWx0ZXJpbmciiAEKFVdhdGNoTWVtb3JpZXNSZXNwb25zZRINCgVzcGFjZRgBIAEoCRIoCgdjaGFuZ2VzGAIgAygLMhcucXVpcHUudjEuV2F0Y2hlZENoYW5nZRIQCghyZXZpc2lvbhgDIAEoAxIVCg1oZWFkX3JldmlzaW9uGAQgASgDEg0KBW5vbmNlGAUgASgDIlgKDVdhdGNoZWRDaGFuZ2USKgoIcmV2aXNpb24YASABKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIMCgRsZWZ0GAIgASgIEg0KBW5vbmNlGAMgASgDInAKFUluZ2VzdE1lbW9yaWVzUmVxdWVzdBImCgVzdGFydBgBIAEoCzIVLnF1aXB1LnYxLkluZ2VzdFN0YXJ0SAASJAoEaXRlbRgCIAEoCzIULnF1aXB1LnYxLkluZ2VzdEl0ZW1IAEIJCgdtZXNzYWdlIkkKC0luZ2VzdFN0YXJ0Eg4KBnBhcmVudBgBIAEoCRIRCglzdHJlYW1faWQYAiABKAkSFwoPZGVmZXJfZW1iZWRkaW5nGAMgASgIIlEKCkluZ2VzdEl0ZW0SDgoGb2Zmc2V0GAEgASgDEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkiUwoWSW5nZXN0TWVtb3JpZXNSZXNwb25zZRI5ChBhY2tub3dsZWRnZW1lbnRzGAEgAygLMh8ucXVpcHUudjEuSW5nZXN0QWNrbm93bGVkZ2VtZW50IooBChVJbmdlc3RBY2tub3dsZWRnZW1lbnQSDgoGb2Zmc2V0GAEgASgDEioKBnN0b3JlZBgCIAEoCzIYLnF1aXB1LnYxLkluZ2VzdGVkTWVtb3J5SAASKgoHcmVmdXNlZBgDIAEoCzIXLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWxIAEIJCgdvdXRjb21lIlkKDkluZ2VzdGVkTWVtb3J5EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMSJwoKcmVkYWN0aW9ucxgDIAMoCzITLnF1aXB1LnYxLlJlZGFjdGlvbiK3AQoNSW5nZXN0UmVmdXNhbBIMCgRjb2RlGAEgASgFEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJEjcKCG1ldGFkYXRhGAUgAygLMiUucXVpcHUudjEuSW5nZXN0UmVmdXNhbC5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATK2BwoNTWVtb3J5U2VydmljZRJNCgxDcmVhdGVNZW1vcnkSHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVzcG9uc2USYgoTQmF0Y2hDcmVhdGVNZW1vcmllcxIkLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXF1ZXN0GiUucXVpcHUudjEuQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEkQKCUdldE1lbW9yeRIaLnF1aXB1LnYxLkdldE1lbW9yeVJlcXVlc3QaGy5xdWlwdS52MS5HZXRNZW1vcnlSZXNwb25zZRJZChBCYXRjaEdldE1lbW9yaWVzEiEucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QaIi5xdWlwdS52MS5CYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USTQoMTGlzdE1lbW9yaWVzEh0ucXVpcHUudjEuTGlzdE1lbW9yaWVzUmVxdWVzdBoeLnF1aXB1LnYxLkxpc3RNZW1vcmllc1Jlc3BvbnNlEk0KDFVwZGF0ZU1lbW9yeRIdLnF1aXB1LnYxLlVwZGF0ZU1lbW9yeVJlcXVlc3QaHi5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXNwb25zZRJNCgxEZWxldGVNZW1vcnkSHS5xdWlwdS52MS5EZWxldGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVzcG9uc2USUwoOVW5kZWxldGVNZW1vcnkSHy5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlcXVlc3QaIC5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEmIKE0xpc3RNZW1vcnlSZXZpc2lvbnMSJC5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBolLnF1aXB1LnYxLkxpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRJXCg5Jbmdlc3RNZW1vcmllcxIfLnF1aXB1LnYxLkluZ2VzdE1lbW9yaWVzUmVxdWVzdBogLnF1aXB1LnYxLkluZ2VzdE1lbW9yaWVzUmVzcG9uc2UoATABElIKDVdhdGNoTWVtb3JpZXMSHi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdBofLnF1aXB1LnYxLldhdGNoTWVtb3JpZXNSZXNwb25zZTABQp0BCgxjb20ucXVpcHUudjFCEk1lbW9yeVNlcnZpY2VQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
 
 /**
  * Request of CreateMemory.
@@ -54,6 +54,15 @@ export type CreateMemoryRequest = Message<"quipu.v1.CreateMemoryRequest"> & {
    * @generated from field: string request_id = 4;
    */
   requestId: string;
+
+  /**
+   * Optional. Stores the memory without waiting for the model: it is found by words at once, and by meaning once a job has
+   * embedded it, which makes a new version of it with the change `MEMORY_CHANGE_EMBEDDED`. A given `vector` is stored at
+   * once.
+   *
+   * @generated from field: bool defer_embedding = 5;
+   */
+  deferEmbedding: boolean;
 };
 
 /**
@@ -98,7 +107,8 @@ export type BatchCreateMemoriesRequest = Message<"quipu.v1.BatchCreateMemoriesRe
   parent: string;
 
   /**
-   * Required. 1 to 500 memories; `parent` of each is empty or the same as above, and `request_id` of each is empty.
+   * Required. 1 to 500 memories; `parent` of each is empty or the same as above, `request_id` and `defer_embedding` of each
+   * are not set.
    *
    * @generated from field: repeated quipu.v1.CreateMemoryRequest requests = 2;
    */
@@ -110,6 +120,13 @@ export type BatchCreateMemoriesRequest = Message<"quipu.v1.BatchCreateMemoriesRe
    * @generated from field: string request_id = 3;
    */
   requestId: string;
+
+  /**
+   * Optional. As in CreateMemory, for all of them.
+   *
+   * @generated from field: bool defer_embedding = 4;
+   */
+  deferEmbedding: boolean;
 };
 
 /**
@@ -652,6 +669,15 @@ export type WatchMemoriesRequest = Message<"quipu.v1.WatchMemoriesRequest"> & {
     value: Filter;
     case: "filterTree";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Optional. By name of a space that `after_revisions` names: the nonce that came with that revision, or 0. With it the
+   * watch fails with OUT_OF_RANGE (LOG_REPLACED) when the database was restored meanwhile and the space has no such
+   * revision any more, or another one under its number.
+   *
+   * @generated from field: map<string, int64> after_nonces = 5;
+   */
+  afterNonces: { [key: string]: bigint };
 };
 
 /**
@@ -694,6 +720,14 @@ export type WatchMemoriesResponse = Message<"quipu.v1.WatchMemoriesResponse"> & 
    * @generated from field: int64 head_revision = 4;
    */
   headRevision: bigint;
+
+  /**
+   * A number at random that tells `revision` from another one under its number, which a restored database may come to:
+   * keep it with the revision, and give it as `after_nonces`. 0 for revision 0.
+   *
+   * @generated from field: int64 nonce = 5;
+   */
+  nonce: bigint;
 };
 
 /**
@@ -722,6 +756,13 @@ export type WatchedChange = Message<"quipu.v1.WatchedChange"> & {
    * @generated from field: bool left = 2;
    */
   left: boolean;
+
+  /**
+   * Of its revision, to go on after this change.
+   *
+   * @generated from field: int64 nonce = 3;
+   */
+  nonce: bigint;
 };
 
 /**
@@ -787,6 +828,13 @@ export type IngestStart = Message<"quipu.v1.IngestStart"> & {
    * @generated from field: string stream_id = 2;
    */
   streamId: string;
+
+  /**
+   * Optional. As in CreateMemory, for all items of this call.
+   *
+   * @generated from field: bool defer_embedding = 3;
+   */
+  deferEmbedding: boolean;
 };
 
 /**
@@ -873,7 +921,7 @@ export type IngestAcknowledgement = Message<"quipu.v1.IngestAcknowledgement"> & 
    */
   outcome: {
     /**
-     * It is committed, and found by every search from now on.
+     * It is committed, and found by every search from now on; only by words until it is embedded, if that was deferred.
      *
      * @generated from field: quipu.v1.IngestedMemory stored = 2;
      */
@@ -916,6 +964,13 @@ export type IngestedMemory = Message<"quipu.v1.IngestedMemory"> & {
    * @generated from field: int64 revision = 2;
    */
   revision: bigint;
+
+  /**
+   * As in Memory.
+   *
+   * @generated from field: repeated quipu.v1.Redaction redactions = 3;
+   */
+  redactions: Redaction[];
 };
 
 /**

@@ -1,0 +1,70 @@
+"""What access control needs from outside."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from quipu_server.access.domain import ApiKey, AuditEntry, Limits, Tenant
+
+TenantChange: TypeAlias = Callable[[Tenant], Tenant]
+KeyChange: TypeAlias = Callable[[ApiKey, datetime], ApiKey]
+"""Gets the key as stored and the time of the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key with the limits of its tenant, and the time of the database when it was read."""
+
+    key: ApiKey
+    tenant_limits: Limits
+    read_time: datetime
+
+
+class KeySource(Protocol):
+    """Finds keys to let callers in with."""
+
+    async def known_keys(self, key_id: str) -> Sequence[KnownKey]:
+        """The keys with an id, of whatever tenant: one at most, unless ids at random meet. Raises StoreUnavailable."""
+
+
+class AccessStore(KeySource, Protocol):
+    """Keeps tenants, keys and the audit log. Every change stores its audit entry in the same transaction.
+
+    Every method raises StoreUnavailable when the database cannot be reached.
+    """
+
+    async def create_tenant(self, tenant: Tenant, entry: AuditEntry) -> Tenant:
+        """Store a new tenant; times are set by the database. Raises AlreadyExists."""
+
+    async def find_tenant(self, tenant: str) -> Tenant | None:
+        """The tenant with this id."""
+
+    async def list_tenants(self, after: str, limit: int) -> Sequence[Tenant]:
+        """At most `limit` tenants with ids greater than `after`, by id."""
+
+    async def change_tenant(self, tenant: str, change: TenantChange, entry: AuditEntry) -> Tenant:
+        """Store what `change` makes of display name and limits. Raises NotFound, and what `change` raises."""
+
+    async def delete_tenant(self, tenant: str, entry: AuditEntry, *, force: bool) -> int:
+        """Destroy a tenant with its keys and spaces; return how many spaces went with it.
+
+        Raises NotFound; FailedPrecondition (TENANT_NOT_EMPTY) when it has spaces and force is off.
+        """
+
+    async def create_key(self, key: ApiKey, entry: AuditEntry) -> ApiKey:
+        """Store a new key; `create_time` is set by the database. Raises NotFound for its tenant."""
+
+    async def find_key(self, tenant: str, key_id: str) -> ApiKey | None:
+        """The key of a tenant with this id."""
+
+    async def list_keys(self, tenant: str, after: str, limit: int) -> Sequence[ApiKey]:
+        """At most `limit` keys of the tenant with ids greater than `after`, by id."""
+
+    async def change_key(self, tenant: str, key_id: str, change: KeyChange, entry: AuditEntry) -> ApiKey:
+        """Store what `change` makes of a key that nobody else changes meanwhile. Raises NotFound, as `change` does."""
+
+    async def audit_entries(
+        self, tenant: str | None, before: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[AuditEntry]:
+        """At most `limit` entries, of one tenant or of all, newest first, after the one with this time and id."""

@@ -1,0 +1,56 @@
+"""What is done in the background: the kinds of jobs over their parts, and the worker that does them."""
+
+from dataclasses import dataclass
+
+from quipu_server.config import Settings
+from quipu_server.embedding_later import EmbeddingJobs, EmbeddingLater
+from quipu_server.jobs import Worker
+from quipu_server.ports import Embedder, SearchViews
+from quipu_server.ports_jobs import JobContext, JobKind, JobKinds, Json
+from quipu_server.spaces import Spaces
+from quipu_server.store.database import Database
+from quipu_server.store.job_leases import PostgresJobLeases
+from quipu_server.store.jobs import PostgresJobStore
+from quipu_server.store.requests import trim_requests
+from quipu_server.store.spaces import PostgresSpaceStore
+from quipu_server.store.unembedded import PostgresUnembeddedStore
+from quipu_server.text import SnowballAnalyser
+
+TIDY_EVERY_S = 3_600.0
+KEEP_JOBS_DAYS = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The payload of a kind that need not be told anything."""
+
+
+def build_kinds(database: Database, embedder: Embedder, catalogue: SearchViews) -> JobKinds:
+    """All kinds of jobs."""
+    jobs = EmbeddingJobs(PostgresJobStore(database))
+    spaces = Spaces(PostgresSpaceStore(database), embedder, SnowballAnalyser(), catalogue)
+    later = EmbeddingLater(PostgresUnembeddedStore(database), jobs, spaces, embedder, catalogue)
+    return JobKinds([Tidying(database).kind, *later.kinds])
+
+
+def build_worker(settings: Settings, database: Database, kinds: JobKinds) -> Worker:
+    """A worker for them."""
+    store, leases = PostgresJobStore(database), PostgresJobLeases(database)
+    return Worker(database, store, leases, kinds, settings.job_workers, settings.job_lease_s)
+
+
+class Tidying:
+    """Forgets answered requests once nobody repeats them any more, and jobs that ended long ago."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def kind(self) -> JobKind[Nothing]:
+        return JobKind("tidy", Nothing, self.run, every_s=TIDY_EVERY_S)
+
+    async def run(self, context: JobContext, payload: Nothing) -> Json:
+        """Forget; how many."""
+        requests = await trim_requests(self._database)
+        jobs = await PostgresJobStore(self._database).trim_jobs(KEEP_JOBS_DAYS)
+        return {"requests": requests, "jobs": jobs}

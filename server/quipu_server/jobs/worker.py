@@ -1,0 +1,110 @@
+"""A worker: takes jobs from the queue, schedules those that are due, takes over those of workers that died."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import structlog
+from procrastinate import JobContext
+from procrastinate.exceptions import ProcrastinateException
+from procrastinate.job_context import AbortReason
+
+from quipu_server.errors import StoreUnavailable
+from quipu_server.jobs.queue import open_queue
+from quipu_server.jobs.running import attempt
+from quipu_server.ports_jobs import SYSTEM, JobKinds, JobLeases, JobStore, Lease, NewJob
+
+TASK = "job"
+POLL_S = 1.0
+"""How soon a job is found that no notification told of: one to be tried again, or taken over."""
+STOP_S = 1.0
+"""Time for a running job to end by itself when the worker stops; then it is handed back and goes on elsewhere."""
+PAUSE_S = 1.0
+"""Before a worker whose database went away begins anew."""
+
+log = structlog.get_logger("quipu.jobs")
+
+
+class Connections(Protocol):
+    """The database, which may go away and come back."""
+
+    async def pool(self) -> Any:
+        """Its pool of connections, once there is one."""
+
+
+class Worker:
+    """Does jobs of the given kinds, so many at once."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        store: JobStore,
+        leases: JobLeases,
+        kinds: JobKinds,
+        concurrency: int,
+        lease_s: float,
+    ) -> None:
+        self._connections = connections
+        self._store = store
+        self._leases = leases
+        self._kinds = kinds
+        self._concurrency = concurrency
+        self._lease_s = lease_s
+
+    async def run(self) -> None:
+        """Work until cancelled; running jobs are handed back then."""
+        keeping = asyncio.create_task(self._keep())
+        try:
+            while True:
+                try:
+                    await self._work(await self._connections.pool())
+                except ProcrastinateException as error:
+                    log.warning("worker_stopped", reason=str(error.__cause__ or error))
+                await asyncio.sleep(PAUSE_S)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def _work(self, pool: Any) -> None:
+        """Take jobs until the lease or the database is lost."""
+        queue = await open_queue(pool)
+        queue.task(name=TASK, pass_context=True)(self._take)
+        await queue.run_worker_async(
+            queues=self._kinds.names,
+            concurrency=self._concurrency,
+            fetch_job_polling_interval=POLL_S,
+            abort_job_polling_interval=POLL_S,
+            shutdown_graceful_timeout=STOP_S,
+            update_heartbeat_interval=self._lease_s / 3,
+            stalled_worker_timeout=self._lease_s,
+            install_signal_handlers=False,
+        )
+
+    async def _take(self, context: JobContext, tenant: str, job_id: str) -> None:
+        kind, worker = self._kinds.find(context.job.queue), context.job.worker_id
+        assert kind is not None, "only queues of known kinds are listened to"
+        assert worker is not None, "a job that was fetched has a worker"
+        lease = Lease(tenant, job_id, worker)
+        try:
+            await attempt(self._leases, kind, lease, lambda: context.abort_reason() is AbortReason.USER_REQUEST)
+        except StoreUnavailable as error:
+            # Nothing can be written: the job is taken over once the lease has run out.
+            log.warning("job_left", job=job_id, kind=kind.name, reason=str(error))
+
+    async def _keep(self) -> None:
+        """Enqueue what is due, and take over what was left, again and again."""
+        async for _ in _ticks(min(POLL_S, self._lease_s / 3)):
+            try:
+                for kind in self._kinds.scheduled:
+                    job = NewJob(SYSTEM, kind.name, key=kind.name, most_attempts=kind.most_attempts)
+                    await self._store.schedule(job, kind.every_s)
+                if count := await self._leases.take_over(self._lease_s):
+                    log.warning("jobs_taken_over", count=count)
+            except StoreUnavailable as error:
+                log.warning("schedule_waits", reason=str(error))
+
+
+async def _ticks(every_s: float) -> AsyncIterator[None]:
+    while True:
+        yield
+        await asyncio.sleep(every_s)
