@@ -1,9 +1,7 @@
 """Models behind endpoints that fail in every way."""
 
 import asyncio
-import io
 import json
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -23,10 +21,10 @@ from quipu_server.embedding import SHIPPED, RemoteEmbedder
 from quipu_server.embedding.endpoints import read_wish
 from quipu_server.embedding.remote import describe
 from quipu_server.errors import InvalidArgument, Overloaded, StartupError, Unavailable
-from quipu_server.logs import configure_logs
 from quipu_server.ports import Lane
 from tests.integration.api import Api, refusal
 from tests.integration.embedding_endpoint import DIMENSION, KEY, POISON, FakeEndpoint, embedding_endpoint, vector_of
+from tests.integration.written_logs import written_logs
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -277,10 +275,7 @@ async def serving(database_url: str, **embedders: dict[str, Any]) -> AsyncIterat
 async def test_a_space_with_a_remote_model_is_written_and_searched(
     database_url: str, space: str, first: FakeEndpoint, second: FakeEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logged = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", logged)
-    configure_logs("info", "json")
-    try:
+    with written_logs(monkeypatch) as written:
         async with serving(database_url, remote=resource(first, second)) as api:
             models = (await api.embeddings.ListModels(ListModelsRequest())).models
             assert [(model.name, model.is_default) for model in models] == [
@@ -296,12 +291,11 @@ async def test_a_space_with_a_remote_model_is_written_and_searched(
             assert len((await api.search(space, text="two", mode="SEARCH_MODE_LEXICAL")).hits) == 1
             counted = await refusal(api.embeddings.CountTokens(CountTokensRequest(texts=["a"])))
             assert counted.code.name == "INVALID_ARGUMENT"
-    finally:
-        configure_logs("error", "json")
-    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+        text = written()
+    lines = [json.loads(line) for line in text.splitlines()]
     failed = [line for line in lines if line["event"] == "embedding_endpoint_failed"]
     assert {line["reason"] for line in failed} == {"HTTP 500"}
-    assert KEY not in logged.getvalue()
+    assert KEY not in text
 
 
 async def test_a_wrong_dimension_is_found_at_the_start(database_url: str, first: FakeEndpoint) -> None:
