@@ -108,23 +108,21 @@ class Memories:
     ) -> Memory:
         """Change fields; without a change, give it as it is. Raises NotFound, EtagMismatch, InvalidArgument."""
         home = await self._home(target, create=allow_missing)
-        policy = await self._guard.policy(target.tenant)
+        screened = await self._guard.patch(target.tenant, patch)
 
         def decide(latest: Memory | None) -> _Edit | Memory:
             if latest is None or latest.is_deleted:
                 if etag or not allow_missing:
                     raise NotFound("memory", target.name)
-                screened = self._guard.patch(policy, patch, anew=True)
-                return _Edit(Change.CREATED, _filled(screened.fields), None, patch.vector)
+                return _Edit(Change.CREATED, _filled(screened.take(anew=True).fields), None, patch.vector)
             check_etag(target, latest, etag)
-            screened = self._guard.patch(policy, patch, anew=False)
-            if not screened.changes(latest.fields):
+            clean = screened.take(anew=False)
+            if not clean.changes(latest.fields):
                 return latest
             anew = "vector" in patch.paths
-            return _Edit(Change.UPDATED, _filled(screened.apply(latest.fields)), latest, patch.vector, anew)
+            return _Edit(Change.UPDATED, _filled(clean.apply(latest.fields)), latest, patch.vector, anew)
 
-        made = await self._write(home, target, decide, request, retry=not etag)
-        return self._guard.patched(policy, patch, made)
+        return screened.told(await self._write(home, target, decide, request, retry=not etag))
 
     async def delete(self, target: Target, *, etag: str, allow_missing: bool, request: RequestKey | None) -> int:
         """End a memory; return the revision, 0 when the space is missing too. Raises NotFound, EtagMismatch."""

@@ -86,7 +86,8 @@ async def test_those_who_watch_are_told_that_the_log_was_replaced(
             with pytest.raises(quipu.OutOfRange) as raised:
                 await asyncio.wait_for(anext(each), 10)
             assert raised.value.reason == "LOG_REPLACED"
-            assert raised.value.metadata == {"name": space, "revision": "10", "head": f"{6 + later}"}
+            assert (raised.value.metadata["name"], raised.value.metadata["revision"]) == (space, "10")
+        assert raised.value.metadata["head"] == f"{6 + later}"  # the first may have ended before the last write
         again = client.watch(after=early[1])  # what it had read is still there
         rest = [(await anext(again)).memory.content for _ in range(2 + later)]
         assert rest == ["kept 4", "kept 5", *(f"new {i}" for i in range(later))]

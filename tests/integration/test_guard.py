@@ -218,7 +218,7 @@ async def test_a_large_text_is_guarded_too(guarded: Api, space: str) -> None:
 async def test_the_setting_says_what_is_done(
     database_url: str, space: str, guard: str, is_blocked: bool, content: str
 ) -> None:
-    settings = Settings(port=0, database_url=database_url, hot_bytes=0, guard=guard)  # type: ignore[arg-type]
+    settings = Settings(port=0, database_url=database_url, hot_bytes=0, guard=guard)
     async with running(settings) as started:
         await started.ready()
         async with quipu.connect(f"127.0.0.1:{started.port}", space=space.removeprefix("spaces/")) as client:

@@ -140,7 +140,7 @@ class IngestOperations(Operations):
             return Outcome(told.offset, "", 0, refusal_error(told.refused, start.stream_id))
         stored = told.stored
         self._saw(start.parent, stored.revision)
-        return Outcome(told.offset, stored.name, stored.revision, None, stored.redactions)
+        return Outcome(told.offset, stored.name, stored.revision, None, tuple(stored.redactions))
 
 
 async def _begin(exchange: Ingestion, start: IngestStart, stream: _Stream) -> None:

@@ -43,7 +43,7 @@ test("each memory has an outcome", async (context) => {
   const notes = ["one", { id: "two", content: "" }, { id: "x", content: "three" }];
   const onProgress = (count: number) => progress.push(count);
   const [first, second, third] = await client.ingest(notes, { streamId: STREAM, onProgress }).all();
-  assert.deepEqual(first, { offset: 0, name: "spaces/a/memories/0", revision: 1n });
+  assert.deepEqual(first, { offset: 0, name: "spaces/a/memories/0", revision: 1n, redactions: [] });
   assert.equal(third?.name, "spaces/a/memories/x");
   assert.ok(second?.error instanceof InvalidArgument);
   assert.deepEqual([second.error.reason, second.error.fields], ["INVALID_FIELD", ["memory.content"]]);

@@ -1,15 +1,17 @@
 """The guard before all writes."""
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from quipu_server.domain import Memory, MemoryFields
 from quipu_server.errors import ContentBlocked
 from quipu_server.guard.policies import EVERYTHING_PASSES, GuardPolicies, GuardPolicy
 from quipu_server.guard.walking import Walk
 from quipu_server.inputs import Draft, Patch
+
+Screened = TypeVar("Screened")
 
 INLINE_CHARACTERS = 10_000
 """What is screened in a few milliseconds; more goes to a thread, so that others are served meanwhile."""
@@ -20,10 +22,6 @@ class Guard:
 
     def __init__(self, policies: GuardPolicies) -> None:
         self._policies = policies
-
-    async def policy(self, tenant: str) -> GuardPolicy:
-        """What is done for a tenant."""
-        return await self._policies.policy(tenant)
 
     async def drafts(self, tenant: str, drafts: Sequence[Draft]) -> Sequence[Draft]:
         """The drafts without personal data. Raises ContentBlocked for the first that has a secret."""
@@ -37,30 +35,51 @@ class Guard:
         """Each draft without personal data, or why it is refused."""
         if (policy := await self._policies.policy(tenant)) == EVERYTHING_PASSES:
             return drafts
-        if sum(_size(draft.fields) for draft in drafts) < INLINE_CHARACTERS:
-            return [_screen(policy, draft) for draft in drafts]
-        return await asyncio.to_thread(lambda: [_screen(policy, draft) for draft in drafts])
+        size = sum(_size(draft.fields) for draft in drafts)
+        return await _run(size, lambda: [_screen(policy, draft) for draft in drafts])
 
     async def retold(self, tenant: str, drafts: Sequence[Draft], memories: Sequence[Memory]) -> Sequence[Memory]:
         """Memories that were stored before, each with what was redacted in its draft then, as far as that is known."""
         screened = await self.each(tenant, drafts)
         return [_retold(memory, draft) for memory, draft in zip(memories, screened, strict=True)]
 
-    def patch(self, policy: GuardPolicy, patch: Patch, *, anew: bool) -> Patch:
-        """The patch without personal data. anew: it makes a memory, of all its fields. Raises ContentBlocked."""
-        walk = Walk(policy, "memory")
-        fields = walk.fields(patch.fields, None if anew else patch.paths)
-        return replace(patch, fields=fields, redactions=tuple(walk.redactions))
+    async def patch(self, tenant: str, patch: Patch) -> "ScreenedPatch":
+        """A patch without personal data, for whatever is there to be changed."""
+        if (policy := await self._policies.policy(tenant)) == EVERYTHING_PASSES:
+            return ScreenedPatch(patch, patch)
+        return await _run(
+            _size(patch.fields),
+            lambda: ScreenedPatch(_screen_patch(policy, patch, None), _screen_patch(policy, patch, patch.paths)),
+        )
 
-    def patched(self, policy: GuardPolicy, patch: Patch, memory: Memory) -> Memory:
-        """A memory that a patch made, now or before, with what was redacted in the patch, as far as that is known."""
-        for anew in [True, False] if policy.redact_personal else []:
-            with suppress(ContentBlocked):
-                screened = self.patch(policy, patch, anew=anew)
-                fields = screened.fields if anew else screened.apply(memory.fields)
+
+@dataclass(frozen=True, slots=True)
+class ScreenedPatch:
+    """A patch, or why it is refused: as a whole, to make a memory, and as far as it names fields, to change one."""
+
+    whole: Patch | ContentBlocked
+    named: Patch | ContentBlocked
+
+    def take(self, *, anew: bool) -> Patch:
+        """The patch, anew to make a memory. Raises ContentBlocked."""
+        taken = self.whole if anew else self.named
+        if isinstance(taken, ContentBlocked):
+            raise taken
+        return taken
+
+    def told(self, memory: Memory) -> Memory:
+        """A memory that the patch made, now or before, with what was redacted in it, as far as that is known."""
+        for screened in (self.whole, self.named):
+            if isinstance(screened, Patch):
+                fields = screened.fields if screened is self.whole else screened.apply(memory.fields)
                 if _texts(fields) == _texts(memory.fields):
                     return told(memory, screened)
         return memory
+
+
+async def _run(size: int, screen: Callable[[], Screened]) -> Screened:
+    """Screen so many characters, in a thread if they are many."""
+    return screen() if size < INLINE_CHARACTERS else await asyncio.to_thread(screen)
 
 
 def told(memory: Memory, screened: Draft | Patch) -> Memory:
@@ -79,14 +98,23 @@ def _screen(policy: GuardPolicy, draft: Draft) -> Draft | ContentBlocked:
     walk = Walk(policy, draft.path)
     try:
         walk.identifier(draft.memory_id or "", f"{draft.path.removesuffix('memory')}memory_id")
-        return replace(draft, fields=walk.fields(draft.fields), redactions=tuple(walk.redactions))
+        return replace(draft, fields=walk.fields(draft.fields), redactions=(*draft.redactions, *walk.redactions))
+    except ContentBlocked as error:
+        return error
+
+
+def _screen_patch(policy: GuardPolicy, patch: Patch, paths: Collection[str] | None) -> Patch | ContentBlocked:
+    walk = Walk(policy, "memory")
+    try:
+        return replace(patch, fields=walk.fields(patch.fields, paths), redactions=tuple(walk.redactions))
     except ContentBlocked as error:
         return error
 
 
 def _size(fields: MemoryFields) -> int:
-    """Characters, about: metadata is bounded."""
-    return len(fields.content) + sum(len(value) for value in fields.metadata.values() if isinstance(value, str))
+    """Characters of content and metadata, about; the rest is short."""
+    values = (value if isinstance(value, tuple) else (value,) for value in fields.metadata.values())
+    return len(fields.content) + sum(len(text) for texts in values for text in texts if isinstance(text, str))
 
 
 def _texts(fields: MemoryFields) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from quipu_server.guard import EVERYTHING_PASSES, GuardPolicy
     ],
 )
 def test_a_setting_is_a_policy(guard: str, policy: GuardPolicy) -> None:
-    assert Settings(guard=guard).guard_policy == policy  # type: ignore[arg-type]
+    assert Settings(guard=guard).guard_policy == policy
 
 
 def test_everything_passes_unless_something_is_set() -> None:

@@ -12,8 +12,8 @@ from tests.unit.guard.sentences import SENTENCES
 
 SAMPLE = files("quipu_server").joinpath("samples/expedition.jsonl").read_text("utf-8")
 
-# Examples of the makers' own pages, or made up in the form that those describe; none opens anything. They are put together
-# here, so that scanners of repositories do not take them for real.
+# Examples of the makers' own pages, or made up in the form that those describe; none opens anything. They are put
+# together here, so that scanners of repositories do not take them for real.
 SECRETS = [
     ("aws_access_key", "AKIA" + "IOSFODNN7EXAMPLE"),
     ("aws_access_key", "ASIA" + "IOSFODNN7EXAMPLE"),
