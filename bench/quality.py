@@ -20,6 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench.collection import Collection, MissingData, Question
+from bench.conversations import Worth, measure_conversations, show_conversations
 from bench.fidelity import Fidelity, Pair, load_pairs, measure_fidelity
 from bench.locomo import ANSWERABLE, load_locomo
 from bench.metrics import Quality, mean
@@ -46,6 +47,7 @@ class Report:
 
     rows: Sequence[Row]
     fidelity: Fidelity
+    conversations: Sequence[Worth]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,10 @@ async def _measure(address: str, data: Data, modes: Sequence[Mode | None], conso
     with progress_bars(console) as progress:
         async with connect(address) as client:
             fidelity = await measure_fidelity(client, data.pairs)
-            rows = [
-                *await _retrieve(client, "LoCoMo", data.locomo, modes, progress),
-                *await _retrieve(client, "SciFact", [data.scifact], modes, progress),
-            ]
-    return Report(rows, fidelity)
+            rows = [*await _retrieve(client, "LoCoMo", data.locomo, modes, progress)]
+            conversations = await measure_conversations(client, data.locomo)
+            rows += await _retrieve(client, "SciFact", [data.scifact], modes, progress)
+    return Report(rows, fidelity, conversations)
 
 
 async def _retrieve(
@@ -118,6 +119,7 @@ def _show(report: Report, console: Console) -> None:
         figures = (f"{100 * value:.1f}" for value in asdict(row.quality).values())
         table.add_row(row.data, row.mode, f"{row.question_count:,}", *figures)
     console.print(table)
+    show_conversations(report.conversations, console)
     fidelity = report.fidelity
     console.print(f"STS-B, {fidelity.pair_count:,} pairs: Spearman {100 * fidelity.spearman:.2f}")
     console.print(f"other vector alone than among others: {fidelity.differing_count} of {fidelity.alone_count} texts")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
 from bench.collection import Collection, Question
 from bench.metrics import Quality, judge
@@ -21,13 +22,16 @@ Advance = Callable[[int], None]
 
 
 async def store(client: Client, collections: Sequence[Collection], advance: Advance) -> None:
-    """Create the memories of each collection in its space, in order."""
+    """Create the memories of each collection in its space, in order; messages are appended to their sessions."""
     gate = asyncio.Semaphore(SPACES_AT_ONCE)
 
     async def fill(collection: Collection) -> None:
         async with gate:
-            for batch in _batches(collection.memories):
-                await client.add_many(batch, space=collection.space, timeout=TIMEOUT_S)
+            for session, batch in _batches(collection.memories):
+                if session:
+                    await client.append(session, batch, space=collection.space, timeout=TIMEOUT_S)
+                else:
+                    await client.add_many(batch, space=collection.space, timeout=TIMEOUT_S)
                 advance(len(batch))
 
     async with asyncio.TaskGroup() as tasks:
@@ -50,5 +54,9 @@ async def ask(
     return await asyncio.gather(*(answer(c.space, question) for c in collections for question in c.questions))
 
 
-def _batches(memories: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
-    return (memories[start : start + BATCH] for start in range(0, len(memories), BATCH))
+def _batches(memories: Sequence[Draft]) -> Iterator[tuple[str, Sequence[Draft]]]:
+    """Memories that follow each other in one session, or in none, with its name."""
+    for session, group in groupby(memories, key=lambda memory: memory.get("session") or ""):
+        drafts = list(group)
+        for start in range(0, len(drafts), BATCH):
+            yield session, drafts[start : start + BATCH]

@@ -14,6 +14,7 @@ type Client struct {
 
 	memories   quipuv1.MemoryServiceClient
 	searches   quipuv1.SearchServiceClient
+	sessions   quipuv1.SessionServiceClient
 	spaces     quipuv1.SpaceServiceClient
 	jobs       quipuv1.JobServiceClient
 	embeddings quipuv1.EmbeddingServiceClient
@@ -50,6 +51,7 @@ func newClient(wire *wire, connection *grpc.ClientConn, space string) *Client {
 		space:      space,
 		memories:   quipuv1.NewMemoryServiceClient(connection),
 		searches:   quipuv1.NewSearchServiceClient(connection),
+		sessions:   quipuv1.NewSessionServiceClient(connection),
 		spaces:     quipuv1.NewSpaceServiceClient(connection),
 		jobs:       quipuv1.NewJobServiceClient(connection),
 		embeddings: quipuv1.NewEmbeddingServiceClient(connection),

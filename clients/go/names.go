@@ -30,6 +30,14 @@ func (c *Client) memoryName(memory, space string) string {
 	return c.spaceName(space) + "/memories/" + memory
 }
 
+// sessionName gives `spaces/{space}/sessions/{session}` for an id or a name.
+func (c *Client) sessionName(session, space string) string {
+	if strings.HasPrefix(session, "spaces/") {
+		return session
+	}
+	return c.spaceName(space) + "/sessions/" + session
+}
+
 // modelName gives `models/{model}` for an id or a name, and nothing for the default model.
 func modelName(model string) string {
 	if model == "" {
@@ -38,9 +46,10 @@ func modelName(model string) string {
 	return prefixed("models/", model)
 }
 
-// spaceOf gives the name of the space of a memory.
+// spaceOf gives the name of the space of a memory or a session.
 func spaceOf(name string) string {
 	space, _, _ := strings.Cut(name, "/memories/")
+	space, _, _ = strings.Cut(space, "/sessions/")
 	return space
 }
 

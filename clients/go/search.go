@@ -24,6 +24,8 @@ type SearchOptions struct {
 	Ranking *RankingWeights
 	// Explain asks for every term of each score, and the time of each stage.
 	Explain bool
+	// ExpandContext asks for so many messages before and after each hit, 0 to 20: SearchResult.Contexts has them.
+	ExpandContext *int32
 	// Consistency says how fresh the answer must be; default Strong().
 	Consistency Consistency
 }
@@ -58,11 +60,12 @@ func (c *Client) SearchLike(ctx context.Context, memory string, options *SearchO
 func (c *Client) search(ctx context.Context, options *SearchOptions) *SearchResult {
 	chosen := orDefault(options)
 	request := &quipuv1.SearchRequest{
-		Spaces:       c.spaceNames(chosen.Spaces),
-		Mode:         chosen.Mode,
-		MinRelevance: chosen.MinRelevance,
-		Ranking:      chosen.Ranking,
-		Explain:      chosen.Explain,
+		Spaces:        c.spaceNames(chosen.Spaces),
+		Mode:          chosen.Mode,
+		MinRelevance:  chosen.MinRelevance,
+		Ranking:       chosen.Ranking,
+		Explain:       chosen.Explain,
+		ExpandContext: chosen.ExpandContext,
 	}
 	if chosen.K != 0 {
 		request.K = &chosen.K

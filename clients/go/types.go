@@ -30,6 +30,12 @@ type (
 	Limit = quipuv1.Limit
 	// AuditEntry is one thing that was administered.
 	AuditEntry = quipuv1.AuditEntry
+	// SessionInfo is a session: an ordered run of messages, with its statistics.
+	SessionInfo = quipuv1.Session
+	// Window has the newest messages of a session.
+	Window = quipuv1.GetWindowResponse
+	// Pack is a text for a prompt, with what its numbers cite.
+	Pack = quipuv1.PackContextResponse
 	// Space is a set of memories that are searched together.
 	Space = quipuv1.Space
 	// EmbeddingModel is a model of the server.
@@ -58,6 +64,12 @@ const (
 	RoleAssistant = quipuv1.Role_ROLE_ASSISTANT
 	RoleSystem    = quipuv1.Role_ROLE_SYSTEM
 	RoleTool      = quipuv1.Role_ROLE_TOOL
+)
+
+// Whether a session goes on.
+const (
+	SessionOpen  = quipuv1.SessionState_SESSION_STATE_OPEN
+	SessionEnded = quipuv1.SessionState_SESSION_STATE_ENDED
 )
 
 // How to look for memories: by meaning and by words, by one of them.

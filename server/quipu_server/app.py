@@ -29,13 +29,16 @@ from quipu_server.job_control import JobControl
 from quipu_server.measuring import Measurements, Meter, Source
 from quipu_server.memories import Memories
 from quipu_server.observation import observed
+from quipu_server.packs import Packs
 from quipu_server.passages import Passages
 from quipu_server.ports import Embedder
 from quipu_server.ports_jobs import JobKinds
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
+from quipu_server.search.context import Contexts
 from quipu_server.search.freshness import Freshness
+from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
 from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.database import Database, ExternalPostgres
@@ -43,6 +46,7 @@ from quipu_server.store.embedded import EmbeddedPostgres
 from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
+from quipu_server.store.sessions import PostgresSessionStore
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
@@ -226,13 +230,24 @@ def build_use_cases(
     store, source = PostgresMemoryStore(database), PostgresLog(database)
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
-    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, meter)
+    sessions_store = PostgresSessionStore(database)
+    contexts = Contexts(sessions_store)
+    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, contexts, meter)
     guard, soon = Guard(SamePolicy(settings.guard_policy)), EmbeddingJobs(PostgresJobStore(database))
     memories = Memories(store, source, spaces, passages, catalogue, guard, soon)
     ingesting = Ingesting(store, spaces, passages, catalogue, guard, soon)
-    streams = Streams(ingesting, Watching(spaces, store, source))
-    indexes = Indexes(spaces, source, catalogue)
-    jobs = JobControl(PostgresJobStore(database), kinds, spaces)
+    sessions = Sessions(sessions_store, memories, spaces, source, embedder, catalogue)
     access = PostgresAccessStore(database)
-    authenticator, administration = Authenticator(credentials, access), Administration(access, credentials)
-    return UseCases(memories, streams, spaces, search, embedder, indexes, jobs, authenticator, administration)
+    return UseCases(
+        memories=memories,
+        streams=Streams(ingesting, Watching(spaces, store, source)),
+        spaces=spaces,
+        search=search,
+        embedder=embedder,
+        indexes=Indexes(spaces, source, catalogue),
+        sessions=sessions,
+        packs=Packs(search, sessions, spaces, embedder),
+        jobs=JobControl(PostgresJobStore(database), kinds, spaces),
+        authenticator=Authenticator(credentials, access),
+        administration=Administration(access, credentials),
+    )

@@ -168,6 +168,11 @@ class MemoryFields:
             when = f"[{t.day} {MONTHS[t.month - 1]} {t.year:04}, {t.hour:02}:{t.minute:02}] "
         return f"{when}{self.speaker}: " if self.speaker else when
 
+    @property
+    def is_message(self) -> bool:
+        """Whether the memory is a message of its session."""
+        return self.kind is Kind.EPISODIC and self.session != ""
+
     def indexed_like(self, other: "MemoryFields") -> bool:
         """Tell whether both give the same indexed text, so that vectors and terms of one serve the other."""
         return self.header == other.header and self.content == other.content
@@ -225,6 +230,7 @@ class Passage:
     length: number of words with repetitions, the document length of BM25.
     vectors: float32, shape (chunks, dimension), rows of unit length; no rows while it waits to be embedded.
     spans: int32, shape (chunks, 2): start and end of each chunk in code points of the content.
+    token_count: tokens of the content, without special tokens; None when they were not counted.
     """
 
     id: UUID
@@ -234,6 +240,7 @@ class Passage:
     length: int
     vectors: Vectors
     spans: NDArray[np.int32]
+    token_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

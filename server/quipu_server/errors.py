@@ -31,6 +31,11 @@ class InvalidArgument(QuipuError):
         self.field = field
         self.description = message
 
+    def lay_below(self, parent: str) -> None:
+        """Say that the field lies below another one."""
+        self.field = self.metadata["field"] = f"{parent}.{self.field}"
+        self.message = f"{self.field}: {self.description}"
+
 
 class InvalidFilter(InvalidArgument):
     """A filter cannot be read. `position` counts characters of the text from 0; None for a tree."""
@@ -53,7 +58,7 @@ class ContentBlocked(InvalidArgument):
 
 
 class NotFound(QuipuError):
-    """A named resource does not exist. `reason` says of which type: memory, space, model, job."""
+    """A named resource does not exist. `reason` says of which type: memory, space, session, model, job."""
 
     def __init__(self, resource_type: str, name: str) -> None:
         reason = f"{resource_type.upper()}_NOT_FOUND"
@@ -105,6 +110,16 @@ class FailedPrecondition(QuipuError):
     def __init__(self, subject: str, message: str, *, reason: str, metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message, reason=reason, metadata={"name": subject, **(metadata or {})})
         self.subject = subject
+
+
+class SessionEnded(FailedPrecondition):
+    """A session was ended, and nothing can be appended to it. `index`: of the write that would."""
+
+    reason = "SESSION_ENDED"
+
+    def __init__(self, name: str, index: int) -> None:
+        super().__init__(name, f"{name} was ended: append to another session", reason=type(self).reason)
+        self.index = index
 
 
 class OutOfRange(QuipuError):

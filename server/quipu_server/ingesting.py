@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Write
-from quipu_server.errors import AlreadyExists, Conflict, ContentBlocked, FailedPrecondition, Overloaded, QuipuError
+from quipu_server.errors import (
+    AlreadyExists,
+    Conflict,
+    ContentBlocked,
+    FailedPrecondition,
+    Overloaded,
+    QuipuError,
+    SessionEnded,
+)
 from quipu_server.guard import Guard, told
 from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft
@@ -127,6 +135,9 @@ class Ingesting:
         requests = [each.item.request for each in waiting]
         try:
             memories = await self._store.append_each(home, [each.write for each in waiting], requests)
+        except SessionEnded as ended:
+            outcomes[waiting[ended.index].item.offset] = ended
+            return [*waiting[: ended.index], *waiting[ended.index + 1 :]]
         except Conflict as conflict:
             return await self._settle(home, waiting, int(conflict.metadata["index"]), outcomes)
         outcomes |= {e.item.offset: told(memory, e.item.draft) for e, memory in zip(waiting, memories, strict=True)}

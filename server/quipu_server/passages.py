@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 import numpy as np
@@ -45,10 +46,17 @@ class Passages:
             embedded = iter([self._nothing(space)] * len(texts))
         else:
             embedded = iter(await self._embedder.embed(space.model, texts, Purpose.PASSAGE, lane) if texts else ())
-        return [
+        made = [
             self._passage(space, f, next(embedded) if v is None else self._given(space, f, v))
             for f, v in zip(fields, vectors, strict=True)
         ]
+        # With a vector storing is fast, and counting would not be lost in it: that is left to the first who asks.
+        counted = [place for place, f in enumerate(fields) if f.is_message and vectors[place] is None]
+        if counted:
+            counts = await self._embedder.count_tokens(space.model, [fields[place].content for place in counted])
+            for place, token_count in zip(counted, counts, strict=True):
+                made[place] = replace(made[place], token_count=token_count)
+        return made
 
     def scale(self, space: Space, vector: Vector) -> Vector:
         """The vector scaled to unit length. Raises FailedPrecondition when its dimension is wrong."""

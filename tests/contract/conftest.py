@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from quipu_server.store import Database, PostgresLog, PostgresMemoryStore, PostgresSpaceStore
-from tests.contract.memory_store import memory_stores
+from quipu_server.store import Database, PostgresLog, PostgresMemoryStore, PostgresSessionStore, PostgresSpaceStore
+from tests.contract.memory_sessions import memory_stores
 from tests.contract.stores import TENANTS, Stores
 from tests.postgres import Cluster, connected, make_tenants
 
@@ -29,7 +29,8 @@ async def database(cluster: Cluster) -> AsyncIterator[Database]:
 @pytest.fixture
 async def postgres_stores(database: Database) -> Stores:
     await make_tenants(database, *TENANTS)
-    return Stores(PostgresSpaceStore(database), PostgresMemoryStore(database), PostgresLog(database))
+    sessions = PostgresSessionStore(database)
+    return Stores(PostgresSpaceStore(database), PostgresMemoryStore(database), PostgresLog(database), sessions)
 
 
 @pytest.fixture(params=["postgres", "memory"])

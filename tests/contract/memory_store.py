@@ -27,7 +27,7 @@ from quipu_server.domain import (
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.filters import Condition
 from quipu_server.ports import NEWEST, ListQuery, LogPart, Watched
-from tests.contract.stores import Stores
+from quipu_server.ports_sessions import Session
 from tests.integration.oracle import meets
 
 
@@ -39,6 +39,7 @@ class Data:
     log: dict[UUID, list[Memory]] = field(default_factory=dict)
     nonces: dict[tuple[UUID, int], int] = field(default_factory=dict)
     passages: dict[UUID, Passage] = field(default_factory=dict)
+    sessions: dict[tuple[UUID, str], Session] = field(default_factory=dict)
     answers: dict[tuple[object, UUID], tuple[bytes, object]] = field(default_factory=dict)
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -298,12 +299,6 @@ class Log:
             passage.vectors.astype(np.float16),
             passage.spans,
         )
-
-
-def memory_stores() -> Stores:
-    """The three ports over the same new data."""
-    data = Data()
-    return Stores(Spaces(data), Memories(data), Log(data))
 
 
 def version(write: Write, revision: int, time: datetime, old: Memory | None) -> Memory:

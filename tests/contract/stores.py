@@ -1,4 +1,4 @@
-"""The three ports of the store together, and writes to put into them."""
+"""The ports of the store together, and writes to put into them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from quipu_server.domain import (
     Write,
 )
 from quipu_server.ports import LogSource, MemoryStore, SpaceStore
+from quipu_server.ports_sessions import SessionStore
 
 DIMENSION = 8
 TENANTS = ("one", "two", "other")
@@ -30,6 +31,7 @@ class Stores:
     spaces: SpaceStore
     memories: MemoryStore
     log: LogSource
+    sessions: SessionStore
 
     async def new_space(self, name: str = "") -> Space:
         return await self.spaces.create_space(a_space(name), None)

@@ -19,8 +19,9 @@ from quipu.v1.job_service_pb2_grpc import JobServiceStub
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import BatchCreateMemoriesRequest, CreateMemoryRequest
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
-from quipu.v1.search_service_pb2 import Hit, SearchRequest, SearchSummary
+from quipu.v1.search_service_pb2 import Hit, SearchContext, SearchRequest, SearchSummary
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
+from quipu.v1.session_service_pb2_grpc import SessionServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from quipu.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
+    from quipu.v1.session_service_pb2_grpc import SessionServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
 
 
@@ -41,6 +43,7 @@ class Found:
     summary: SearchSummary
     slices: Sequence[int]
     """Hits in each message of the stream."""
+    contexts: Sequence[SearchContext] = ()
 
     @property
     def ids(self) -> list[str]:
@@ -71,6 +74,7 @@ class Api:
     indexes: IndexServiceAsyncStub
     jobs: JobServiceAsyncStub
     admin: AdminServiceAsyncStub
+    sessions: SessionServiceAsyncStub
 
     @classmethod
     def over(cls, channel: aio.Channel) -> Api:
@@ -83,6 +87,7 @@ class Api:
             IndexServiceStub(channel),
             JobServiceStub(channel),
             AdminServiceStub(channel),
+            SessionServiceStub(channel),
         )
 
     async def create(self, space: str, content: str, memory_id: str = "", **fields: Any) -> Memory:
@@ -102,7 +107,8 @@ class Api:
         messages = [m async for m in self.searches.Search(SearchRequest(spaces=spaces, **fields), timeout=timeout)]
         assert [m.HasField("summary") for m in messages] == [False] * (len(messages) - 1) + [True]
         hits = [hit for message in messages for hit in message.hits]
-        return Found(hits, messages[-1].summary, [len(m.hits) for m in messages])
+        contexts = [run for message in messages for run in message.contexts]
+        return Found(hits, messages[-1].summary, [len(m.hits) for m in messages], contexts)
 
 
 async def refusal(call: Awaitable[Any]) -> Refusal:

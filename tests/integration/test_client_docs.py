@@ -52,6 +52,22 @@ async def test_the_page_of_the_client_runs_and_prints(server: Running, tmp_path:
     assert any(re.fullmatch(r"\(1, 384\) \[2\] models/\S+", line) for line in lines)
 
 
+async def test_the_page_of_conversations_runs_and_prints(server: Running, tmp_path: Path) -> None:
+    lines = await printed("conversations.md", server, tmp_path, {})
+    for expected in (
+        "1 Which pets do I have?",
+        "3 25 [(1, 2), (2, 1)]",
+        "spaces/carol/sessions/monday",
+        "3 25 False",
+        "* A cat called Miso, and a parrot that swears.",
+        "  The parrot is called Coco.",
+        "[1] Ann: Which pets do I have?",
+        "SESSION_ENDED",
+        "3",
+    ):
+        assert expected in lines
+
+
 async def test_the_page_of_the_adapters_runs_and_prints(server: Running, tmp_path: Path) -> None:
     names = dict[str, Any]()
     lines = await printed("adapters.md", server, tmp_path, names)

@@ -134,7 +134,10 @@ def read_answer(answer: Any, items: list[Any], take: int | None) -> Any:
     if not isinstance(answer, quipu.Hits | quipu.SyncHits):
         return plain(items)
     hits = {"hits": plain(items)}
-    return hits if take is not None else hits | {"summary": plain(answer.summary)}
+    if take is not None:
+        return hits
+    contexts = [context(part) for part in answer.contexts]
+    return hits | {"summary": plain(answer.summary)} | ({"contexts": contexts} if contexts else {})
 
 
 def plain(value: Any) -> Any:
@@ -152,6 +155,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, str | int | float) or value is None:
         return value
     return [plain(item) for item in value]
+
+
+def context(part: quipu.Context) -> dict[str, Any]:
+    """A part of a session, as scenarios write it."""
+    return {
+        "session": part.session,
+        "messages": [
+            {"memory": plain(message.memory)} | ({"hit": True} if message.hit is not None else {})
+            for message in part.messages
+        ],
+    }
 
 
 def change(watched: quipu.Change) -> dict[str, Any]:

@@ -23,7 +23,17 @@ MEMORIES = {
     "watch",
 }
 SPACES = {"create_space", "get_space", "spaces", "update_space", "delete_space"}
-OPERATIONS = MEMORIES | SPACES | {"embed", "models", "count_tokens", "restart"}
+SESSIONS = {
+    "append",
+    "get_session",
+    "sessions",
+    "messages",
+    "window",
+    "update_session",
+    "end_session",
+    "delete_session",
+}
+OPERATIONS = MEMORIES | SPACES | SESSIONS | {"pack", "embed", "models", "count_tokens", "restart"}
 CLIENTS = ("first", "second")
 ERROR_FACTS = frozenset({"code", "reason", "fields", "metadata", "retryable"})
 NOTHING: Any = object()

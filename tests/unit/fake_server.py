@@ -20,6 +20,7 @@ from quipu.v1 import (
     index_service_pb2,
     memory_service_pb2,
     search_service_pb2,
+    session_service_pb2,
     space_service_pb2,
 )
 
@@ -31,6 +32,7 @@ SERVICES: Iterable[ServiceDescriptor] = [
     index_service_pb2.DESCRIPTOR.services_by_name["IndexService"],
     memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"],
     search_service_pb2.DESCRIPTOR.services_by_name["SearchService"],
+    session_service_pb2.DESCRIPTOR.services_by_name["SessionService"],
     space_service_pb2.DESCRIPTOR.services_by_name["SpaceService"],
 ]
 

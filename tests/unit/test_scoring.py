@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quipu_server.domain import TermStatistics
-from quipu_server.scoring import best, bm25_term, cosines, highest_bm25, inverse_document_frequencies, mean_length
+from quipu_server.scoring import (
+    best,
+    bm25_term,
+    cosines,
+    descending,
+    highest_bm25,
+    inverse_document_frequencies,
+    mean_length,
+)
 
 
 def test_bm25_of_one_term_by_hand() -> None:
@@ -40,3 +48,10 @@ def test_a_cosine_does_not_depend_on_its_neighbours(seed: int, rows: int) -> Non
 def test_equal_scores_are_cut_by_memory_id() -> None:
     chosen = best(np.array([1, 2, 3]), np.array([0.5, 0.5, 0.9]), ["b", "a", "z"], 2)
     assert chosen.tolist() == [3, 2]
+
+
+def test_equal_scores_are_ordered_by_name() -> None:
+    names = ["d", "b", "e", "a", "c"]
+    scores = np.array([1.0, 2.0, 1.0, 2.0, 3.0])
+    order = descending(scores, lambda places: [names[place] for place in places])
+    assert [names[place] for place in order] == ["c", "a", "b", "d", "e"]

@@ -138,6 +138,12 @@ const (
 	// BadRequest.
 	// `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
 	ErrorReason_ERROR_REASON_CONTENT_BLOCKED ErrorReason = 23
+	// NOT_FOUND: there is no such session. With ResourceInfo.
+	// `{"reason": "SESSION_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+	ErrorReason_ERROR_REASON_SESSION_NOT_FOUND ErrorReason = 24
+	// FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
+	// `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+	ErrorReason_ERROR_REASON_SESSION_ENDED ErrorReason = 25
 )
 
 // Enum value maps for ErrorReason.
@@ -180,6 +186,8 @@ var (
 		52: "ERROR_REASON_TENANT_NOT_ALLOWED",
 		22: "ERROR_REASON_LOG_REPLACED",
 		23: "ERROR_REASON_CONTENT_BLOCKED",
+		24: "ERROR_REASON_SESSION_NOT_FOUND",
+		25: "ERROR_REASON_SESSION_ENDED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -219,6 +227,8 @@ var (
 		"ERROR_REASON_TENANT_NOT_ALLOWED":    52,
 		"ERROR_REASON_LOG_REPLACED":          22,
 		"ERROR_REASON_CONTENT_BLOCKED":       23,
+		"ERROR_REASON_SESSION_NOT_FOUND":     24,
+		"ERROR_REASON_SESSION_ENDED":         25,
 	}
 )
 
@@ -253,7 +263,8 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xf5\t\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xb9\n" +
+	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -292,7 +303,9 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_SPACE_NOT_ALLOWED\x103\x12#\n" +
 	"\x1fERROR_REASON_TENANT_NOT_ALLOWED\x104\x12\x1d\n" +
 	"\x19ERROR_REASON_LOG_REPLACED\x10\x16\x12 \n" +
-	"\x1cERROR_REASON_CONTENT_BLOCKED\x10\x17B\x9b\x01\n" +
+	"\x1cERROR_REASON_CONTENT_BLOCKED\x10\x17\x12\"\n" +
+	"\x1eERROR_REASON_SESSION_NOT_FOUND\x10\x18\x12\x1e\n" +
+	"\x1aERROR_REASON_SESSION_ENDED\x10\x19B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

@@ -133,6 +133,63 @@ func (SearchPath) EnumDescriptor() ([]byte, []int) {
 	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{1}
 }
 
+// Why a memory is in a text.
+type PackedSource int32
+
+const (
+	// Never sent.
+	PackedSource_PACKED_SOURCE_UNSPECIFIED PackedSource = 0
+	// One of the newest messages of the session.
+	PackedSource_PACKED_SOURCE_WINDOW PackedSource = 1
+	// A hit.
+	PackedSource_PACKED_SOURCE_HIT PackedSource = 2
+	// Said before or after a hit.
+	PackedSource_PACKED_SOURCE_CONTEXT PackedSource = 3
+)
+
+// Enum value maps for PackedSource.
+var (
+	PackedSource_name = map[int32]string{
+		0: "PACKED_SOURCE_UNSPECIFIED",
+		1: "PACKED_SOURCE_WINDOW",
+		2: "PACKED_SOURCE_HIT",
+		3: "PACKED_SOURCE_CONTEXT",
+	}
+	PackedSource_value = map[string]int32{
+		"PACKED_SOURCE_UNSPECIFIED": 0,
+		"PACKED_SOURCE_WINDOW":      1,
+		"PACKED_SOURCE_HIT":         2,
+		"PACKED_SOURCE_CONTEXT":     3,
+	}
+)
+
+func (x PackedSource) Enum() *PackedSource {
+	p := new(PackedSource)
+	*p = x
+	return p
+}
+
+func (x PackedSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PackedSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_quipu_v1_search_service_proto_enumTypes[2].Descriptor()
+}
+
+func (PackedSource) Type() protoreflect.EnumType {
+	return &file_quipu_v1_search_service_proto_enumTypes[2]
+}
+
+func (x PackedSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PackedSource.Descriptor instead.
+func (PackedSource) EnumDescriptor() ([]byte, []int) {
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{2}
+}
+
 // Request of Search.
 type SearchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -165,7 +222,10 @@ type SearchRequest struct {
 	// Optional. Returns every term of each score, and the timing of each stage.
 	Explain bool `protobuf:"varint,11,opt,name=explain,proto3" json:"explain,omitempty"`
 	// Optional. How fresh the answer must be; default strong.
-	Consistency   *ReadConsistency `protobuf:"bytes,12,opt,name=consistency,proto3" json:"consistency,omitempty"`
+	Consistency *ReadConsistency `protobuf:"bytes,12,opt,name=consistency,proto3" json:"consistency,omitempty"`
+	// Optional. How many messages to return from before and after each hit that is a message of a session, 0 to 20; default
+	// 0. They do not count as hits and need not meet the filter. `k` times this must not be above 1,000.
+	ExpandContext *int32 `protobuf:"varint,13,opt,name=expand_context,json=expandContext,proto3,oneof" json:"expand_context,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -308,6 +368,13 @@ func (x *SearchRequest) GetConsistency() *ReadConsistency {
 	return nil
 }
 
+func (x *SearchRequest) GetExpandContext() int32 {
+	if x != nil && x.ExpandContext != nil {
+		return *x.ExpandContext
+	}
+	return 0
+}
+
 type isSearchRequest_Query interface {
 	isSearchRequest_Query()
 }
@@ -357,7 +424,10 @@ type SearchResponse struct {
 	// The next slice of the final order, at most 50 hits.
 	Hits []*Hit `protobuf:"bytes,1,rep,name=hits,proto3" json:"hits,omitempty"`
 	// Set on the last message only.
-	Summary       *SearchSummary `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	Summary *SearchSummary `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	// What was said around hits, after the last hit, best hit first; with `expand_context` only. Runs of one session that
+	// overlap are one.
+	Contexts      []*SearchContext `protobuf:"bytes,3,rep,name=contexts,proto3" json:"contexts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -406,6 +476,155 @@ func (x *SearchResponse) GetSummary() *SearchSummary {
 	return nil
 }
 
+func (x *SearchResponse) GetContexts() []*SearchContext {
+	if x != nil {
+		return x.Contexts
+	}
+	return nil
+}
+
+// A part of a session: hits, and the messages around them.
+type SearchContext struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spaces/{space}/sessions/{session}`.
+	Session string `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// Hits and messages, in the order of the session.
+	Entries       []*ContextEntry `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchContext) Reset() {
+	*x = SearchContext{}
+	mi := &file_quipu_v1_search_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchContext) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchContext) ProtoMessage() {}
+
+func (x *SearchContext) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_search_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchContext.ProtoReflect.Descriptor instead.
+func (*SearchContext) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SearchContext) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *SearchContext) GetEntries() []*ContextEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+// One message of a part of a session.
+type ContextEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What stands here.
+	//
+	// Types that are valid to be assigned to Entry:
+	//
+	//	*ContextEntry_Memory
+	//	*ContextEntry_Hit
+	Entry         isContextEntry_Entry `protobuf_oneof:"entry"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContextEntry) Reset() {
+	*x = ContextEntry{}
+	mi := &file_quipu_v1_search_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContextEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContextEntry) ProtoMessage() {}
+
+func (x *ContextEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_search_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContextEntry.ProtoReflect.Descriptor instead.
+func (*ContextEntry) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ContextEntry) GetEntry() isContextEntry_Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *ContextEntry) GetMemory() *Memory {
+	if x != nil {
+		if x, ok := x.Entry.(*ContextEntry_Memory); ok {
+			return x.Memory
+		}
+	}
+	return nil
+}
+
+func (x *ContextEntry) GetHit() int32 {
+	if x != nil {
+		if x, ok := x.Entry.(*ContextEntry_Hit); ok {
+			return x.Hit
+		}
+	}
+	return 0
+}
+
+type isContextEntry_Entry interface {
+	isContextEntry_Entry()
+}
+
+type ContextEntry_Memory struct {
+	// A message that is no hit.
+	Memory *Memory `protobuf:"bytes,1,opt,name=memory,proto3,oneof"`
+}
+
+type ContextEntry_Hit struct {
+	// A hit, by its place among all hits of the answer, from 0.
+	Hit int32 `protobuf:"varint,2,opt,name=hit,proto3,oneof"`
+}
+
+func (*ContextEntry_Memory) isContextEntry_Entry() {}
+
+func (*ContextEntry_Hit) isContextEntry_Entry() {}
+
 // A memory that was found.
 type Hit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -425,7 +644,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_quipu_v1_search_service_proto_msgTypes[2]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -437,7 +656,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_search_service_proto_msgTypes[2]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -450,7 +669,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{2}
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Hit) GetMemory() *Memory {
@@ -501,7 +720,7 @@ type ContentSpan struct {
 
 func (x *ContentSpan) Reset() {
 	*x = ContentSpan{}
-	mi := &file_quipu_v1_search_service_proto_msgTypes[3]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +732,7 @@ func (x *ContentSpan) String() string {
 func (*ContentSpan) ProtoMessage() {}
 
 func (x *ContentSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_search_service_proto_msgTypes[3]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +745,7 @@ func (x *ContentSpan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContentSpan.ProtoReflect.Descriptor instead.
 func (*ContentSpan) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{3}
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ContentSpan) GetStart() int32 {
@@ -568,7 +787,7 @@ type ScoreExplanation struct {
 
 func (x *ScoreExplanation) Reset() {
 	*x = ScoreExplanation{}
-	mi := &file_quipu_v1_search_service_proto_msgTypes[4]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +799,7 @@ func (x *ScoreExplanation) String() string {
 func (*ScoreExplanation) ProtoMessage() {}
 
 func (x *ScoreExplanation) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_search_service_proto_msgTypes[4]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +812,7 @@ func (x *ScoreExplanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreExplanation.ProtoReflect.Descriptor instead.
 func (*ScoreExplanation) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{4}
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ScoreExplanation) GetCosine() float64 {
@@ -675,7 +894,7 @@ type SearchSummary struct {
 
 func (x *SearchSummary) Reset() {
 	*x = SearchSummary{}
-	mi := &file_quipu_v1_search_service_proto_msgTypes[5]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +906,7 @@ func (x *SearchSummary) String() string {
 func (*SearchSummary) ProtoMessage() {}
 
 func (x *SearchSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_search_service_proto_msgTypes[5]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +919,7 @@ func (x *SearchSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchSummary.ProtoReflect.Descriptor instead.
 func (*SearchSummary) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{5}
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SearchSummary) GetHitCount() int32 {
@@ -779,7 +998,7 @@ type SpaceAnswer struct {
 
 func (x *SpaceAnswer) Reset() {
 	*x = SpaceAnswer{}
-	mi := &file_quipu_v1_search_service_proto_msgTypes[6]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -791,7 +1010,7 @@ func (x *SpaceAnswer) String() string {
 func (*SpaceAnswer) ProtoMessage() {}
 
 func (x *SpaceAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_search_service_proto_msgTypes[6]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -804,7 +1023,7 @@ func (x *SpaceAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpaceAnswer.ProtoReflect.Descriptor instead.
 func (*SpaceAnswer) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{6}
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SpaceAnswer) GetSpace() string {
@@ -852,7 +1071,7 @@ func (x *SpaceAnswer) GetUnembeddedCount() int64 {
 // How long one stage took.
 type StageTiming struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`.
+	// Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`, `context`.
 	Stage string `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
 	// Its wall time.
 	Duration      *durationpb.Duration `protobuf:"bytes,2,opt,name=duration,proto3" json:"duration,omitempty"`
@@ -862,7 +1081,7 @@ type StageTiming struct {
 
 func (x *StageTiming) Reset() {
 	*x = StageTiming{}
-	mi := &file_quipu_v1_search_service_proto_msgTypes[7]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +1093,7 @@ func (x *StageTiming) String() string {
 func (*StageTiming) ProtoMessage() {}
 
 func (x *StageTiming) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_search_service_proto_msgTypes[7]
+	mi := &file_quipu_v1_search_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +1106,7 @@ func (x *StageTiming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageTiming.ProtoReflect.Descriptor instead.
 func (*StageTiming) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{7}
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StageTiming) GetStage() string {
@@ -904,11 +1123,385 @@ func (x *StageTiming) GetDuration() *durationpb.Duration {
 	return nil
 }
 
+// Request of PackContext.
+type PackContextRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. What to look for. Two defaults are others than in Search: `k` is 50, `expand_context` 1.
+	Search *SearchRequest `protobuf:"bytes,1,opt,name=search,proto3" json:"search,omitempty"`
+	// Optional. `spaces/{space}/sessions/{session}`, in one of the spaces of `search`: its newest messages end the text.
+	Session string `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
+	// Required. Most tokens of the text, 1 to 100,000, without special tokens.
+	TokenBudget int32 `protobuf:"varint,3,opt,name=token_budget,json=tokenBudget,proto3" json:"token_budget,omitempty"`
+	// Optional. `models/{model}` that counts; default: the model of the first space.
+	Model string `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`
+	// Optional. Most messages of the session, 1 to 1,000; 0, the default, leaves it to `window_tokens`.
+	WindowMessages int32 `protobuf:"varint,5,opt,name=window_messages,json=windowMessages,proto3" json:"window_messages,omitempty"`
+	// Optional. Most tokens for messages of the session; default half of `token_budget`.
+	WindowTokens  *int32 `protobuf:"varint,6,opt,name=window_tokens,json=windowTokens,proto3,oneof" json:"window_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PackContextRequest) Reset() {
+	*x = PackContextRequest{}
+	mi := &file_quipu_v1_search_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PackContextRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PackContextRequest) ProtoMessage() {}
+
+func (x *PackContextRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_search_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PackContextRequest.ProtoReflect.Descriptor instead.
+func (*PackContextRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PackContextRequest) GetSearch() *SearchRequest {
+	if x != nil {
+		return x.Search
+	}
+	return nil
+}
+
+func (x *PackContextRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *PackContextRequest) GetTokenBudget() int32 {
+	if x != nil {
+		return x.TokenBudget
+	}
+	return 0
+}
+
+func (x *PackContextRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *PackContextRequest) GetWindowMessages() int32 {
+	if x != nil {
+		return x.WindowMessages
+	}
+	return 0
+}
+
+func (x *PackContextRequest) GetWindowTokens() int32 {
+	if x != nil && x.WindowTokens != nil {
+		return *x.WindowTokens
+	}
+	return 0
+}
+
+// Response of PackContext.
+type PackContextResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text: a line `[n] [time] speaker: content` for each memory, an empty line between sessions. Memories without
+	// session come first, then sessions by their first memory in the text, the session of the request last.
+	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	// Tokens of the text, never above the budget.
+	TokenCount int32 `protobuf:"varint,2,opt,name=token_count,json=tokenCount,proto3" json:"token_count,omitempty"`
+	// `models/{model}` that counted.
+	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	// What the numbers stand for, from 1.
+	Citations []*Citation `protobuf:"bytes,4,rep,name=citations,proto3" json:"citations,omitempty"`
+	// What was found and had no room, best first.
+	LeftOut []*LeftOut `protobuf:"bytes,5,rep,name=left_out,json=leftOut,proto3" json:"left_out,omitempty"`
+	// Whether the session has older messages than those in the text.
+	HasOlder bool `protobuf:"varint,6,opt,name=has_older,json=hasOlder,proto3" json:"has_older,omitempty"`
+	// What answered the search.
+	Summary       *SearchSummary `protobuf:"bytes,7,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PackContextResponse) Reset() {
+	*x = PackContextResponse{}
+	mi := &file_quipu_v1_search_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PackContextResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PackContextResponse) ProtoMessage() {}
+
+func (x *PackContextResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_search_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PackContextResponse.ProtoReflect.Descriptor instead.
+func (*PackContextResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PackContextResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *PackContextResponse) GetTokenCount() int32 {
+	if x != nil {
+		return x.TokenCount
+	}
+	return 0
+}
+
+func (x *PackContextResponse) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *PackContextResponse) GetCitations() []*Citation {
+	if x != nil {
+		return x.Citations
+	}
+	return nil
+}
+
+func (x *PackContextResponse) GetLeftOut() []*LeftOut {
+	if x != nil {
+		return x.LeftOut
+	}
+	return nil
+}
+
+func (x *PackContextResponse) GetHasOlder() bool {
+	if x != nil {
+		return x.HasOlder
+	}
+	return false
+}
+
+func (x *PackContextResponse) GetSummary() *SearchSummary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+// A memory in a text.
+type Citation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number in the text.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// `spaces/{space}/memories/{memory}`.
+	Memory string `protobuf:"bytes,2,opt,name=memory,proto3" json:"memory,omitempty"`
+	// `spaces/{space}/sessions/{session}`; empty for what is no message.
+	Session string `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`
+	// Why it is there; the first reason that holds.
+	Source PackedSource `protobuf:"varint,4,opt,name=source,proto3,enum=quipu.v1.PackedSource" json:"source,omitempty"`
+	// Score, when the search found it.
+	Score *float64 `protobuf:"fixed64,5,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// Relevance, when the search found it.
+	Relevance *float64 `protobuf:"fixed64,6,opt,name=relevance,proto3,oneof" json:"relevance,omitempty"`
+	// Where its line stands in the text.
+	Span *ContentSpan `protobuf:"bytes,7,opt,name=span,proto3" json:"span,omitempty"`
+	// The part of its content that matched best; set as in Hit.
+	BestChunk     *ContentSpan `protobuf:"bytes,8,opt,name=best_chunk,json=bestChunk,proto3" json:"best_chunk,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Citation) Reset() {
+	*x = Citation{}
+	mi := &file_quipu_v1_search_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Citation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Citation) ProtoMessage() {}
+
+func (x *Citation) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_search_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Citation.ProtoReflect.Descriptor instead.
+func (*Citation) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Citation) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Citation) GetMemory() string {
+	if x != nil {
+		return x.Memory
+	}
+	return ""
+}
+
+func (x *Citation) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *Citation) GetSource() PackedSource {
+	if x != nil {
+		return x.Source
+	}
+	return PackedSource_PACKED_SOURCE_UNSPECIFIED
+}
+
+func (x *Citation) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *Citation) GetRelevance() float64 {
+	if x != nil && x.Relevance != nil {
+		return *x.Relevance
+	}
+	return 0
+}
+
+func (x *Citation) GetSpan() *ContentSpan {
+	if x != nil {
+		return x.Span
+	}
+	return nil
+}
+
+func (x *Citation) GetBestChunk() *ContentSpan {
+	if x != nil {
+		return x.BestChunk
+	}
+	return nil
+}
+
+// A memory that had no room.
+type LeftOut struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spaces/{space}/memories/{memory}`.
+	Memory string `protobuf:"bytes,1,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Why it would be there.
+	Source PackedSource `protobuf:"varint,2,opt,name=source,proto3,enum=quipu.v1.PackedSource" json:"source,omitempty"`
+	// Tokens it would take, about.
+	TokenCount int32 `protobuf:"varint,3,opt,name=token_count,json=tokenCount,proto3" json:"token_count,omitempty"`
+	// Score, when the search found it.
+	Score         *float64 `protobuf:"fixed64,4,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeftOut) Reset() {
+	*x = LeftOut{}
+	mi := &file_quipu_v1_search_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeftOut) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeftOut) ProtoMessage() {}
+
+func (x *LeftOut) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_search_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeftOut.ProtoReflect.Descriptor instead.
+func (*LeftOut) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_search_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LeftOut) GetMemory() string {
+	if x != nil {
+		return x.Memory
+	}
+	return ""
+}
+
+func (x *LeftOut) GetSource() PackedSource {
+	if x != nil {
+		return x.Source
+	}
+	return PackedSource_PACKED_SOURCE_UNSPECIFIED
+}
+
+func (x *LeftOut) GetTokenCount() int32 {
+	if x != nil {
+		return x.TokenCount
+	}
+	return 0
+}
+
+func (x *LeftOut) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
 var File_quipu_v1_search_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dquipu/v1/search_service.proto\x12\bquipu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aquipu/v1/consistency.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\x1a\x16quipu/v1/ranking.proto\x1a\x14quipu/v1/value.proto\"\xdd\x03\n" +
+	"\x1dquipu/v1/search_service.proto\x12\bquipu.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aquipu/v1/consistency.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\x1a\x16quipu/v1/ranking.proto\x1a\x14quipu/v1/value.proto\"\x9c\x04\n" +
 	"\rSearchRequest\x12\x16\n" +
 	"\x06spaces\x18\x01 \x03(\tR\x06spaces\x12\x14\n" +
 	"\x04text\x18\x02 \x01(\tH\x00R\x04text\x12*\n" +
@@ -923,13 +1516,23 @@ const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"\aranking\x18\n" +
 	" \x01(\v2\x18.quipu.v1.RankingWeightsR\aranking\x12\x18\n" +
 	"\aexplain\x18\v \x01(\bR\aexplain\x12;\n" +
-	"\vconsistency\x18\f \x01(\v2\x19.quipu.v1.ReadConsistencyR\vconsistencyB\a\n" +
+	"\vconsistency\x18\f \x01(\v2\x19.quipu.v1.ReadConsistencyR\vconsistency\x12*\n" +
+	"\x0eexpand_context\x18\r \x01(\x05H\x03R\rexpandContext\x88\x01\x01B\a\n" +
 	"\x05queryB\v\n" +
 	"\tfilteringB\x04\n" +
-	"\x02_k\"f\n" +
+	"\x02_kB\x11\n" +
+	"\x0f_expand_context\"\x9b\x01\n" +
 	"\x0eSearchResponse\x12!\n" +
 	"\x04hits\x18\x01 \x03(\v2\r.quipu.v1.HitR\x04hits\x121\n" +
-	"\asummary\x18\x02 \x01(\v2\x17.quipu.v1.SearchSummaryR\asummary\"\xd7\x01\n" +
+	"\asummary\x18\x02 \x01(\v2\x17.quipu.v1.SearchSummaryR\asummary\x123\n" +
+	"\bcontexts\x18\x03 \x03(\v2\x17.quipu.v1.SearchContextR\bcontexts\"[\n" +
+	"\rSearchContext\x12\x18\n" +
+	"\asession\x18\x01 \x01(\tR\asession\x120\n" +
+	"\aentries\x18\x02 \x03(\v2\x16.quipu.v1.ContextEntryR\aentries\"W\n" +
+	"\fContextEntry\x12*\n" +
+	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryH\x00R\x06memory\x12\x12\n" +
+	"\x03hit\x18\x02 \x01(\x05H\x00R\x03hitB\a\n" +
+	"\x05entry\"\xd7\x01\n" +
 	"\x03Hit\x12(\n" +
 	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x1c\n" +
@@ -970,7 +1573,44 @@ const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"\x0e_matched_count\"Z\n" +
 	"\vStageTiming\x12\x14\n" +
 	"\x05stage\x18\x01 \x01(\tR\x05stage\x125\n" +
-	"\bduration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bduration*q\n" +
+	"\bduration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bduration\"\xfd\x01\n" +
+	"\x12PackContextRequest\x12/\n" +
+	"\x06search\x18\x01 \x01(\v2\x17.quipu.v1.SearchRequestR\x06search\x12\x18\n" +
+	"\asession\x18\x02 \x01(\tR\asession\x12!\n" +
+	"\ftoken_budget\x18\x03 \x01(\x05R\vtokenBudget\x12\x14\n" +
+	"\x05model\x18\x04 \x01(\tR\x05model\x12'\n" +
+	"\x0fwindow_messages\x18\x05 \x01(\x05R\x0ewindowMessages\x12(\n" +
+	"\rwindow_tokens\x18\x06 \x01(\x05H\x00R\fwindowTokens\x88\x01\x01B\x10\n" +
+	"\x0e_window_tokens\"\x90\x02\n" +
+	"\x13PackContextResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1f\n" +
+	"\vtoken_count\x18\x02 \x01(\x05R\n" +
+	"tokenCount\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x120\n" +
+	"\tcitations\x18\x04 \x03(\v2\x12.quipu.v1.CitationR\tcitations\x12,\n" +
+	"\bleft_out\x18\x05 \x03(\v2\x11.quipu.v1.LeftOutR\aleftOut\x12\x1b\n" +
+	"\thas_older\x18\x06 \x01(\bR\bhasOlder\x121\n" +
+	"\asummary\x18\a \x01(\v2\x17.quipu.v1.SearchSummaryR\asummary\"\xbb\x02\n" +
+	"\bCitation\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x16\n" +
+	"\x06memory\x18\x02 \x01(\tR\x06memory\x12\x18\n" +
+	"\asession\x18\x03 \x01(\tR\asession\x12.\n" +
+	"\x06source\x18\x04 \x01(\x0e2\x16.quipu.v1.PackedSourceR\x06source\x12\x19\n" +
+	"\x05score\x18\x05 \x01(\x01H\x00R\x05score\x88\x01\x01\x12!\n" +
+	"\trelevance\x18\x06 \x01(\x01H\x01R\trelevance\x88\x01\x01\x12)\n" +
+	"\x04span\x18\a \x01(\v2\x15.quipu.v1.ContentSpanR\x04span\x124\n" +
+	"\n" +
+	"best_chunk\x18\b \x01(\v2\x15.quipu.v1.ContentSpanR\tbestChunkB\b\n" +
+	"\x06_scoreB\f\n" +
+	"\n" +
+	"_relevance\"\x97\x01\n" +
+	"\aLeftOut\x12\x16\n" +
+	"\x06memory\x18\x01 \x01(\tR\x06memory\x12.\n" +
+	"\x06source\x18\x02 \x01(\x0e2\x16.quipu.v1.PackedSourceR\x06source\x12\x1f\n" +
+	"\vtoken_count\x18\x03 \x01(\x05R\n" +
+	"tokenCount\x12\x19\n" +
+	"\x05score\x18\x04 \x01(\x01H\x00R\x05score\x88\x01\x01B\b\n" +
+	"\x06_score*q\n" +
 	"\n" +
 	"SearchMode\x12\x1b\n" +
 	"\x17SEARCH_MODE_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -981,9 +1621,15 @@ const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"SearchPath\x12\x1b\n" +
 	"\x17SEARCH_PATH_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSEARCH_PATH_HOT\x10\x01\x12\x15\n" +
-	"\x11SEARCH_PATH_STORE\x10\x022N\n" +
+	"\x11SEARCH_PATH_STORE\x10\x02*y\n" +
+	"\fPackedSource\x12\x1d\n" +
+	"\x19PACKED_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14PACKED_SOURCE_WINDOW\x10\x01\x12\x15\n" +
+	"\x11PACKED_SOURCE_HIT\x10\x02\x12\x19\n" +
+	"\x15PACKED_SOURCE_CONTEXT\x10\x032\x9a\x01\n" +
 	"\rSearchService\x12=\n" +
-	"\x06Search\x12\x17.quipu.v1.SearchRequest\x1a\x18.quipu.v1.SearchResponse0\x01B\x9d\x01\n" +
+	"\x06Search\x12\x17.quipu.v1.SearchRequest\x1a\x18.quipu.v1.SearchResponse0\x01\x12J\n" +
+	"\vPackContext\x12\x1c.quipu.v1.PackContextRequest\x1a\x1d.quipu.v1.PackContextResponseB\x9d\x01\n" +
 	"\fcom.quipu.v1B\x12SearchServiceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (
@@ -998,52 +1644,72 @@ func file_quipu_v1_search_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_search_service_proto_rawDescData
 }
 
-var file_quipu_v1_search_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_quipu_v1_search_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_quipu_v1_search_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_quipu_v1_search_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_quipu_v1_search_service_proto_goTypes = []any{
 	(SearchMode)(0),               // 0: quipu.v1.SearchMode
 	(SearchPath)(0),               // 1: quipu.v1.SearchPath
-	(*SearchRequest)(nil),         // 2: quipu.v1.SearchRequest
-	(*SearchResponse)(nil),        // 3: quipu.v1.SearchResponse
-	(*Hit)(nil),                   // 4: quipu.v1.Hit
-	(*ContentSpan)(nil),           // 5: quipu.v1.ContentSpan
-	(*ScoreExplanation)(nil),      // 6: quipu.v1.ScoreExplanation
-	(*SearchSummary)(nil),         // 7: quipu.v1.SearchSummary
-	(*SpaceAnswer)(nil),           // 8: quipu.v1.SpaceAnswer
-	(*StageTiming)(nil),           // 9: quipu.v1.StageTiming
-	(*Vector)(nil),                // 10: quipu.v1.Vector
-	(*Filter)(nil),                // 11: quipu.v1.Filter
-	(*RankingWeights)(nil),        // 12: quipu.v1.RankingWeights
-	(*ReadConsistency)(nil),       // 13: quipu.v1.ReadConsistency
-	(*Memory)(nil),                // 14: quipu.v1.Memory
-	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(PackedSource)(0),             // 2: quipu.v1.PackedSource
+	(*SearchRequest)(nil),         // 3: quipu.v1.SearchRequest
+	(*SearchResponse)(nil),        // 4: quipu.v1.SearchResponse
+	(*SearchContext)(nil),         // 5: quipu.v1.SearchContext
+	(*ContextEntry)(nil),          // 6: quipu.v1.ContextEntry
+	(*Hit)(nil),                   // 7: quipu.v1.Hit
+	(*ContentSpan)(nil),           // 8: quipu.v1.ContentSpan
+	(*ScoreExplanation)(nil),      // 9: quipu.v1.ScoreExplanation
+	(*SearchSummary)(nil),         // 10: quipu.v1.SearchSummary
+	(*SpaceAnswer)(nil),           // 11: quipu.v1.SpaceAnswer
+	(*StageTiming)(nil),           // 12: quipu.v1.StageTiming
+	(*PackContextRequest)(nil),    // 13: quipu.v1.PackContextRequest
+	(*PackContextResponse)(nil),   // 14: quipu.v1.PackContextResponse
+	(*Citation)(nil),              // 15: quipu.v1.Citation
+	(*LeftOut)(nil),               // 16: quipu.v1.LeftOut
+	(*Vector)(nil),                // 17: quipu.v1.Vector
+	(*Filter)(nil),                // 18: quipu.v1.Filter
+	(*RankingWeights)(nil),        // 19: quipu.v1.RankingWeights
+	(*ReadConsistency)(nil),       // 20: quipu.v1.ReadConsistency
+	(*Memory)(nil),                // 21: quipu.v1.Memory
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
 }
 var file_quipu_v1_search_service_proto_depIdxs = []int32{
-	10, // 0: quipu.v1.SearchRequest.vector:type_name -> quipu.v1.Vector
+	17, // 0: quipu.v1.SearchRequest.vector:type_name -> quipu.v1.Vector
 	0,  // 1: quipu.v1.SearchRequest.mode:type_name -> quipu.v1.SearchMode
-	11, // 2: quipu.v1.SearchRequest.filter_tree:type_name -> quipu.v1.Filter
-	12, // 3: quipu.v1.SearchRequest.ranking:type_name -> quipu.v1.RankingWeights
-	13, // 4: quipu.v1.SearchRequest.consistency:type_name -> quipu.v1.ReadConsistency
-	4,  // 5: quipu.v1.SearchResponse.hits:type_name -> quipu.v1.Hit
-	7,  // 6: quipu.v1.SearchResponse.summary:type_name -> quipu.v1.SearchSummary
-	14, // 7: quipu.v1.Hit.memory:type_name -> quipu.v1.Memory
-	5,  // 8: quipu.v1.Hit.best_chunk:type_name -> quipu.v1.ContentSpan
-	6,  // 9: quipu.v1.Hit.explanation:type_name -> quipu.v1.ScoreExplanation
-	15, // 10: quipu.v1.ScoreExplanation.age:type_name -> google.protobuf.Duration
-	8,  // 11: quipu.v1.SearchSummary.answers:type_name -> quipu.v1.SpaceAnswer
-	16, // 12: quipu.v1.SearchSummary.reference_time:type_name -> google.protobuf.Timestamp
-	12, // 13: quipu.v1.SearchSummary.ranking:type_name -> quipu.v1.RankingWeights
-	9,  // 14: quipu.v1.SearchSummary.stages:type_name -> quipu.v1.StageTiming
-	1,  // 15: quipu.v1.SpaceAnswer.path:type_name -> quipu.v1.SearchPath
-	15, // 16: quipu.v1.StageTiming.duration:type_name -> google.protobuf.Duration
-	2,  // 17: quipu.v1.SearchService.Search:input_type -> quipu.v1.SearchRequest
-	3,  // 18: quipu.v1.SearchService.Search:output_type -> quipu.v1.SearchResponse
-	18, // [18:19] is the sub-list for method output_type
-	17, // [17:18] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	18, // 2: quipu.v1.SearchRequest.filter_tree:type_name -> quipu.v1.Filter
+	19, // 3: quipu.v1.SearchRequest.ranking:type_name -> quipu.v1.RankingWeights
+	20, // 4: quipu.v1.SearchRequest.consistency:type_name -> quipu.v1.ReadConsistency
+	7,  // 5: quipu.v1.SearchResponse.hits:type_name -> quipu.v1.Hit
+	10, // 6: quipu.v1.SearchResponse.summary:type_name -> quipu.v1.SearchSummary
+	5,  // 7: quipu.v1.SearchResponse.contexts:type_name -> quipu.v1.SearchContext
+	6,  // 8: quipu.v1.SearchContext.entries:type_name -> quipu.v1.ContextEntry
+	21, // 9: quipu.v1.ContextEntry.memory:type_name -> quipu.v1.Memory
+	21, // 10: quipu.v1.Hit.memory:type_name -> quipu.v1.Memory
+	8,  // 11: quipu.v1.Hit.best_chunk:type_name -> quipu.v1.ContentSpan
+	9,  // 12: quipu.v1.Hit.explanation:type_name -> quipu.v1.ScoreExplanation
+	22, // 13: quipu.v1.ScoreExplanation.age:type_name -> google.protobuf.Duration
+	11, // 14: quipu.v1.SearchSummary.answers:type_name -> quipu.v1.SpaceAnswer
+	23, // 15: quipu.v1.SearchSummary.reference_time:type_name -> google.protobuf.Timestamp
+	19, // 16: quipu.v1.SearchSummary.ranking:type_name -> quipu.v1.RankingWeights
+	12, // 17: quipu.v1.SearchSummary.stages:type_name -> quipu.v1.StageTiming
+	1,  // 18: quipu.v1.SpaceAnswer.path:type_name -> quipu.v1.SearchPath
+	22, // 19: quipu.v1.StageTiming.duration:type_name -> google.protobuf.Duration
+	3,  // 20: quipu.v1.PackContextRequest.search:type_name -> quipu.v1.SearchRequest
+	15, // 21: quipu.v1.PackContextResponse.citations:type_name -> quipu.v1.Citation
+	16, // 22: quipu.v1.PackContextResponse.left_out:type_name -> quipu.v1.LeftOut
+	10, // 23: quipu.v1.PackContextResponse.summary:type_name -> quipu.v1.SearchSummary
+	2,  // 24: quipu.v1.Citation.source:type_name -> quipu.v1.PackedSource
+	8,  // 25: quipu.v1.Citation.span:type_name -> quipu.v1.ContentSpan
+	8,  // 26: quipu.v1.Citation.best_chunk:type_name -> quipu.v1.ContentSpan
+	2,  // 27: quipu.v1.LeftOut.source:type_name -> quipu.v1.PackedSource
+	3,  // 28: quipu.v1.SearchService.Search:input_type -> quipu.v1.SearchRequest
+	13, // 29: quipu.v1.SearchService.PackContext:input_type -> quipu.v1.PackContextRequest
+	4,  // 30: quipu.v1.SearchService.Search:output_type -> quipu.v1.SearchResponse
+	14, // 31: quipu.v1.SearchService.PackContext:output_type -> quipu.v1.PackContextResponse
+	30, // [30:32] is the sub-list for method output_type
+	28, // [28:30] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_search_service_proto_init() }
@@ -1063,15 +1729,22 @@ func file_quipu_v1_search_service_proto_init() {
 		(*SearchRequest_Filter)(nil),
 		(*SearchRequest_FilterTree)(nil),
 	}
-	file_quipu_v1_search_service_proto_msgTypes[4].OneofWrappers = []any{}
+	file_quipu_v1_search_service_proto_msgTypes[3].OneofWrappers = []any{
+		(*ContextEntry_Memory)(nil),
+		(*ContextEntry_Hit)(nil),
+	}
 	file_quipu_v1_search_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_quipu_v1_search_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_quipu_v1_search_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_quipu_v1_search_service_proto_msgTypes[12].OneofWrappers = []any{}
+	file_quipu_v1_search_service_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_search_service_proto_rawDesc), len(file_quipu_v1_search_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   8,
+			NumEnums:      3,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

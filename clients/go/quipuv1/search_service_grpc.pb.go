@@ -19,7 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SearchService_Search_FullMethodName = "/quipu.v1.SearchService/Search"
+	SearchService_Search_FullMethodName      = "/quipu.v1.SearchService/Search"
+	SearchService_PackContext_FullMethodName = "/quipu.v1.SearchService/PackContext"
 )
 
 // SearchServiceClient is the client API for SearchService service.
@@ -31,6 +32,9 @@ type SearchServiceClient interface {
 	// Searches one or several spaces. Each message of the stream is the next slice of the final order, best first; the
 	// last one carries the summary. A stream that ends without a summary was cut short.
 	Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SearchResponse], error)
+	// Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+	// was said around them, each memory once, in reading order, with numbers that cite the memories.
+	PackContext(ctx context.Context, in *PackContextRequest, opts ...grpc.CallOption) (*PackContextResponse, error)
 }
 
 type searchServiceClient struct {
@@ -60,6 +64,16 @@ func (c *searchServiceClient) Search(ctx context.Context, in *SearchRequest, opt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type SearchService_SearchClient = grpc.ServerStreamingClient[SearchResponse]
 
+func (c *searchServiceClient) PackContext(ctx context.Context, in *PackContextRequest, opts ...grpc.CallOption) (*PackContextResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PackContextResponse)
+	err := c.cc.Invoke(ctx, SearchService_PackContext_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SearchServiceServer is the server API for SearchService service.
 // All implementations must embed UnimplementedSearchServiceServer
 // for forward compatibility.
@@ -69,6 +83,9 @@ type SearchServiceServer interface {
 	// Searches one or several spaces. Each message of the stream is the next slice of the final order, best first; the
 	// last one carries the summary. A stream that ends without a summary was cut short.
 	Search(*SearchRequest, grpc.ServerStreamingServer[SearchResponse]) error
+	// Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+	// was said around them, each memory once, in reading order, with numbers that cite the memories.
+	PackContext(context.Context, *PackContextRequest) (*PackContextResponse, error)
 	mustEmbedUnimplementedSearchServiceServer()
 }
 
@@ -81,6 +98,9 @@ type UnimplementedSearchServiceServer struct{}
 
 func (UnimplementedSearchServiceServer) Search(*SearchRequest, grpc.ServerStreamingServer[SearchResponse]) error {
 	return status.Errorf(codes.Unimplemented, "method Search not implemented")
+}
+func (UnimplementedSearchServiceServer) PackContext(context.Context, *PackContextRequest) (*PackContextResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method PackContext not implemented")
 }
 func (UnimplementedSearchServiceServer) mustEmbedUnimplementedSearchServiceServer() {}
 func (UnimplementedSearchServiceServer) testEmbeddedByValue()                       {}
@@ -114,13 +134,36 @@ func _SearchService_Search_Handler(srv interface{}, stream grpc.ServerStream) er
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type SearchService_SearchServer = grpc.ServerStreamingServer[SearchResponse]
 
+func _SearchService_PackContext_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PackContextRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SearchServiceServer).PackContext(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SearchService_PackContext_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SearchServiceServer).PackContext(ctx, req.(*PackContextRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SearchService_ServiceDesc is the grpc.ServiceDesc for SearchService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var SearchService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "quipu.v1.SearchService",
 	HandlerType: (*SearchServiceServer)(nil),
-	Methods:     []grpc.MethodDesc{},
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "PackContext",
+			Handler:    _SearchService_PackContext_Handler,
+		},
+	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Search",

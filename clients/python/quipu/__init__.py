@@ -26,7 +26,18 @@ from quipu.fields import Changes, Draft, Fields, from_memory, metadata
 from quipu.jobs import job_state
 from quipu.operations import AsOf
 from quipu.ranking import Ranking
-from quipu.results import Change, Hits, Outcome, Results, SyncHits, SyncResults, SyncWatch, Watch
+from quipu.results import (
+    Change,
+    Context,
+    ContextMessage,
+    Hits,
+    Outcome,
+    Results,
+    SyncHits,
+    SyncResults,
+    SyncWatch,
+    Watch,
+)
 from quipu.searches import Mode
 from quipu.server import Server, ServerError, is_serving
 from quipu.tls import Tls
@@ -35,7 +46,9 @@ from quipu.v1.api_key_pb2 import ApiKey
 from quipu.v1.filter_pb2 import Filter
 from quipu.v1.job_pb2 import Job
 from quipu.v1.memory_pb2 import Memory, MemoryRevision, Redaction, RedactionKind
-from quipu.v1.search_service_pb2 import Hit, SearchSummary
+from quipu.v1.search_service_pb2 import Citation, Hit, LeftOut, PackContextResponse, SearchSummary
+from quipu.v1.session_pb2 import Session
+from quipu.v1.session_service_pb2 import GetWindowResponse as Window
 from quipu.v1.space_pb2 import Space
 from quipu.v1.tenant_pb2 import Tenant
 from quipu.values import to_array, to_datetime, to_value, to_vector
@@ -51,7 +64,10 @@ __all__ = [
     "Cancelled",
     "Change",
     "Changes",
+    "Citation",
     "Client",
+    "Context",
+    "ContextMessage",
     "DataLoss",
     "DeadlineExceeded",
     "Draft",
@@ -64,6 +80,7 @@ __all__ = [
     "Internal",
     "InvalidArgument",
     "Job",
+    "LeftOut",
     "Memory",
     "MemoryRevision",
     "Mode",
@@ -71,6 +88,7 @@ __all__ = [
     "NotFound",
     "OutOfRange",
     "Outcome",
+    "PackContextResponse",
     "PermissionDenied",
     "QuipuError",
     "Ranking",
@@ -81,6 +99,7 @@ __all__ = [
     "SearchSummary",
     "Server",
     "ServerError",
+    "Session",
     "Space",
     "SyncClient",
     "SyncHits",
@@ -93,6 +112,7 @@ __all__ = [
     "Unimplemented",
     "Unknown",
     "Watch",
+    "Window",
     "connect",
     "connect_sync",
     "from_memory",

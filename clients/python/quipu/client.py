@@ -13,6 +13,7 @@ from quipu.ingests import IngestOperations
 from quipu.jobs import JobOperations
 from quipu.memories import MemoryOperations
 from quipu.searches import SearchOperations
+from quipu.sessions import SessionOperations
 from quipu.spaces import SpaceOperations
 from quipu.tls import Tls
 from quipu.watches import WatchOperations
@@ -30,6 +31,7 @@ class _Calls(
     IngestOperations,
     SearchOperations,
     WatchOperations,
+    SessionOperations,
     SpaceOperations,
     EmbeddingOperations,
     IndexOperations,

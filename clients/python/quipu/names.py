@@ -22,6 +22,13 @@ def memory_name(memory: MemoryLike, space: str) -> str:
     return memory if memory.startswith("spaces/") else f"{space_name(space)}/memories/{memory}"
 
 
+def session_name(session: str, space: str) -> str:
+    """`spaces/{space}/sessions/{session}` from an id or a name. Raises ValueError for an empty one."""
+    if not session:
+        raise ValueError("session: must not be empty")
+    return session if session.startswith("spaces/") else f"{space_name(space)}/sessions/{session}"
+
+
 def model_name(model: str) -> str:
     """`models/{model}` from an id or a name; empty for the default model."""
     return f"models/{model}" if model and not model.startswith("models/") else model
@@ -34,5 +41,5 @@ def job_name(job: str | Job) -> str:
 
 
 def space_of(name: str) -> str:
-    """The name of the space of a memory."""
-    return name.partition("/memories/")[0]
+    """The name of the space of a memory or a session."""
+    return "/".join(name.split("/")[:2])

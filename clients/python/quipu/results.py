@@ -10,7 +10,7 @@ from quipu.positions import Position
 from quipu.stepping import run
 from quipu.v1.memory_pb2 import Memory, Redaction
 from quipu.v1.memory_service_pb2 import WatchMemoriesResponse
-from quipu.v1.search_service_pb2 import Hit, SearchResponse, SearchSummary
+from quipu.v1.search_service_pb2 import ContextEntry, Hit, SearchContext, SearchResponse, SearchSummary
 
 T = TypeVar("T")
 Part = TypeVar("Part")
@@ -48,12 +48,30 @@ class Results(Generic[T]):
         return self._unpack(part)
 
 
+@dataclass(frozen=True, slots=True)
+class ContextMessage:
+    """A message of a part of a session. hit: the hit it is; None for what stands around hits."""
+
+    memory: Memory
+    hit: Hit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A part of a session around hits, in its order. session: its name, `spaces/{space}/sessions/{session}`."""
+
+    session: str
+    messages: Sequence[ContextMessage]
+
+
 class Hits(Results[Hit]):
     """The hits of a search, best first."""
 
     def __init__(self, responses: AsyncGenerator[SearchResponse, None]) -> None:
         super().__init__(responses, lambda response: response.hits)
         self._summary: SearchSummary | None = None
+        self._read: list[Hit] = []
+        self._contexts: list[SearchContext] = []
 
     @property
     def summary(self) -> SearchSummary:
@@ -62,9 +80,26 @@ class Hits(Results[Hit]):
             raise RuntimeError("the summary comes after the last hit: read all hits first")
         return self._summary
 
+    @property
+    def contexts(self) -> Sequence[Context]:
+        """What was said around the hits, the part with the best hit first; with `expand_context` only.
+
+        Raises RuntimeError before the last hit was read.
+        """
+        assert self.summary is not None
+        return [Context(run.session, [self._message(entry) for entry in run.entries]) for run in self._contexts]
+
+    def _message(self, entry: ContextEntry) -> ContextMessage:
+        if entry.WhichOneof("entry") == "memory":
+            return ContextMessage(entry.memory, None)
+        hit = self._read[entry.hit]
+        return ContextMessage(hit.memory, hit)
+
     def _open(self, part: SearchResponse) -> Iterable[Hit]:
         if part.HasField("summary"):
             self._summary = part.summary
+        self._contexts += part.contexts
+        self._read += part.hits
         return super()._open(part)
 
 
@@ -162,6 +197,11 @@ class SyncHits(SyncResults[Hit]):
     def summary(self) -> SearchSummary:
         """What answered. Raises RuntimeError before the last hit was read."""
         return self._results.summary
+
+    @property
+    def contexts(self) -> Sequence[Context]:
+        """What was said around the hits. Raises RuntimeError before the last hit was read."""
+        return self._results.contexts
 
 
 class SyncWatch(SyncResults[Change]):

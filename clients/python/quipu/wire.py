@@ -21,6 +21,7 @@ from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.job_service_pb2_grpc import JobServiceStub
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
+from quipu.v1.session_service_pb2_grpc import SessionServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from quipu.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
+    from quipu.v1.session_service_pb2_grpc import SessionServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
 
 Request = TypeVar("Request")
@@ -102,6 +104,10 @@ class Wire(ABC):
     @cached_property
     def spaces(self) -> "SpaceServiceAsyncStub":
         return SpaceServiceStub(self._channel)
+
+    @cached_property
+    def sessions(self) -> "SessionServiceAsyncStub":
+        return SessionServiceStub(self._channel)
 
     @cached_property
     def embeddings(self) -> "EmbeddingServiceAsyncStub":

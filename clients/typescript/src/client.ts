@@ -14,8 +14,10 @@ import * as memories from "./memories.js";
 import type { JobLike, MemoryLike } from "./names.js";
 import type { CallOptions, SpaceOptions, SpaceWriteOptions } from "./options.js";
 import type { Hits, Results } from "./results.js";
+import * as packs from "./packs.js";
 import * as searches from "./searches.js";
 import { Session } from "./session.js";
+import * as sessions from "./sessions.js";
 import * as spaces from "./spaces.js";
 import * as watches from "./watches.js";
 import { Wire } from "./wire.js";
@@ -129,6 +131,54 @@ export class Client {
   /** Find memories, best first. Fails with `NotFound` when there is no such space, and `DataLoss` when cut short. */
   search(query: searches.Query, options: searches.SearchOptions = {}): Hits {
     return searches.search(this.#session, query, options);
+  }
+
+  /** Make a text for a prompt within a budget of tokens: a session's newest messages, hits, and what is around them. */
+  pack(text: string, options: packs.PackOptions): Promise<packs.Pack> {
+    return packs.pack(this.#session, text, options);
+  }
+
+  /**
+   * Append up to 500 messages to a session, all or none, in their order, and return them as stored. Space and session are
+   * made if there are none. Fails with `FailedPrecondition` when the session was ended.
+   */
+  append(session: string, messages: readonly bulk.DraftLike[], options: SpaceWriteOptions = {}): Promise<Memory[]> {
+    return sessions.append(this.#session, session, messages, options);
+  }
+
+  /** Return a session with its statistics. Fails with `NotFound`. */
+  getSession(session: string, options: SpaceOptions = {}): Promise<sessions.Conversation> {
+    return sessions.getSession(this.#session, session, options);
+  }
+
+  /** List the sessions of a space. `timeoutMs` counts for each page. */
+  sessions(options: sessions.SessionsOptions = {}): Results<sessions.Conversation> {
+    return sessions.sessions(this.#session, options);
+  }
+
+  /** List the messages of a session as it is when the first page is fetched. `timeoutMs` counts for each page. */
+  messages(session: string, options: sessions.MessagesOptions = {}): Results<Memory> {
+    return sessions.messages(this.#session, session, options);
+  }
+
+  /** Return the newest messages of a session that fit a budget, oldest first; none is cut. Fails with `NotFound`. */
+  window(session: string, options: sessions.WindowOptions): Promise<sessions.Window> {
+    return sessions.window(this.#session, session, options);
+  }
+
+  /** Change what a session has beside its messages. Fails with `NotFound`, and `Aborted` when `etag` is old. */
+  updateSession(session: string, options: sessions.UpdateSessionOptions): Promise<sessions.Conversation> {
+    return sessions.updateSession(this.#session, session, options);
+  }
+
+  /** End a session: nothing can be appended any more. Fails with `NotFound`. */
+  endSession(session: string, options: SpaceOptions = {}): Promise<sessions.Conversation> {
+    return sessions.endSession(this.#session, session, options);
+  }
+
+  /** Delete a session and its messages, and return how many those were. Fails with `NotFound`. */
+  deleteSession(session: string, options: SpaceWriteOptions = {}): Promise<bigint> {
+    return sessions.deleteSession(this.#session, session, options);
   }
 
   /**

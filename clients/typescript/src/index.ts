@@ -29,7 +29,8 @@ export {
   type MemoryRevision,
   type Redaction,
 } from "./gen/quipu/v1/memory_pb.js";
-export type { Hit, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
+export { PackedSource, type Citation, type Hit, type LeftOut, type SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
+export type { Session } from "./gen/quipu/v1/session_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
 export type { Tenant } from "./gen/quipu/v1/tenant_pb.js";
 export type { IngestOptions, Outcome } from "./ingests.js";
@@ -39,9 +40,18 @@ export type { JobLike, MemoryLike } from "./names.js";
 export type { CallOptions, DeferOptions, SpaceOptions, SpaceWriteOptions, WriteOptions } from "./options.js";
 export type { Revision, Revisions } from "./numbers.js";
 export type { Ranking } from "./ranking.js";
-export { Hits, Results } from "./results.js";
+export type { Pack, PackOptions } from "./packs.js";
+export { Hits, Results, type Context, type ContextMessage } from "./results.js";
 export type { Mode, Query, SearchOptions } from "./searches.js";
 export type { Consistency } from "./session.js";
+export type {
+  MessagesOptions,
+  SessionSettings,
+  SessionsOptions,
+  UpdateSessionOptions,
+  Window,
+  WindowOptions,
+} from "./sessions.js";
 export type {
   CreateSpaceOptions,
   DeleteSpaceOptions,

@@ -26,13 +26,17 @@ export function memoryName(memory: MemoryLike, space: string): string {
   return memory.startsWith("spaces/") ? memory : `${spaceName(space)}/memories/${memory}`;
 }
 
+/** `spaces/{space}/sessions/{session}` from an id or a name. */
+export function sessionName(session: string, space: string): string {
+  return session.startsWith("spaces/") ? session : `${spaceName(space)}/sessions/${session}`;
+}
+
 /** `models/{model}` from an id or a name; empty for the default model. */
 export function modelName(model: string | undefined): string {
   return model && !model.startsWith("models/") ? `models/${model}` : (model ?? "");
 }
 
-/** The name of the space of a memory. */
-export function spaceOf(memoryName: string): string {
-  const end = memoryName.indexOf("/memories/");
-  return end < 0 ? memoryName : memoryName.slice(0, end);
+/** The name of the space of a memory or a session. */
+export function spaceOf(name: string): string {
+  return name.split("/", 2).join("/");
 }

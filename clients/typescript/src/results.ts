@@ -1,6 +1,8 @@
 /** Answers that come in parts. */
 
-import type { Hit, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
+import { DataLoss } from "./errors.js";
+import type { Memory } from "./gen/quipu/v1/memory_pb.js";
+import type { ContextEntry, Hit, SearchContext, SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 
 /** Makes the parts of an answer; the signal stops what is under way. */
 export type Open<T> = (signal: AbortSignal) => AsyncIterable<readonly T[]>;
@@ -52,9 +54,25 @@ export class Results<T> implements AsyncIterableIterator<T> {
   }
 }
 
-/** Where the summary of a search is put when it comes. */
+/** Where what comes with the hits of a search is put. */
 export interface Answer {
   summary?: SearchSummary;
+  readonly hits: Hit[];
+  readonly runs: SearchContext[];
+}
+
+/** A message of a part of a session. */
+export interface ContextMessage {
+  readonly memory: Memory;
+  /** The hit it is; not set for what stands around hits. */
+  readonly hit?: Hit | undefined;
+}
+
+/** A part of a session around hits, in its order. */
+export interface Context {
+  /** Its name, `spaces/{space}/sessions/{session}`. */
+  readonly session: string;
+  readonly messages: readonly ContextMessage[];
 }
 
 /** The hits of a search, best first. */
@@ -72,6 +90,20 @@ export class Hits extends Results<Hit> {
     if (!this.#answer.summary) throw new Error("the summary comes after the last hit: read all hits first");
     return this.#answer.summary;
   }
+
+  /** What was said around the hits, the part with the best hit first; with `expandContext` only. Throws as `summary`. */
+  get contexts(): Context[] {
+    if (!this.summary) return [];
+    const { hits, runs } = this.#answer;
+    return runs.map(({ session, entries }) => ({ session, messages: entries.map((entry) => contextMessage(entry, hits)) }));
+  }
+}
+
+function contextMessage({ entry }: ContextEntry, hits: readonly Hit[]): ContextMessage {
+  if (entry.case === "memory") return { memory: entry.value };
+  const hit = hits[entry.value ?? 0];
+  if (!hit?.memory) throw new DataLoss("the server named a hit that it did not send");
+  return { memory: hit.memory, hit };
 }
 
 async function* read<T>(open: Open<T>, leaving: AbortController, signal?: AbortSignal): AsyncGenerator<T, void> {

@@ -42,13 +42,15 @@ export interface SearchOptions extends CallOptions {
   readonly ranking?: Ranking | undefined;
   /** Returns every term of each score, and the timing of each stage. */
   readonly explain?: boolean | undefined;
+  /** So many messages before and after each hit, 0 to 20: they are in `contexts` of the answer. */
+  readonly expandContext?: number | undefined;
   /** How fresh the answer must be; default `strong`. */
   readonly consistency?: Consistency | undefined;
 }
 
 export function search(session: Session, query: Query, options: SearchOptions): Hits {
   const request = toRequest(session, query, options);
-  const answer: Answer = {};
+  const answer: Answer = { hits: [], runs: [] };
   return new Hits(answer, (signal) => responses(session, request, answer, { ...options, signal }), options.signal);
 }
 
@@ -60,12 +62,15 @@ async function* responses(
 ): AsyncGenerator<Hit[], void> {
   for await (const response of session.wire.stream(SearchService.method.search, request, options)) {
     if (response.summary) answer.summary = response.summary;
+    answer.hits.push(...response.hits);
+    answer.runs.push(...response.contexts);
     yield response.hits;
   }
   if (!answer.summary) throw new DataLoss("the server ended the answer before its summary: hits may be missing");
 }
 
-function toRequest(session: Session, query: Query, options: SearchOptions): SearchRequest {
+/** The request of a search. */
+export function toRequest(session: Session, query: Query, options: SearchOptions): SearchRequest {
   const { space, mode, k, ranking } = options;
   const spaces = session.parents(space);
   const request = create(SearchRequestSchema, {
@@ -77,6 +82,7 @@ function toRequest(session: Session, query: Query, options: SearchOptions): Sear
     explain: options.explain ?? false,
     consistency: session.consistency(options.consistency ?? "strong", spaces),
   });
+  if (options.expandContext !== undefined) request.expandContext = integer("expandContext", options.expandContext);
   if (k !== undefined) request.k = integer("k", k);
   if (ranking) request.ranking = toWeights(ranking);
   return request;

@@ -5,7 +5,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { DataLoss } from "./errors.js";
 import { ReadConsistencySchema, type ReadConsistency } from "./gen/quipu/v1/consistency_pb.js";
 import type { Memory } from "./gen/quipu/v1/memory_pb.js";
-import { memoryName, spaceName, spaceOf, type MemoryLike } from "./names.js";
+import { memoryName, sessionName, spaceName, spaceOf, type MemoryLike } from "./names.js";
 import { integer, toRevision, type Revision, type Revisions } from "./numbers.js";
 import type { Wire } from "./wire.js";
 
@@ -49,6 +49,11 @@ export class Session {
   /** The name of a memory. */
   name(memory: MemoryLike, space?: string): string {
     return memoryName(memory, space || this.#space);
+  }
+
+  /** The name of a session. */
+  conversation(session: string, space?: string): string {
+    return sessionName(session, space || this.#space);
   }
 
   /** Remember that a space has reached a revision. */

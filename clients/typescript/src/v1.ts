@@ -8,6 +8,8 @@ export * from "./gen/quipu/v1/memory_pb.js";
 export * from "./gen/quipu/v1/memory_service_pb.js";
 export * from "./gen/quipu/v1/ranking_pb.js";
 export * from "./gen/quipu/v1/search_service_pb.js";
+export * from "./gen/quipu/v1/session_pb.js";
+export * from "./gen/quipu/v1/session_service_pb.js";
 export * from "./gen/quipu/v1/space_pb.js";
 export * from "./gen/quipu/v1/space_service_pb.js";
 export * from "./gen/quipu/v1/value_pb.js";

@@ -17,8 +17,10 @@ from quipu_server.cli.index import index
 from quipu_server.cli.jobs import jobs
 from quipu_server.cli.memories import delete, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
+from quipu_server.cli.pack import pack
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
+from quipu_server.cli.sessions import sessions
 from quipu_server.cli.spaces import spaces
 from quipu_server.cli.top import top
 from quipu_server.cli.watch import watch
@@ -42,6 +44,8 @@ COMMANDS = (
     watch,
     import_memories,
     export_memories,
+    sessions,
+    pack,
     spaces,
     models,
     index,

@@ -41,7 +41,7 @@ def as_document(memory: "Memory") -> dict[str, Any]:
 
     plain = from_memory(memory)
     document = {key: write_time(value) if isinstance(value, datetime) else value for key, value in plain.items()}
-    return document | {key: _writable(plain[key]) for key in plain if key == "metadata"}
+    return document | {key: writable(plain[key]) for key in plain if key == "metadata"}
 
 
 def dump(document: Any) -> str:
@@ -83,13 +83,13 @@ def _read(key: str, value: Any) -> Any:
     return value
 
 
-def _writable(value: Any) -> Any:
+def writable(value: Any) -> Any:
     """A value of metadata for JSON."""
     match value:
         case dict():
-            return {key: _writable(item) for key, item in value.items()}
+            return {key: writable(item) for key, item in value.items()}
         case list():
-            return [_writable(item) for item in value]
+            return [writable(item) for item in value]
         case datetime():
             return {"time": write_time(value)}
     return value

@@ -10,7 +10,9 @@ from quipu_server.cli.lines import as_document, dump
 from quipu_server.cli.memories import json_option, origin, when
 
 if TYPE_CHECKING:
-    from quipu import Hit, SearchSummary
+    from collections.abc import Sequence
+
+    from quipu import Context, Hit, SearchSummary
     from quipu.v1.search_service_pb2 import ScoreExplanation
 
 TERMS = ("dense", "lexical", "importance", "recency")
@@ -25,6 +27,7 @@ TERMS = ("dense", "lexical", "importance", "recency")
 @click.option("--mode", type=click.Choice(["hybrid", "dense", "lexical"]), help="By meaning and words, or one of both.")
 @click.option("--min-relevance", default=0.0, type=click.FloatRange(0, 1), help="Least relevance of a hit, 0 to 1.")
 @click.option("--as-of", metavar="N", type=click.IntRange(1), help="Searches the space as it was at this revision.")
+@click.option("--expand-context", type=click.IntRange(0, 20), help="Shows so many messages before and after each hit.")
 @click.option("--explain", is_flag=True, help="Shows the terms of each score, and how long each stage took.")
 @json_option
 @address_option
@@ -46,10 +49,22 @@ def search(
             click.echo(dump(document(hit)))
     else:
         show_entries(entry(hit) for hit in found)
+    show_contexts(hits.contexts, as_json)
     if query["explain"]:
         click.echo(told(hits.summary), err=as_json)
     if not hits.summary.complete:
         click.echo(f"These may not be the best hits: {hits.summary.incomplete_reason}", err=True)
+
+
+def show_contexts(contexts: "Sequence[Context]", as_json: bool) -> None:
+    """Print what was said around hits."""
+    for part in contexts:
+        messages = [{"memory": as_document(m.memory)} | ({"hit": True} if m.hit else {}) for m in part.messages]
+        if as_json:
+            click.echo(dump({"session": part.session, "messages": messages}))
+            continue
+        click.echo(part.session)
+        show_entries(Entry("*" if m.hit else "", m.memory.content, [[m.memory.speaker]]) for m in part.messages)
 
 
 def entry(hit: "Hit") -> Entry:

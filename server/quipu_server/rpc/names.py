@@ -14,6 +14,8 @@ _MEMORY = re.compile(rf"spaces/({_ID})/memories/({_ID})")
 _JOB = re.compile(rf"jobs/({_ID})")
 _TENANT = re.compile(rf"tenants/({_ID})")
 _API_KEY = re.compile(rf"tenants/({_ID})/apiKeys/({_ID})")
+_SESSION_ID = r"[A-Za-z0-9._~-]{1,128}"
+_SESSION = re.compile(rf"spaces/({_ID})/sessions/({_SESSION_ID})")
 _MODEL = re.compile(rf"models/({_ID})")
 
 
@@ -56,6 +58,14 @@ def read_api_key(name: str, path: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
+def read_session(name: str, path: str) -> tuple[str, str]:
+    """The ids in `spaces/{space}/sessions/{session}`. Raises InvalidArgument, SpaceNotAllowed."""
+    if (found := _SESSION.fullmatch(name)) is None:
+        rule = "of a session: 1 to 128 letters, digits, '.', '_', '~', '-'"
+        raise InvalidArgument(path, f"must be a name of the form spaces/{{space}}/sessions/{{session}}; an id {rule}")
+    return _allowed(found[1]), found[2]
+
+
 def read_model(name: str, path: str) -> str:
     """The id in `models/{model}`; empty when no model is named. Raises InvalidArgument."""
     return _read(_MODEL, name, path, "models/{model}")[1] if name else ""
@@ -72,6 +82,10 @@ def write_space(space: str) -> str:
 
 def write_memory(space: str, memory_id: str) -> str:
     return f"spaces/{space}/memories/{memory_id}"
+
+
+def write_session(space: str, session: str) -> str:
+    return f"spaces/{space}/sessions/{session}"
 
 
 def write_model(model: str) -> str:

@@ -7,6 +7,7 @@ _SPACES = "/quipu.v1.SpaceService/"
 _SEARCHES = "/quipu.v1.SearchService/"
 _EMBEDDINGS = "/quipu.v1.EmbeddingService/"
 _INDEXES = "/quipu.v1.IndexService/"
+_SESSIONS = "/quipu.v1.SessionService/"
 _JOBS = "/quipu.v1.JobService/"
 _ADMINISTRATION = "/quipu.v1.AdminService/"
 
@@ -35,6 +36,15 @@ ROLES: dict[str, Role] = {
     f"{_EMBEDDINGS}CountTokens": Role.READ,
     f"{_EMBEDDINGS}ListModels": Role.READ,
     f"{_INDEXES}DescribeIndex": Role.READ,
+    f"{_SEARCHES}PackContext": Role.READ,
+    f"{_SESSIONS}AppendMessages": Role.WRITE,
+    f"{_SESSIONS}GetSession": Role.READ,
+    f"{_SESSIONS}ListSessions": Role.READ,
+    f"{_SESSIONS}UpdateSession": Role.WRITE,
+    f"{_SESSIONS}EndSession": Role.WRITE,
+    f"{_SESSIONS}DeleteSession": Role.WRITE,
+    f"{_SESSIONS}ListMessages": Role.READ,
+    f"{_SESSIONS}GetWindow": Role.READ,
     f"{_JOBS}RunJob": Role.WRITE,
     f"{_JOBS}GetJob": Role.READ,
     f"{_JOBS}ListJobs": Role.READ,

@@ -17,6 +17,7 @@ from quipu.v1 import (
     job_service_pb2,
     memory_service_pb2,
     search_service_pb2,
+    session_service_pb2,
     space_service_pb2,
 )
 from quipu.v1.admin_service_pb2_grpc import add_AdminServiceServicer_to_server
@@ -25,6 +26,7 @@ from quipu.v1.index_service_pb2_grpc import add_IndexServiceServicer_to_server
 from quipu.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from quipu.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
 from quipu.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
+from quipu.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
 from quipu_server.access.administration import Administration
 from quipu_server.access.authentication import Authenticator
@@ -34,6 +36,7 @@ from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
 from quipu_server.measuring import Meter
 from quipu_server.memories import Memories
+from quipu_server.packs import Packs
 from quipu_server.ports import Embedder
 from quipu_server.rpc.admin_service import AdminService
 from quipu_server.rpc.caller import admit
@@ -45,9 +48,11 @@ from quipu_server.rpc.job_service import JobService
 from quipu_server.rpc.memory_service import MemoryService, Streams
 from quipu_server.rpc.roles import ANY_CREDENTIAL
 from quipu_server.rpc.search_service import SearchService
+from quipu_server.rpc.session_service import SessionService
 from quipu_server.rpc.space_service import SpaceService
 from quipu_server.rpc.tls import certificates_of
 from quipu_server.search import Search
+from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
 
 SERVICES = [
@@ -56,6 +61,7 @@ SERVICES = [
         memory_service_pb2,
         space_service_pb2,
         search_service_pb2,
+        session_service_pb2,
         embedding_service_pb2,
         index_service_pb2,
         job_service_pb2,
@@ -78,6 +84,8 @@ class UseCases:
     search: Search
     embedder: Embedder
     indexes: Indexes
+    sessions: Sessions
+    packs: Packs
     jobs: JobControl
     authenticator: Authenticator
     administration: Administration
@@ -133,7 +141,9 @@ class RpcServer:
         )
         add_MemoryServiceServicer_to_server(memory_service, server)
         add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)
-        add_SearchServiceServicer_to_server(SearchService(use_cases.search), server)
+        add_SearchServiceServicer_to_server(SearchService(use_cases.search, use_cases.packs), server)
+        session_service = SessionService(use_cases.sessions, settings.content_bytes)
+        add_SessionServiceServicer_to_server(session_service, server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
         add_IndexServiceServicer_to_server(IndexService(use_cases.indexes), server)
         add_JobServiceServicer_to_server(JobService(use_cases.jobs, lambda: self.health.is_serving), server)

@@ -9,11 +9,12 @@ from quipu_server.errors import NotFound
 from quipu_server.measuring import Measurements, Meter
 from quipu_server.passages import Passages
 from quipu_server.ports import Analyser, Embedder, Lane, MemoryStore, SearchView, SearchViews
+from quipu_server.search.context import ContextRun, Contexts, slices
 from quipu_server.search.freshness import Freshness
 from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
 from quipu_server.search.hydration import Hydration
-from quipu_server.search.query import SLICE_HITS, Answer, ScoredHit, SearchQuery, SearchSlice, Summary
+from quipu_server.search.query import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.search.ranking import Ranked, rank
 from quipu_server.search.stopwatch import Stopwatch
 
@@ -45,6 +46,7 @@ class Search:
         embedder: Embedder,
         analyser: Analyser,
         passages: Passages,
+        contexts: Contexts,
         meter: Meter | None = None,
     ) -> None:
         self._freshness = freshness
@@ -55,6 +57,7 @@ class Search:
         self._analyser = analyser
         self._passages = passages
         self._meter = meter or Measurements()
+        self._contexts = contexts
 
     async def search(self, query: SearchQuery) -> AsyncIterator[SearchSlice]:
         """Yield the hits in their final order; the last slice carries the summary.
@@ -64,11 +67,14 @@ class Search:
         mode = query.mode or (Mode.DENSE if query.vector is not None else Mode.HYBRID)
         watch = Stopwatch()
         found, hits = await self._find_and_hydrate(query, mode, watch)
+        runs: Sequence[ContextRun] = ()
+        if query.expand_context:
+            with watch.stage("context"):
+                runs = await self._contexts.around(hits, query.expand_context, query.as_of)
         summary = _summarise(query, found, len(hits), watch)
         self._meter.searched(_path(found), watch.stages, watch.elapsed)
-        for start in range(0, max(len(hits), 1), SLICE_HITS):
-            end = start + SLICE_HITS
-            yield SearchSlice(hits[start:end], summary if end >= len(hits) else None)
+        for part in slices(hits, runs, summary):
+            yield part
 
     async def _find_and_hydrate(
         self, query: SearchQuery, mode: Mode, watch: Stopwatch

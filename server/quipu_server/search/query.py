@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from quipu_server.domain import Memory, Mode, Path, RankingWeights, Space, Vector
 from quipu_server.filters import Condition
+
+if TYPE_CHECKING:
+    from quipu_server.search.context import ContextRun
 
 SLICE_HITS = 50
 """Hits in one message: 1,000 hits cost 4.5 ms in messages of 50, 89 ms one by one."""
@@ -30,6 +34,8 @@ class SearchQuery:
     at_least: Mapping[str, int] = field(default_factory=dict)
     """Revision by name of space."""
     max_staleness_s: float | None = None
+    expand_context: int = 0
+    """Messages before and after each hit."""
     as_of: Mapping[str, int] = field(default_factory=dict)
     """Revision by name of space, for those that are read as they were."""
 
@@ -86,7 +92,8 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class SearchSlice:
-    """The next hits of the final order; the last slice, and only that, has the summary."""
+    """The next hits of the final order, then what was said around them; only the last slice has the summary."""
 
     hits: Sequence[ScoredHit]
     summary: Summary | None
+    contexts: Sequence["ContextRun"] = ()

@@ -4,6 +4,7 @@ from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
 from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
+from quipu_server.store.sessions import PostgresSessionStore
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.view import StoreView
 
@@ -13,6 +14,7 @@ __all__ = [
     "ExternalPostgres",
     "PostgresLog",
     "PostgresMemoryStore",
+    "PostgresSessionStore",
     "PostgresSpaceStore",
     "StoreView",
 ]

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Vectors, Write
-from quipu_server.errors import Conflict, NotFound
+from quipu_server.errors import Conflict, NotFound, SessionEnded
 from quipu_server.store import copy_format as binary
 from quipu_server.store.database import Connection
 from quipu_server.store.metadata import encode_metadata
 from quipu_server.store.requests import find_each, find_revisions, record_each, record_revisions
 
 _COPY_PASSAGES = """
-COPY passages (space_id, passage_id, length, content, terms, frequencies) FROM STDIN (FORMAT BINARY)
+COPY passages (space_id, passage_id, length, token_count, content, terms, frequencies) FROM STDIN (FORMAT BINARY)
 """
 _COPY_VECTORS = """
 COPY vectors (space_id, passage_id, chunk, dimension, span_start, span_end, fingerprint, embedding)
@@ -47,6 +47,7 @@ CROSS JOIN LATERAL (
     WHERE r.space_id = %s AND r.memory_id = written.memory_id ORDER BY r.revision DESC LIMIT 1
 ) r
 """
+_ENDED_SESSIONS = "SELECT session FROM sessions WHERE space_id = %s AND session = ANY (%s) AND end_time IS NOT NULL"
 _END = """
 UPDATE memory_revisions SET ended = (%(by)s::bigint[])[array_position(%(ended)s::bigint[], revision)]
 WHERE space_id = %(space_id)s AND revision = ANY (%(ended)s::bigint[])
@@ -83,7 +84,7 @@ async def append(
 ) -> Sequence[Memory]:
     """Append in the transaction of the connection; return the versions made, in order.
 
-    Raises Conflict, NotFound, RequestIdReused, AnsweredBefore; the transaction must then be rolled back.
+    Raises Conflict, NotFound, SessionEnded, RequestIdReused, AnsweredBefore; the transaction must then be rolled back.
     """
     await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
@@ -98,7 +99,7 @@ async def append(
 async def append_each(
     connection: Connection, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
 ) -> Sequence[Memory]:
-    """Append as `append` does, each write for a request of its own. Raises Conflict, NotFound."""
+    """Append as `append` does, each write for a request of its own. Raises Conflict, NotFound, SessionEnded."""
     await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
     if answered := await find_each(connection, space.id, requests):
@@ -112,7 +113,11 @@ async def append_each(
 async def _make(
     connection: Connection, space: Space, writes: Sequence[Write], first: int, now: datetime
 ) -> Sequence[Memory]:
-    """Check what the writes expect, and make their versions from the revision `first` on. Raises Conflict."""
+    """Check what the writes expect, and make their versions from the revision `first` on.
+
+    Raises Conflict, SessionEnded.
+    """
+    await _check_sessions(connection, space, writes)
     current = await _current_versions(connection, space, writes)
     _check_expected(writes, current)
     memories = [_version(write, first + place, now, current) for place, write in enumerate(writes)]
@@ -157,6 +162,16 @@ async def _current_versions(connection: Connection, space: Space, writes: Sequen
     return {memory_id: Current(*version) for memory_id, *version in await rows.fetchall()}
 
 
+async def _check_sessions(connection: Connection, space: Space, writes: Sequence[Write]) -> None:
+    """Raise SessionEnded when a new message is for a session that was ended."""
+    named = [w.fields.session if w.change is Change.CREATED and w.fields.is_message else "" for w in writes]
+    if any(named):
+        rows = await connection.execute(_ENDED_SESSIONS, (space.id, list({*named} - {""})))
+        if ended := {session for (session,) in await rows.fetchall()}:
+            index = next(place for place, session in enumerate(named) if session in ended)
+            raise SessionEnded(f"{space.resource_name}/sessions/{named[index]}", index)
+
+
 def _check_expected(writes: Sequence[Write], current: Mapping[str, Current]) -> None:
     written = set()
     for index, write in enumerate(writes):
@@ -193,6 +208,7 @@ def _passage_row(space: Space, passage: Passage) -> Sequence[binary.Field]:
         space.id.bytes,
         passage.id.bytes,
         binary.int4(passage.length),
+        None if passage.token_count is None else binary.int4(passage.token_count),
         binary.text(passage.content),
         binary.text_array(passage.terms),
         binary.int4_array(passage.frequencies),

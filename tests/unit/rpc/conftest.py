@@ -14,9 +14,11 @@ from quipu_server.config import Settings
 from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
 from quipu_server.memories import Memories
+from quipu_server.packs import Packs
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
+from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
 from tests.unit.rpc.fakes import FakeEmbedder, FakeIndexes, FakeMemories, FakeSearch, FakeSpaces
 
@@ -34,10 +36,21 @@ class Fakes:
     def server(self, **settings: object) -> RpcServer:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
-        streams, indexes, jobs = cast(Streams, None), cast(Indexes, self.indexes), cast(JobControl, None)
         source = cast(AccessStore, None)  # nobody is asked for a credential
-        access = Authenticator(None, source), Administration(source, None)
-        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes, jobs, *access))
+        use_cases = UseCases(
+            memories=memories,
+            streams=cast(Streams, None),
+            spaces=spaces,
+            search=search,
+            embedder=self.embedder,
+            indexes=cast(Indexes, self.indexes),
+            sessions=cast(Sessions, None),
+            packs=cast(Packs, None),
+            jobs=cast(JobControl, None),
+            authenticator=Authenticator(None, source),
+            administration=Administration(source, None),
+        )
+        return RpcServer(made, use_cases)
 
 
 @pytest.fixture

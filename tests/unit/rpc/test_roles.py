@@ -4,7 +4,7 @@ from quipu_server.access.domain import Role
 from quipu_server.rpc.roles import ROLES
 from tests.descriptors import METHODS
 
-READS = ("Get", "List", "BatchGet", "Search", "Watch", "Describe", "Embed", "CountTokens")
+READS = ("Get", "List", "BatchGet", "Search", "Watch", "Describe", "Embed", "CountTokens", "PackContext")
 
 
 def test_every_method_of_the_definition_says_which_role_it_needs() -> None:

@@ -28,6 +28,7 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.NotFound("space", "spaces/a"),
     errors.NotFound("model", "models/m"),
     errors.NotFound("job", "jobs/j"),
+    errors.NotFound("session", "spaces/a/sessions/s"),
     errors.AlreadyExists("memory", "spaces/a/memories/b"),
     errors.AlreadyExists("space", "spaces/a"),
     errors.RequestIdReused(UUID),
@@ -38,6 +39,7 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.FailedPrecondition(
         "spaces/a", "wrong dimension", reason="MODEL_MISMATCH", metadata={"expected": "384", "actual": "3"}
     ),
+    errors.SessionEnded("spaces/a/sessions/s", 0),
     errors.OutOfRange("beyond the head", metadata={"name": "spaces/a", "head": "17"}),
     errors.NotFound("tenant", "tenants/a"),
     errors.NotFound("api_key", "tenants/a/apiKeys/b"),

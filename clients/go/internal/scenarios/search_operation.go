@@ -9,7 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-func search(i *invocation) (any, error) {
+// searchOptions are those that say where and how to look.
+func (i *invocation) searchOptions() *quipu.SearchOptions {
 	options := &quipu.SearchOptions{
 		Spaces:       i.with.spaceNames(),
 		Mode:         quipuv1.SearchMode(i.with.enum("mode", "SEARCH_MODE_", quipuv1.SearchMode_value)),
@@ -20,6 +21,14 @@ func search(i *invocation) (any, error) {
 		Consistency:  i.with.consistency(),
 	}
 	options.Filter, options.FilterTree = i.with.filter()
+	if _, isGiven := i.with.value("expand_context"); isGiven {
+		options.ExpandContext = quipu.Ptr(int32(i.with.number("expand_context")))
+	}
+	return options
+}
+
+func search(i *invocation) (any, error) {
+	options := i.searchOptions()
 	if i.with.values["k"] == 0 { // in Go it stands for the default
 		return nil, fmt.Errorf("k: 0: %w", errUnsayable)
 	}
@@ -33,7 +42,12 @@ func search(i *invocation) (any, error) {
 	}
 	found := map[string]any{"hits": hits}
 	if i.take == nil {
-		found["summary"], err = plain(result.Summary())
+		if found["summary"], err = plain(result.Summary()); err != nil {
+			return nil, err
+		}
+		if said := result.Contexts(); len(said) > 0 {
+			found["contexts"], err = contexts(said)
+		}
 	}
 	return found, err
 }

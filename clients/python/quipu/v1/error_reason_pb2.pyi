@@ -170,6 +170,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     BadRequest.
     `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
     """
+    ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 24
+    """NOT_FOUND: there is no such session. With ResourceInfo.
+    `{"reason": "SESSION_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+    """
+    ERROR_REASON_SESSION_ENDED: _ErrorReason.ValueType  # 25
+    """FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
+    `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -323,5 +331,13 @@ ERROR_REASON_CONTENT_BLOCKED: ErrorReason.ValueType  # 23
 """INVALID_ARGUMENT: a text has secrets, which the guard of the server refuses; what was found is not told. With
 BadRequest.
 `{"reason": "CONTENT_BLOCKED", "domain": "quipu", "metadata": {"field": "memory.content", "kinds": "jwt, password"}}`
+"""
+ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 24
+"""NOT_FOUND: there is no such session. With ResourceInfo.
+`{"reason": "SESSION_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+"""
+ERROR_REASON_SESSION_ENDED: ErrorReason.ValueType  # 25
+"""FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
+`{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

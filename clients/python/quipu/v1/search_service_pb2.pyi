@@ -78,6 +78,34 @@ SEARCH_PATH_STORE: SearchPath.ValueType  # 2
 """The database, exactly."""
 Global___SearchPath: _TypeAlias = SearchPath  # noqa: Y015
 
+class _PackedSource:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PackedSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PackedSource.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PACKED_SOURCE_UNSPECIFIED: _PackedSource.ValueType  # 0
+    """Never sent."""
+    PACKED_SOURCE_WINDOW: _PackedSource.ValueType  # 1
+    """One of the newest messages of the session."""
+    PACKED_SOURCE_HIT: _PackedSource.ValueType  # 2
+    """A hit."""
+    PACKED_SOURCE_CONTEXT: _PackedSource.ValueType  # 3
+    """Said before or after a hit."""
+
+class PackedSource(_PackedSource, metaclass=_PackedSourceEnumTypeWrapper):
+    """Why a memory is in a text."""
+
+PACKED_SOURCE_UNSPECIFIED: PackedSource.ValueType  # 0
+"""Never sent."""
+PACKED_SOURCE_WINDOW: PackedSource.ValueType  # 1
+"""One of the newest messages of the session."""
+PACKED_SOURCE_HIT: PackedSource.ValueType  # 2
+"""A hit."""
+PACKED_SOURCE_CONTEXT: PackedSource.ValueType  # 3
+"""Said before or after a hit."""
+Global___PackedSource: _TypeAlias = PackedSource  # noqa: Y015
+
 @_typing.final
 class SearchRequest(_message.Message):
     """Request of Search."""
@@ -96,6 +124,7 @@ class SearchRequest(_message.Message):
     RANKING_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
     CONSISTENCY_FIELD_NUMBER: _builtins.int
+    EXPAND_CONTEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """A question or some words: 1 to 32,768 bytes."""
     example: _builtins.str
@@ -112,6 +141,10 @@ class SearchRequest(_message.Message):
     """
     explain: _builtins.bool
     """Optional. Returns every term of each score, and the timing of each stage."""
+    expand_context: _builtins.int
+    """Optional. How many messages to return from before and after each hit that is a message of a session, 0 to 20; default
+    0. They do not count as hits and need not meet the filter. `k` times this must not be above 1,000.
+    """
     @_builtins.property
     def spaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. 1 to 16 names `spaces/{space}`, each once, all with the same embedding model unless the search is lexical."""
@@ -147,17 +180,22 @@ class SearchRequest(_message.Message):
         ranking: _ranking_pb2.RankingWeights | None = ...,
         explain: _builtins.bool = ...,
         consistency: _consistency_pb2.ReadConsistency | None = ...,
+        expand_context: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_k", b"_k", "consistency", b"consistency", "example", b"example", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "k", b"k", "query", b"query", "ranking", b"ranking", "text", b"text", "vector", b"vector"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expand_context", b"_expand_context", "_k", b"_k", "consistency", b"consistency", "example", b"example", "expand_context", b"expand_context", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "k", b"k", "query", b"query", "ranking", b"ranking", "text", b"text", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_k", b"_k", "consistency", b"consistency", "example", b"example", "explain", b"explain", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "k", b"k", "min_relevance", b"min_relevance", "mode", b"mode", "query", b"query", "ranking", b"ranking", "spaces", b"spaces", "text", b"text", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expand_context", b"_expand_context", "_k", b"_k", "consistency", b"consistency", "example", b"example", "expand_context", b"expand_context", "explain", b"explain", "filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "k", b"k", "min_relevance", b"min_relevance", "mode", b"mode", "query", b"query", "ranking", b"ranking", "spaces", b"spaces", "text", b"text", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expand_context: _TypeAlias = _typing.Literal["expand_context"]  # noqa: Y015
+    _WhichOneofArgType__expand_context: _TypeAlias = _typing.Literal["_expand_context", b"_expand_context"]  # noqa: Y015
     _WhichOneofReturnType__k: _TypeAlias = _typing.Literal["k"]  # noqa: Y015
     _WhichOneofArgType__k: _TypeAlias = _typing.Literal["_k", b"_k"]  # noqa: Y015
     _WhichOneofReturnType_filtering: _TypeAlias = _typing.Literal["filter", "filter_tree"]  # noqa: Y015
     _WhichOneofArgType_filtering: _TypeAlias = _typing.Literal["filtering", b"filtering"]  # noqa: Y015
     _WhichOneofReturnType_query: _TypeAlias = _typing.Literal["text", "vector", "example"]  # noqa: Y015
     _WhichOneofArgType_query: _TypeAlias = _typing.Literal["query", b"query"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expand_context) -> _WhichOneofReturnType__expand_context | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__k) -> _WhichOneofReturnType__k | None: ...
     @_typing.overload
@@ -175,6 +213,7 @@ class SearchResponse(_message.Message):
 
     HITS_FIELD_NUMBER: _builtins.int
     SUMMARY_FIELD_NUMBER: _builtins.int
+    CONTEXTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hit]:
         """The next slice of the final order, at most 50 hits."""
@@ -183,19 +222,84 @@ class SearchResponse(_message.Message):
     def summary(self) -> Global___SearchSummary:
         """Set on the last message only."""
 
+    @_builtins.property
+    def contexts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SearchContext]:
+        """What was said around hits, after the last hit, best hit first; with `expand_context` only. Runs of one session that
+        overlap are one.
+        """
+
     def __init__(
         self,
         *,
         hits: _abc.Iterable[Global___Hit] | None = ...,
         summary: Global___SearchSummary | None = ...,
+        contexts: _abc.Iterable[Global___SearchContext] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hits", b"hits", "summary", b"summary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contexts", b"contexts", "hits", b"hits", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SearchResponse: _TypeAlias = SearchResponse  # noqa: Y015
+
+@_typing.final
+class SearchContext(_message.Message):
+    """A part of a session: hits, and the messages around them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """`spaces/{space}/sessions/{session}`."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ContextEntry]:
+        """Hits and messages, in the order of the session."""
+
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        entries: _abc.Iterable[Global___ContextEntry] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchContext: _TypeAlias = SearchContext  # noqa: Y015
+
+@_typing.final
+class ContextEntry(_message.Message):
+    """One message of a part of a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_FIELD_NUMBER: _builtins.int
+    HIT_FIELD_NUMBER: _builtins.int
+    hit: _builtins.int
+    """A hit, by its place among all hits of the answer, from 0."""
+    @_builtins.property
+    def memory(self) -> _memory_pb2.Memory:
+        """A message that is no hit."""
+
+    def __init__(
+        self,
+        *,
+        memory: _memory_pb2.Memory | None = ...,
+        hit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "hit", b"hit", "memory", b"memory"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "hit", b"hit", "memory", b"memory"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_entry: _TypeAlias = _typing.Literal["memory", "hit"]  # noqa: Y015
+    _WhichOneofArgType_entry: _TypeAlias = _typing.Literal["entry", b"entry"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_entry) -> _WhichOneofReturnType_entry | None: ...
+
+Global___ContextEntry: _TypeAlias = ContextEntry  # noqa: Y015
 
 @_typing.final
 class Hit(_message.Message):
@@ -442,7 +546,7 @@ class StageTiming(_message.Message):
     STAGE_FIELD_NUMBER: _builtins.int
     DURATION_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
-    """Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`."""
+    """Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`, `context`."""
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:
         """Its wall time."""
@@ -460,3 +564,200 @@ class StageTiming(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StageTiming: _TypeAlias = StageTiming  # noqa: Y015
+
+@_typing.final
+class PackContextRequest(_message.Message):
+    """Request of PackContext."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEARCH_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    TOKEN_BUDGET_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    WINDOW_MESSAGES_FIELD_NUMBER: _builtins.int
+    WINDOW_TOKENS_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    """Optional. `spaces/{space}/sessions/{session}`, in one of the spaces of `search`: its newest messages end the text."""
+    token_budget: _builtins.int
+    """Required. Most tokens of the text, 1 to 100,000, without special tokens."""
+    model: _builtins.str
+    """Optional. `models/{model}` that counts; default: the model of the first space."""
+    window_messages: _builtins.int
+    """Optional. Most messages of the session, 1 to 1,000; 0, the default, leaves it to `window_tokens`."""
+    window_tokens: _builtins.int
+    """Optional. Most tokens for messages of the session; default half of `token_budget`."""
+    @_builtins.property
+    def search(self) -> Global___SearchRequest:
+        """Required. What to look for. Two defaults are others than in Search: `k` is 50, `expand_context` 1."""
+
+    def __init__(
+        self,
+        *,
+        search: Global___SearchRequest | None = ...,
+        session: _builtins.str = ...,
+        token_budget: _builtins.int = ...,
+        model: _builtins.str = ...,
+        window_messages: _builtins.int = ...,
+        window_tokens: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_window_tokens", b"_window_tokens", "search", b"search", "window_tokens", b"window_tokens"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_window_tokens", b"_window_tokens", "model", b"model", "search", b"search", "session", b"session", "token_budget", b"token_budget", "window_messages", b"window_messages", "window_tokens", b"window_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__window_tokens: _TypeAlias = _typing.Literal["window_tokens"]  # noqa: Y015
+    _WhichOneofArgType__window_tokens: _TypeAlias = _typing.Literal["_window_tokens", b"_window_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__window_tokens) -> _WhichOneofReturnType__window_tokens | None: ...
+
+Global___PackContextRequest: _TypeAlias = PackContextRequest  # noqa: Y015
+
+@_typing.final
+class PackContextResponse(_message.Message):
+    """Response of PackContext."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    CITATIONS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    HAS_OLDER_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text: a line `[n] [time] speaker: content` for each memory, an empty line between sessions. Memories without
+    session come first, then sessions by their first memory in the text, the session of the request last.
+    """
+    token_count: _builtins.int
+    """Tokens of the text, never above the budget."""
+    model: _builtins.str
+    """`models/{model}` that counted."""
+    has_older: _builtins.bool
+    """Whether the session has older messages than those in the text."""
+    @_builtins.property
+    def citations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Citation]:
+        """What the numbers stand for, from 1."""
+
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeftOut]:
+        """What was found and had no room, best first."""
+
+    @_builtins.property
+    def summary(self) -> Global___SearchSummary:
+        """What answered the search."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        token_count: _builtins.int = ...,
+        model: _builtins.str = ...,
+        citations: _abc.Iterable[Global___Citation] | None = ...,
+        left_out: _abc.Iterable[Global___LeftOut] | None = ...,
+        has_older: _builtins.bool = ...,
+        summary: Global___SearchSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citations", b"citations", "has_older", b"has_older", "left_out", b"left_out", "model", b"model", "summary", b"summary", "text", b"text", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PackContextResponse: _TypeAlias = PackContextResponse  # noqa: Y015
+
+@_typing.final
+class Citation(_message.Message):
+    """A memory in a text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    MEMORY_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    RELEVANCE_FIELD_NUMBER: _builtins.int
+    SPAN_FIELD_NUMBER: _builtins.int
+    BEST_CHUNK_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The number in the text."""
+    memory: _builtins.str
+    """`spaces/{space}/memories/{memory}`."""
+    session: _builtins.str
+    """`spaces/{space}/sessions/{session}`; empty for what is no message."""
+    source: Global___PackedSource.ValueType
+    """Why it is there; the first reason that holds."""
+    score: _builtins.float
+    """Score, when the search found it."""
+    relevance: _builtins.float
+    """Relevance, when the search found it."""
+    @_builtins.property
+    def span(self) -> Global___ContentSpan:
+        """Where its line stands in the text."""
+
+    @_builtins.property
+    def best_chunk(self) -> Global___ContentSpan:
+        """The part of its content that matched best; set as in Hit."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        memory: _builtins.str = ...,
+        session: _builtins.str = ...,
+        source: Global___PackedSource.ValueType = ...,
+        score: _builtins.float | None = ...,
+        relevance: _builtins.float | None = ...,
+        span: Global___ContentSpan | None = ...,
+        best_chunk: Global___ContentSpan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_relevance", b"_relevance", "_score", b"_score", "best_chunk", b"best_chunk", "relevance", b"relevance", "score", b"score", "span", b"span"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_relevance", b"_relevance", "_score", b"_score", "best_chunk", b"best_chunk", "memory", b"memory", "number", b"number", "relevance", b"relevance", "score", b"score", "session", b"session", "source", b"source", "span", b"span"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__relevance: _TypeAlias = _typing.Literal["relevance"]  # noqa: Y015
+    _WhichOneofArgType__relevance: _TypeAlias = _typing.Literal["_relevance", b"_relevance"]  # noqa: Y015
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__relevance) -> _WhichOneofReturnType__relevance | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___Citation: _TypeAlias = Citation  # noqa: Y015
+
+@_typing.final
+class LeftOut(_message.Message):
+    """A memory that had no room."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    memory: _builtins.str
+    """`spaces/{space}/memories/{memory}`."""
+    source: Global___PackedSource.ValueType
+    """Why it would be there."""
+    token_count: _builtins.int
+    """Tokens it would take, about."""
+    score: _builtins.float
+    """Score, when the search found it."""
+    def __init__(
+        self,
+        *,
+        memory: _builtins.str = ...,
+        source: Global___PackedSource.ValueType = ...,
+        token_count: _builtins.int = ...,
+        score: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "score", b"score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_score", b"_score", "memory", b"memory", "score", b"score", "source", b"source", "token_count", b"token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
+    _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
+
+Global___LeftOut: _TypeAlias = LeftOut  # noqa: Y015

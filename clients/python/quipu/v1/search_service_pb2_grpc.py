@@ -40,6 +40,11 @@ class SearchServiceStub(object):
                 request_serializer=quipu_dot_v1_dot_search__service__pb2.SearchRequest.SerializeToString,
                 response_deserializer=quipu_dot_v1_dot_search__service__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.PackContext = channel.unary_unary(
+                '/quipu.v1.SearchService/PackContext',
+                request_serializer=quipu_dot_v1_dot_search__service__pb2.PackContextRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_search__service__pb2.PackContextResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer(object):
@@ -54,6 +59,14 @@ class SearchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PackContext(self, request, context):
+        """Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+        was said around them, each memory once, in reading order, with numbers that cite the memories.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +74,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=quipu_dot_v1_dot_search__service__pb2.SearchRequest.FromString,
                     response_serializer=quipu_dot_v1_dot_search__service__pb2.SearchResponse.SerializeToString,
+            ),
+            'PackContext': grpc.unary_unary_rpc_method_handler(
+                    servicer.PackContext,
+                    request_deserializer=quipu_dot_v1_dot_search__service__pb2.PackContextRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_search__service__pb2.PackContextResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +109,33 @@ class SearchService(object):
             '/quipu.v1.SearchService/Search',
             quipu_dot_v1_dot_search__service__pb2.SearchRequest.SerializeToString,
             quipu_dot_v1_dot_search__service__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PackContext(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.SearchService/PackContext',
+            quipu_dot_v1_dot_search__service__pb2.PackContextRequest.SerializeToString,
+            quipu_dot_v1_dot_search__service__pb2.PackContextResponse.FromString,
             options,
             channel_credentials,
             insecure,

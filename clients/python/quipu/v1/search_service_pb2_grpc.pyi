@@ -37,6 +37,10 @@ class SearchServiceStub:
     """Searches one or several spaces. Each message of the stream is the next slice of the final order, best first; the
     last one carries the summary. A stream that ends without a summary was cut short.
     """
+    PackContext: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.PackContextRequest, _search_service_pb2.PackContextResponse]
+    """Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+    was said around them, each memory once, in reading order, with numbers that cite the memories.
+    """
 
 @_typing.type_check_only
 class SearchServiceAsyncStub(SearchServiceStub):
@@ -46,6 +50,10 @@ class SearchServiceAsyncStub(SearchServiceStub):
     Search: _aio.UnaryStreamMultiCallable[_search_service_pb2.SearchRequest, _search_service_pb2.SearchResponse]  # type: ignore[assignment]
     """Searches one or several spaces. Each message of the stream is the next slice of the final order, best first; the
     last one carries the summary. A stream that ends without a summary was cut short.
+    """
+    PackContext: _aio.UnaryUnaryMultiCallable[_search_service_pb2.PackContextRequest, _search_service_pb2.PackContextResponse]  # type: ignore[assignment]
+    """Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+    was said around them, each memory once, in reading order, with numbers that cite the memories.
     """
 
 class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,6 +67,16 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_search_service_pb2.SearchResponse], _abc.AsyncIterator[_search_service_pb2.SearchResponse]]:
         """Searches one or several spaces. Each message of the stream is the next slice of the final order, best first; the
         last one carries the summary. A stream that ends without a summary was cut short.
+        """
+
+    @_abc_1.abstractmethod
+    def PackContext(
+        self,
+        request: _search_service_pb2.PackContextRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_service_pb2.PackContextResponse, _abc.Awaitable[_search_service_pb2.PackContextResponse]]:
+        """Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+        was said around them, each memory once, in reading order, with numbers that cite the memories.
         """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -18,6 +18,7 @@ function option(name: string, value: unknown): [string, unknown] {
     case "ranking":
       return [name, isMapping(value) ? toOptions(value) : value];
     case "memories":
+    case "messages":
       return [name, (value as unknown[]).map((draft) => (isMapping(draft) ? toOptions(draft) : draft))];
     case "consistency":
       return [name, isMapping(value) ? consistency(value) : value];

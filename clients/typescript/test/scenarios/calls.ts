@@ -1,14 +1,25 @@
 /** Steps as calls of the client. */
 
 import { createRegistry, isMessage, toJson } from "@bufbuild/protobuf";
-import { Hits, MemoryChange, Results, Watch, type Change, type Client, type Outcome, type QuipuError } from "@quipu-memory/client";
+import { Hits, MemoryChange, Results, Watch, type Change, type Client, type Context, type Outcome, type QuipuError } from "@quipu-memory/client";
 import * as v1 from "@quipu-memory/client/v1";
 import { toOptions } from "./arguments.js";
 import { isMapping, type Mapping } from "./variables.js";
 
 type Call = (client: Client, options: never) => Promise<unknown> | Results<unknown>;
 
-const MESSAGES = createRegistry(v1.MemorySchema, v1.MemoryRevisionSchema, v1.RedactionSchema, v1.HitSchema, v1.SearchSummarySchema, v1.SpaceSchema, v1.EmbeddingModelSchema);
+const MESSAGES = createRegistry(
+  v1.MemorySchema,
+  v1.MemoryRevisionSchema,
+  v1.RedactionSchema,
+  v1.HitSchema,
+  v1.SearchSummarySchema,
+  v1.SpaceSchema,
+  v1.EmbeddingModelSchema,
+  v1.SessionSchema,
+  v1.GetWindowResponseSchema,
+  v1.PackContextResponseSchema,
+);
 
 const CALLS: Record<string, Call> = {
   add: (client, { content, ...options }: { content: string }) => client.add(content, options),
@@ -25,6 +36,15 @@ const CALLS: Record<string, Call> = {
     const query = vector !== undefined ? { vector } : example !== undefined ? { example } : { text };
     return client.search(query as { text: string }, rest);
   },
+  pack: (client, { text, ...options }: { text: string; tokenBudget: number }) => client.pack(text, options),
+  append: (client, { session, messages, ...options }: { session: string; messages: string[] }) => client.append(session, messages, options),
+  get_session: (client, { session, ...options }: { session: string }) => client.getSession(session, options),
+  sessions: (client, options) => client.sessions(options),
+  messages: (client, { session, ...options }: { session: string }) => client.messages(session, options),
+  window: (client, { session, ...options }: { session: string }) => client.window(session, options),
+  update_session: (client, { session, ...options }: { session: string }) => client.updateSession(session, options),
+  end_session: (client, { session, ...options }: { session: string }) => client.endSession(session, options),
+  delete_session: (client, { session, ...options }: { session: string }) => client.deleteSession(session, options),
   ingest: (client, { memories, ...options }: { memories: string[] }) => client.ingest(memories, options),
   watch: (client, options) => client.watch(options),
   create_space: (client, { space, ...options }: { space: string }) => client.createSpace(space, options),
@@ -47,7 +67,9 @@ export async function call(client: Client, name: string, named: Mapping, take: n
   if (answer instanceof Watch) return (items as Change[]).map(watched);
   if (name === "ingest") return (items as Outcome[]).map(ingested);
   if (!(answer instanceof Hits)) return plain(items);
-  return { hits: plain(items), ...(take === undefined ? { summary: plain(answer.summary) } : {}) };
+  if (take !== undefined) return { hits: plain(items) };
+  const contexts = answer.contexts.map(said);
+  return { hits: plain(items), summary: plain(answer.summary), ...(contexts.length ? { contexts } : {}) };
 }
 
 /** Read some items and leave, which cancels what is under way. */
@@ -58,6 +80,11 @@ async function some(answer: Results<unknown>, take: number): Promise<unknown[]> 
     if (items.length === take) break;
   }
   return items;
+}
+
+/** A part of a session, as scenarios write it. */
+function said({ session, messages }: Context): Mapping {
+  return { session, messages: messages.map(({ memory, hit }) => ({ memory: plain(memory), ...(hit ? { hit: true } : {}) })) };
 }
 
 /** What became of a memory, as scenarios write it. */

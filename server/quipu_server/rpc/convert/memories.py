@@ -9,6 +9,7 @@ from quipu.v1.memory_pb2 import MemoryChange, MemoryKind, MemoryRevision, Redact
 from quipu.v1.memory_pb2 import Redaction as RedactionMessage
 from quipu.v1.memory_pb2 import Role as RoleNumber
 from quipu.v1.memory_service_pb2 import CreateMemoryRequest, IngestItem, UpdateMemoryRequest
+from quipu.v1.session_service_pb2 import NewMessage
 from quipu_server.domain import Kind, Memory, MemoryFields, Role, Vector
 from quipu_server.errors import InvalidArgument
 from quipu_server.filters import METADATA_PREFIX
@@ -34,7 +35,7 @@ _PATHS = frozenset({"content", "kind", "role", "speaker", "session", "tags", "me
                     "expire_time", "vector"})  # fmt: skip
 
 
-def read_draft(request: CreateMemoryRequest | IngestItem, path: str, most_content_bytes: int) -> Draft:
+def read_draft(request: CreateMemoryRequest | IngestItem | NewMessage, path: str, most_content_bytes: int) -> Draft:
     """A memory to create. `path` goes before the fields of the request. Raises InvalidArgument."""
     fields = read_fields(request.memory, f"{path}memory", most_content_bytes)
     if not fields.content:

@@ -4,8 +4,10 @@ from quipu.v1.search_service_pb2 import (
     SEARCH_PATH_HOT,
     SEARCH_PATH_STORE,
     ContentSpan,
+    ContextEntry,
     Hit,
     ScoreExplanation,
+    SearchContext,
     SearchMode,
     SearchRequest,
     SearchResponse,
@@ -24,10 +26,13 @@ from quipu_server.rpc.convert.times import read_duration, write_duration, write_
 from quipu_server.rpc.convert.values import read_vector
 from quipu_server.rpc.validate import check_known, check_number, check_text
 from quipu_server.search import Answer, Explanation, ScoredHit, SearchQuery, SearchSlice, Summary
+from quipu_server.search.context import ContextRun
 
 MOST_TEXT_BYTES = 32_768
 DEFAULT_K = 10
 MOST_HITS = 1_000
+WIDEST_CONTEXT = 20
+MOST_EXPANDED = 1_000
 LONGEST_STALENESS_S = 3_600.0
 
 _MODES: dict[int, Mode | None] = {
@@ -45,6 +50,7 @@ def read_search(request: SearchRequest, tenant: str) -> SearchQuery:
     if asked is None:
         raise InvalidArgument("query", "one of text, vector and example must be set")
     text = check_text(request.text, "text", MOST_TEXT_BYTES, required=True) if asked == "text" else None
+    k = _read_k(request)
     return SearchQuery(
         tenant,
         read_spaces(request.spaces),
@@ -52,7 +58,8 @@ def read_search(request: SearchRequest, tenant: str) -> SearchQuery:
         vector=read_vector(request.vector, "vector") if asked == "vector" else None,
         example=names.read_memory(request.example, "example") if asked == "example" else None,
         mode=_read_mode(request, by_vector=asked == "vector"),
-        k=_read_k(request),
+        k=k,
+        expand_context=_read_expand_context(request, k),
         condition=read_filtering(request),
         min_relevance=check_number(request.min_relevance, "min_relevance", 0, 1),
         ranking=read_weights(request.ranking, "ranking"),
@@ -65,8 +72,9 @@ def read_search(request: SearchRequest, tenant: str) -> SearchQuery:
 
 def write_slice(found: SearchSlice) -> SearchResponse:
     """One message of the stream."""
-    summary = None if found.summary is None else _write_summary(found.summary)
-    return SearchResponse(hits=[_write_hit(hit) for hit in found.hits], summary=summary)
+    summary = None if found.summary is None else write_summary(found.summary)
+    contexts = [_write_run(run) for run in found.contexts]
+    return SearchResponse(hits=[_write_hit(hit) for hit in found.hits], summary=summary, contexts=contexts)
 
 
 def _read_mode(request: SearchRequest, *, by_vector: bool) -> Mode | None:
@@ -84,6 +92,15 @@ def _read_k(request: SearchRequest) -> int:
     return request.k
 
 
+def _read_expand_context(request: SearchRequest, k: int) -> int:
+    reach = request.expand_context
+    if not 0 <= reach <= WIDEST_CONTEXT:
+        raise InvalidArgument("expand_context", f"is {reach}; it must be from 0 to {WIDEST_CONTEXT}")
+    if reach * k > MOST_EXPANDED:
+        raise InvalidArgument("expand_context", f"times k is {reach * k:,}; at most {MOST_EXPANDED:,} are allowed")
+    return reach
+
+
 def _read_staleness(request: SearchRequest) -> float | None:
     if request.consistency.WhichOneof("level") != "max_staleness":
         return None
@@ -95,9 +112,21 @@ def _write_hit(hit: ScoredHit) -> Hit:
         memory=write_memory(hit.memory, hit.space.name),
         score=hit.score,
         relevance=hit.relevance,
-        best_chunk=None if hit.span is None else ContentSpan(start=hit.span[0], end=hit.span[1]),
+        best_chunk=write_span(hit.span),
         explanation=None if hit.explanation is None else _write_explanation(hit.explanation),
     )
+
+
+def write_span(span: tuple[int, int] | None) -> ContentSpan | None:
+    return None if span is None else ContentSpan(start=span[0], end=span[1])
+
+
+def _write_run(run: ContextRun) -> SearchContext:
+    entries = [
+        ContextEntry(hit=entry) if isinstance(entry, int) else ContextEntry(memory=write_memory(entry, run.space.name))
+        for entry in run.entries
+    ]
+    return SearchContext(session=names.write_session(run.space.name, run.session), entries=entries)
 
 
 def _write_explanation(explanation: Explanation) -> ScoreExplanation:
@@ -113,7 +142,7 @@ def _write_explanation(explanation: Explanation) -> ScoreExplanation:
     )
 
 
-def _write_summary(summary: Summary) -> SearchSummary:
+def write_summary(summary: Summary) -> SearchSummary:
     return SearchSummary(
         hit_count=summary.hit_count,
         answers=[_write_answer(answer) for answer in summary.answers],

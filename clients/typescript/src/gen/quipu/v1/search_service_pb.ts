@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/search_service.proto.
  */
 export const file_quipu_v1_search_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9zZWFyY2hfc2VydmljZS5wcm90bxIIcXVpcHUudjEi9AIKDVNlYXJjaFJlcXVlc3QSDgoGc3BhY2VzGAEgAygJEg4KBHRleHQYAiABKAlIABIiCgZ2ZWN0b3IYAyABKAsyEC5xdWlwdS52MS5WZWN0b3JIABIRCgdleGFtcGxlGAQgASgJSAASIgoEbW9kZRgFIAEoDjIULnF1aXB1LnYxLlNlYXJjaE1vZGUSDgoBaxgGIAEoBUgCiAEBEhAKBmZpbHRlchgHIAEoCUgBEicKC2ZpbHRlcl90cmVlGAggASgLMhAucXVpcHUudjEuRmlsdGVySAESFQoNbWluX3JlbGV2YW5jZRgJIAEoARIpCgdyYW5raW5nGAogASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSDwoHZXhwbGFpbhgLIAEoCBIuCgtjb25zaXN0ZW5jeRgMIAEoCzIZLnF1aXB1LnYxLlJlYWRDb25zaXN0ZW5jeUIHCgVxdWVyeUILCglmaWx0ZXJpbmdCBAoCX2siVwoOU2VhcmNoUmVzcG9uc2USGwoEaGl0cxgBIAMoCzINLnF1aXB1LnYxLkhpdBIoCgdzdW1tYXJ5GAIgASgLMhcucXVpcHUudjEuU2VhcmNoU3VtbWFyeSKlAQoDSGl0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRINCgVzY29yZRgCIAEoARIRCglyZWxldmFuY2UYAyABKAESKQoKYmVzdF9jaHVuaxgEIAEoCzIVLnF1aXB1LnYxLkNvbnRlbnRTcGFuEi8KC2V4cGxhbmF0aW9uGAUgASgLMhoucXVpcHUudjEuU2NvcmVFeHBsYW5hdGlvbiIpCgtDb250ZW50U3BhbhINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUi5gEKEFNjb3JlRXhwbGFuYXRpb24SEwoGY29zaW5lGAEgASgBSACIAQESEQoEYm0yNRgCIAEoAUgBiAEBEhIKCmRlbnNlX3Rlcm0YAyABKAESFAoMbGV4aWNhbF90ZXJtGAQgASgBEhcKD2ltcG9ydGFuY2VfdGVybRgFIAEoARIUCgxyZWNlbmN5X3Rlcm0YBiABKAESJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDW1hdGNoZWRfdGVybXMYCCADKAlCCQoHX2Nvc2luZUIHCgVfYm0yNSL9AQoNU2VhcmNoU3VtbWFyeRIRCgloaXRfY291bnQYASABKAUSJgoHYW5zd2VycxgCIAMoCzIVLnF1aXB1LnYxLlNwYWNlQW5zd2VyEhAKCGNvbXBsZXRlGAMgASgIEhkKEWluY29tcGxldGVfcmVhc29uGAQgASgJEjIKDnJlZmVyZW5jZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgdyYW5raW5nGAYgASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSJQoGc3RhZ2VzGAcgAygLMhUucXVpcHUudjEuU3RhZ2VUaW1pbmciqAEKC1NwYWNlQW5zd2VyEg0KBXNwYWNlGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEiIKBHBhdGgYAyABKA4yFC5xdWlwdS52MS5TZWFyY2hQYXRoEhoKDW1hdGNoZWRfY291bnQYBCABKANIAIgBARIMCgRwbGFuGAUgASgJEhgKEHVuZW1iZWRkZWRfY291bnQYBiABKANCEAoOX21hdGNoZWRfY291bnQiSQoLU3RhZ2VUaW1pbmcSDQoFc3RhZ2UYASABKAkSKwoIZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24qcQoKU2VhcmNoTW9kZRIbChdTRUFSQ0hfTU9ERV9VTlNQRUNJRklFRBAAEhYKElNFQVJDSF9NT0RFX0hZQlJJRBABEhUKEVNFQVJDSF9NT0RFX0RFTlNFEAISFwoTU0VBUkNIX01PREVfTEVYSUNBTBADKlUKClNlYXJjaFBhdGgSGwoXU0VBUkNIX1BBVEhfVU5TUEVDSUZJRUQQABITCg9TRUFSQ0hfUEFUSF9IT1QQARIVChFTRUFSQ0hfUEFUSF9TVE9SRRACMk4KDVNlYXJjaFNlcnZpY2USPQoGU2VhcmNoEhcucXVpcHUudjEuU2VhcmNoUmVxdWVzdBoYLnF1aXB1LnYxLlNlYXJjaFJlc3BvbnNlMAFCnQEKDGNvbS5xdWlwdS52MUISU2VhcmNoU2VydmljZVByb3RvUAFaOGdpdGh1Yi5jb20vcXVpcHUtbWVtb3J5L3F1aXB1L2NsaWVudHMvZ28vcXVpcHV2MTtxdWlwdXYxogIDUVhYqgIIUXVpcHUuVjHKAghRdWlwdVxWMeICFFF1aXB1XFYxXEdQQk1ldGFkYXRh6gIJUXVpcHU6OlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_quipu_v1_consistency, file_quipu_v1_filter, file_quipu_v1_memory, file_quipu_v1_ranking, file_quipu_v1_value]);
+  fileDesc("Ch1xdWlwdS92MS9zZWFyY2hfc2VydmljZS5wcm90bxIIcXVpcHUudjEipAMKDVNlYXJjaFJlcXVlc3QSDgoGc3BhY2VzGAEgAygJEg4KBHRleHQYAiABKAlIABIiCgZ2ZWN0b3IYAyABKAsyEC5xdWlwdS52MS5WZWN0b3JIABIRCgdleGFtcGxlGAQgASgJSAASIgoEbW9kZRgFIAEoDjIULnF1aXB1LnYxLlNlYXJjaE1vZGUSDgoBaxgGIAEoBUgCiAEBEhAKBmZpbHRlchgHIAEoCUgBEicKC2ZpbHRlcl90cmVlGAggASgLMhAucXVpcHUudjEuRmlsdGVySAESFQoNbWluX3JlbGV2YW5jZRgJIAEoARIpCgdyYW5raW5nGAogASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSDwoHZXhwbGFpbhgLIAEoCBIuCgtjb25zaXN0ZW5jeRgMIAEoCzIZLnF1aXB1LnYxLlJlYWRDb25zaXN0ZW5jeRIbCg5leHBhbmRfY29udGV4dBgNIAEoBUgDiAEBQgcKBXF1ZXJ5QgsKCWZpbHRlcmluZ0IECgJfa0IRCg9fZXhwYW5kX2NvbnRleHQiggEKDlNlYXJjaFJlc3BvbnNlEhsKBGhpdHMYASADKAsyDS5xdWlwdS52MS5IaXQSKAoHc3VtbWFyeRgCIAEoCzIXLnF1aXB1LnYxLlNlYXJjaFN1bW1hcnkSKQoIY29udGV4dHMYAyADKAsyFy5xdWlwdS52MS5TZWFyY2hDb250ZXh0IkkKDVNlYXJjaENvbnRleHQSDwoHc2Vzc2lvbhgBIAEoCRInCgdlbnRyaWVzGAIgAygLMhYucXVpcHUudjEuQ29udGV4dEVudHJ5IkoKDENvbnRleHRFbnRyeRIiCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnlIABINCgNoaXQYAiABKAVIAEIHCgVlbnRyeSKlAQoDSGl0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRINCgVzY29yZRgCIAEoARIRCglyZWxldmFuY2UYAyABKAESKQoKYmVzdF9jaHVuaxgEIAEoCzIVLnF1aXB1LnYxLkNvbnRlbnRTcGFuEi8KC2V4cGxhbmF0aW9uGAUgASgLMhoucXVpcHUudjEuU2NvcmVFeHBsYW5hdGlvbiIpCgtDb250ZW50U3BhbhINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUi5gEKEFNjb3JlRXhwbGFuYXRpb24SEwoGY29zaW5lGAEgASgBSACIAQESEQoEYm0yNRgCIAEoAUgBiAEBEhIKCmRlbnNlX3Rlcm0YAyABKAESFAoMbGV4aWNhbF90ZXJtGAQgASgBEhcKD2ltcG9ydGFuY2VfdGVybRgFIAEoARIUCgxyZWNlbmN5X3Rlcm0YBiABKAESJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDW1hdGNoZWRfdGVybXMYCCADKAlCCQoHX2Nvc2luZUIHCgVfYm0yNSL9AQoNU2VhcmNoU3VtbWFyeRIRCgloaXRfY291bnQYASABKAUSJgoHYW5zd2VycxgCIAMoCzIVLnF1aXB1LnYxLlNwYWNlQW5zd2VyEhAKCGNvbXBsZXRlGAMgASgIEhkKEWluY29tcGxldGVfcmVhc29uGAQgASgJEjIKDnJlZmVyZW5jZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgdyYW5raW5nGAYgASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSJQoGc3RhZ2VzGAcgAygLMhUucXVpcHUudjEuU3RhZ2VUaW1pbmciqAEKC1NwYWNlQW5zd2VyEg0KBXNwYWNlGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEiIKBHBhdGgYAyABKA4yFC5xdWlwdS52MS5TZWFyY2hQYXRoEhoKDW1hdGNoZWRfY291bnQYBCABKANIAIgBARIMCgRwbGFuGAUgASgJEhgKEHVuZW1iZWRkZWRfY291bnQYBiABKANCEAoOX21hdGNoZWRfY291bnQiSQoLU3RhZ2VUaW1pbmcSDQoFc3RhZ2UYASABKAkSKwoIZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iugEKElBhY2tDb250ZXh0UmVxdWVzdBInCgZzZWFyY2gYASABKAsyFy5xdWlwdS52MS5TZWFyY2hSZXF1ZXN0Eg8KB3Nlc3Npb24YAiABKAkSFAoMdG9rZW5fYnVkZ2V0GAMgASgFEg0KBW1vZGVsGAQgASgJEhcKD3dpbmRvd19tZXNzYWdlcxgFIAEoBRIaCg13aW5kb3dfdG9rZW5zGAYgASgFSACIAQFCEAoOX3dpbmRvd190b2tlbnMi0AEKE1BhY2tDb250ZXh0UmVzcG9uc2USDAoEdGV4dBgBIAEoCRITCgt0b2tlbl9jb3VudBgCIAEoBRINCgVtb2RlbBgDIAEoCRIlCgljaXRhdGlvbnMYBCADKAsyEi5xdWlwdS52MS5DaXRhdGlvbhIjCghsZWZ0X291dBgFIAMoCzIRLnF1aXB1LnYxLkxlZnRPdXQSEQoJaGFzX29sZGVyGAYgASgIEigKB3N1bW1hcnkYByABKAsyFy5xdWlwdS52MS5TZWFyY2hTdW1tYXJ5IvcBCghDaXRhdGlvbhIOCgZudW1iZXIYASABKAUSDgoGbWVtb3J5GAIgASgJEg8KB3Nlc3Npb24YAyABKAkSJgoGc291cmNlGAQgASgOMhYucXVpcHUudjEuUGFja2VkU291cmNlEhIKBXNjb3JlGAUgASgBSACIAQESFgoJcmVsZXZhbmNlGAYgASgBSAGIAQESIwoEc3BhbhgHIAEoCzIVLnF1aXB1LnYxLkNvbnRlbnRTcGFuEikKCmJlc3RfY2h1bmsYCCABKAsyFS5xdWlwdS52MS5Db250ZW50U3BhbkIICgZfc2NvcmVCDAoKX3JlbGV2YW5jZSJ0CgdMZWZ0T3V0Eg4KBm1lbW9yeRgBIAEoCRImCgZzb3VyY2UYAiABKA4yFi5xdWlwdS52MS5QYWNrZWRTb3VyY2USEwoLdG9rZW5fY291bnQYAyABKAUSEgoFc2NvcmUYBCABKAFIAIgBAUIICgZfc2NvcmUqcQoKU2VhcmNoTW9kZRIbChdTRUFSQ0hfTU9ERV9VTlNQRUNJRklFRBAAEhYKElNFQVJDSF9NT0RFX0hZQlJJRBABEhUKEVNFQVJDSF9NT0RFX0RFTlNFEAISFwoTU0VBUkNIX01PREVfTEVYSUNBTBADKlUKClNlYXJjaFBhdGgSGwoXU0VBUkNIX1BBVEhfVU5TUEVDSUZJRUQQABITCg9TRUFSQ0hfUEFUSF9IT1QQARIVChFTRUFSQ0hfUEFUSF9TVE9SRRACKnkKDFBhY2tlZFNvdXJjZRIdChlQQUNLRURfU09VUkNFX1VOU1BFQ0lGSUVEEAASGAoUUEFDS0VEX1NPVVJDRV9XSU5ET1cQARIVChFQQUNLRURfU09VUkNFX0hJVBACEhkKFVBBQ0tFRF9TT1VSQ0VfQ09OVEVYVBADMpoBCg1TZWFyY2hTZXJ2aWNlEj0KBlNlYXJjaBIXLnF1aXB1LnYxLlNlYXJjaFJlcXVlc3QaGC5xdWlwdS52MS5TZWFyY2hSZXNwb25zZTABEkoKC1BhY2tDb250ZXh0EhwucXVpcHUudjEuUGFja0NvbnRleHRSZXF1ZXN0Gh0ucXVpcHUudjEuUGFja0NvbnRleHRSZXNwb25zZUKdAQoMY29tLnF1aXB1LnYxQhJTZWFyY2hTZXJ2aWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_quipu_v1_consistency, file_quipu_v1_filter, file_quipu_v1_memory, file_quipu_v1_ranking, file_quipu_v1_value]);
 
 /**
  * Request of Search.
@@ -133,6 +133,14 @@ export type SearchRequest = Message<"quipu.v1.SearchRequest"> & {
    * @generated from field: quipu.v1.ReadConsistency consistency = 12;
    */
   consistency?: ReadConsistency;
+
+  /**
+   * Optional. How many messages to return from before and after each hit that is a message of a session, 0 to 20; default
+   * 0. They do not count as hits and need not meet the filter. `k` times this must not be above 1,000.
+   *
+   * @generated from field: optional int32 expand_context = 13;
+   */
+  expandContext?: number;
 };
 
 /**
@@ -161,6 +169,14 @@ export type SearchResponse = Message<"quipu.v1.SearchResponse"> & {
    * @generated from field: quipu.v1.SearchSummary summary = 2;
    */
   summary?: SearchSummary;
+
+  /**
+   * What was said around hits, after the last hit, best hit first; with `expand_context` only. Runs of one session that
+   * overlap are one.
+   *
+   * @generated from field: repeated quipu.v1.SearchContext contexts = 3;
+   */
+  contexts: SearchContext[];
 };
 
 /**
@@ -169,6 +185,71 @@ export type SearchResponse = Message<"quipu.v1.SearchResponse"> & {
  */
 export const SearchResponseSchema: GenMessage<SearchResponse> = /*@__PURE__*/
   messageDesc(file_quipu_v1_search_service, 1);
+
+/**
+ * A part of a session: hits, and the messages around them.
+ *
+ * @generated from message quipu.v1.SearchContext
+ */
+export type SearchContext = Message<"quipu.v1.SearchContext"> & {
+  /**
+   * `spaces/{space}/sessions/{session}`.
+   *
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * Hits and messages, in the order of the session.
+   *
+   * @generated from field: repeated quipu.v1.ContextEntry entries = 2;
+   */
+  entries: ContextEntry[];
+};
+
+/**
+ * Describes the message quipu.v1.SearchContext.
+ * Use `create(SearchContextSchema)` to create a new message.
+ */
+export const SearchContextSchema: GenMessage<SearchContext> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 2);
+
+/**
+ * One message of a part of a session.
+ *
+ * @generated from message quipu.v1.ContextEntry
+ */
+export type ContextEntry = Message<"quipu.v1.ContextEntry"> & {
+  /**
+   * What stands here.
+   *
+   * @generated from oneof quipu.v1.ContextEntry.entry
+   */
+  entry: {
+    /**
+     * A message that is no hit.
+     *
+     * @generated from field: quipu.v1.Memory memory = 1;
+     */
+    value: Memory;
+    case: "memory";
+  } | {
+    /**
+     * A hit, by its place among all hits of the answer, from 0.
+     *
+     * @generated from field: int32 hit = 2;
+     */
+    value: number;
+    case: "hit";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message quipu.v1.ContextEntry.
+ * Use `create(ContextEntrySchema)` to create a new message.
+ */
+export const ContextEntrySchema: GenMessage<ContextEntry> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 3);
 
 /**
  * A memory that was found.
@@ -217,7 +298,7 @@ export type Hit = Message<"quipu.v1.Hit"> & {
  * Use `create(HitSchema)` to create a new message.
  */
 export const HitSchema: GenMessage<Hit> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 2);
+  messageDesc(file_quipu_v1_search_service, 4);
 
 /**
  * A part of a content.
@@ -245,7 +326,7 @@ export type ContentSpan = Message<"quipu.v1.ContentSpan"> & {
  * Use `create(ContentSpanSchema)` to create a new message.
  */
 export const ContentSpanSchema: GenMessage<ContentSpan> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 3);
+  messageDesc(file_quipu_v1_search_service, 5);
 
 /**
  * The terms of a score: score = dense_term + lexical_term + importance_term + recency_term.
@@ -315,7 +396,7 @@ export type ScoreExplanation = Message<"quipu.v1.ScoreExplanation"> & {
  * Use `create(ScoreExplanationSchema)` to create a new message.
  */
 export const ScoreExplanationSchema: GenMessage<ScoreExplanation> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 4);
+  messageDesc(file_quipu_v1_search_service, 6);
 
 /**
  * What answered a search.
@@ -378,7 +459,7 @@ export type SearchSummary = Message<"quipu.v1.SearchSummary"> & {
  * Use `create(SearchSummarySchema)` to create a new message.
  */
 export const SearchSummarySchema: GenMessage<SearchSummary> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 5);
+  messageDesc(file_quipu_v1_search_service, 7);
 
 /**
  * What answered for one space.
@@ -440,7 +521,7 @@ export type SpaceAnswer = Message<"quipu.v1.SpaceAnswer"> & {
  * Use `create(SpaceAnswerSchema)` to create a new message.
  */
 export const SpaceAnswerSchema: GenMessage<SpaceAnswer> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 6);
+  messageDesc(file_quipu_v1_search_service, 8);
 
 /**
  * How long one stage took.
@@ -449,7 +530,7 @@ export const SpaceAnswerSchema: GenMessage<SpaceAnswer> = /*@__PURE__*/
  */
 export type StageTiming = Message<"quipu.v1.StageTiming"> & {
   /**
-   * Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`.
+   * Name of the stage: `embed`, `freshen`, `filter`, `dense`, `lexical`, `rank`, `hydrate`, `context`.
    *
    * @generated from field: string stage = 1;
    */
@@ -468,7 +549,239 @@ export type StageTiming = Message<"quipu.v1.StageTiming"> & {
  * Use `create(StageTimingSchema)` to create a new message.
  */
 export const StageTimingSchema: GenMessage<StageTiming> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_search_service, 7);
+  messageDesc(file_quipu_v1_search_service, 9);
+
+/**
+ * Request of PackContext.
+ *
+ * @generated from message quipu.v1.PackContextRequest
+ */
+export type PackContextRequest = Message<"quipu.v1.PackContextRequest"> & {
+  /**
+   * Required. What to look for. Two defaults are others than in Search: `k` is 50, `expand_context` 1.
+   *
+   * @generated from field: quipu.v1.SearchRequest search = 1;
+   */
+  search?: SearchRequest;
+
+  /**
+   * Optional. `spaces/{space}/sessions/{session}`, in one of the spaces of `search`: its newest messages end the text.
+   *
+   * @generated from field: string session = 2;
+   */
+  session: string;
+
+  /**
+   * Required. Most tokens of the text, 1 to 100,000, without special tokens.
+   *
+   * @generated from field: int32 token_budget = 3;
+   */
+  tokenBudget: number;
+
+  /**
+   * Optional. `models/{model}` that counts; default: the model of the first space.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+
+  /**
+   * Optional. Most messages of the session, 1 to 1,000; 0, the default, leaves it to `window_tokens`.
+   *
+   * @generated from field: int32 window_messages = 5;
+   */
+  windowMessages: number;
+
+  /**
+   * Optional. Most tokens for messages of the session; default half of `token_budget`.
+   *
+   * @generated from field: optional int32 window_tokens = 6;
+   */
+  windowTokens?: number;
+};
+
+/**
+ * Describes the message quipu.v1.PackContextRequest.
+ * Use `create(PackContextRequestSchema)` to create a new message.
+ */
+export const PackContextRequestSchema: GenMessage<PackContextRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 10);
+
+/**
+ * Response of PackContext.
+ *
+ * @generated from message quipu.v1.PackContextResponse
+ */
+export type PackContextResponse = Message<"quipu.v1.PackContextResponse"> & {
+  /**
+   * The text: a line `[n] [time] speaker: content` for each memory, an empty line between sessions. Memories without
+   * session come first, then sessions by their first memory in the text, the session of the request last.
+   *
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Tokens of the text, never above the budget.
+   *
+   * @generated from field: int32 token_count = 2;
+   */
+  tokenCount: number;
+
+  /**
+   * `models/{model}` that counted.
+   *
+   * @generated from field: string model = 3;
+   */
+  model: string;
+
+  /**
+   * What the numbers stand for, from 1.
+   *
+   * @generated from field: repeated quipu.v1.Citation citations = 4;
+   */
+  citations: Citation[];
+
+  /**
+   * What was found and had no room, best first.
+   *
+   * @generated from field: repeated quipu.v1.LeftOut left_out = 5;
+   */
+  leftOut: LeftOut[];
+
+  /**
+   * Whether the session has older messages than those in the text.
+   *
+   * @generated from field: bool has_older = 6;
+   */
+  hasOlder: boolean;
+
+  /**
+   * What answered the search.
+   *
+   * @generated from field: quipu.v1.SearchSummary summary = 7;
+   */
+  summary?: SearchSummary;
+};
+
+/**
+ * Describes the message quipu.v1.PackContextResponse.
+ * Use `create(PackContextResponseSchema)` to create a new message.
+ */
+export const PackContextResponseSchema: GenMessage<PackContextResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 11);
+
+/**
+ * A memory in a text.
+ *
+ * @generated from message quipu.v1.Citation
+ */
+export type Citation = Message<"quipu.v1.Citation"> & {
+  /**
+   * The number in the text.
+   *
+   * @generated from field: int32 number = 1;
+   */
+  number: number;
+
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string memory = 2;
+   */
+  memory: string;
+
+  /**
+   * `spaces/{space}/sessions/{session}`; empty for what is no message.
+   *
+   * @generated from field: string session = 3;
+   */
+  session: string;
+
+  /**
+   * Why it is there; the first reason that holds.
+   *
+   * @generated from field: quipu.v1.PackedSource source = 4;
+   */
+  source: PackedSource;
+
+  /**
+   * Score, when the search found it.
+   *
+   * @generated from field: optional double score = 5;
+   */
+  score?: number;
+
+  /**
+   * Relevance, when the search found it.
+   *
+   * @generated from field: optional double relevance = 6;
+   */
+  relevance?: number;
+
+  /**
+   * Where its line stands in the text.
+   *
+   * @generated from field: quipu.v1.ContentSpan span = 7;
+   */
+  span?: ContentSpan;
+
+  /**
+   * The part of its content that matched best; set as in Hit.
+   *
+   * @generated from field: quipu.v1.ContentSpan best_chunk = 8;
+   */
+  bestChunk?: ContentSpan;
+};
+
+/**
+ * Describes the message quipu.v1.Citation.
+ * Use `create(CitationSchema)` to create a new message.
+ */
+export const CitationSchema: GenMessage<Citation> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 12);
+
+/**
+ * A memory that had no room.
+ *
+ * @generated from message quipu.v1.LeftOut
+ */
+export type LeftOut = Message<"quipu.v1.LeftOut"> & {
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string memory = 1;
+   */
+  memory: string;
+
+  /**
+   * Why it would be there.
+   *
+   * @generated from field: quipu.v1.PackedSource source = 2;
+   */
+  source: PackedSource;
+
+  /**
+   * Tokens it would take, about.
+   *
+   * @generated from field: int32 token_count = 3;
+   */
+  tokenCount: number;
+
+  /**
+   * Score, when the search found it.
+   *
+   * @generated from field: optional double score = 4;
+   */
+  score?: number;
+};
+
+/**
+ * Describes the message quipu.v1.LeftOut.
+ * Use `create(LeftOutSchema)` to create a new message.
+ */
+export const LeftOutSchema: GenMessage<LeftOut> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_search_service, 13);
 
 /**
  * How to look for memories.
@@ -546,6 +859,47 @@ export const SearchPathSchema: GenEnum<SearchPath> = /*@__PURE__*/
   enumDesc(file_quipu_v1_search_service, 1);
 
 /**
+ * Why a memory is in a text.
+ *
+ * @generated from enum quipu.v1.PackedSource
+ */
+export enum PackedSource {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: PACKED_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * One of the newest messages of the session.
+   *
+   * @generated from enum value: PACKED_SOURCE_WINDOW = 1;
+   */
+  WINDOW = 1,
+
+  /**
+   * A hit.
+   *
+   * @generated from enum value: PACKED_SOURCE_HIT = 2;
+   */
+  HIT = 2,
+
+  /**
+   * Said before or after a hit.
+   *
+   * @generated from enum value: PACKED_SOURCE_CONTEXT = 3;
+   */
+  CONTEXT = 3,
+}
+
+/**
+ * Describes the enum quipu.v1.PackedSource.
+ */
+export const PackedSourceSchema: GenEnum<PackedSource> = /*@__PURE__*/
+  enumDesc(file_quipu_v1_search_service, 2);
+
+/**
  * Finds memories.
  *
  * @generated from service quipu.v1.SearchService
@@ -561,6 +915,17 @@ export const SearchService: GenService<{
     methodKind: "server_streaming";
     input: typeof SearchRequestSchema;
     output: typeof SearchResponseSchema;
+  },
+  /**
+   * Makes a text for a prompt within a budget of tokens: the newest messages of a session, the hits of a search and what
+   * was said around them, each memory once, in reading order, with numbers that cite the memories.
+   *
+   * @generated from rpc quipu.v1.SearchService.PackContext
+   */
+  packContext: {
+    methodKind: "unary";
+    input: typeof PackContextRequestSchema;
+    output: typeof PackContextResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_quipu_v1_search_service, 0);
