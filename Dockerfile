@@ -8,7 +8,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY clients/python clients/python
 COPY server server
 # In one command: the server depends on the client of this checkout, not on a package of that name elsewhere.
-RUN /opt/quipu/bin/pip install ./clients/python .
+RUN /opt/quipu/bin/pip install ./clients/python .[otel]
 
 FROM python:3.12-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /var/lib/quipu --shell /usr/sbin/nologin quipu \
@@ -20,9 +20,9 @@ ENV PATH=/opt/quipu/bin:$PATH \
     QUIPU_LOG_FORMAT=json
 USER 10001:10001
 VOLUME /var/lib/quipu
-EXPOSE 50051
+EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["quipu", "doctor", "--health"]
-# It listens on loopback inside the container; to publish the port, set QUIPU_HOST and QUIPU_INSECURE_OPEN (deploy/).
+# It listens on loopback inside the container; to publish the port, set QUIPU_HOST and credentials (deploy/).
 ENTRYPOINT ["quipu"]
 CMD ["serve"]

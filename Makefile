@@ -10,6 +10,8 @@ SIZE ?=
 # Generators of the Go code, as old as allows Go 1.23; clients/go needs libraries at least as new.
 PROTOC_GEN_GO := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.6
 PROTOC_GEN_GO_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.5.1
+# Renders the chart.
+HELM_MODULE := helm.sh/helm/v3/cmd/helm@v3.22.0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,6 +24,8 @@ DEV := $(VENV)/.dev
 PROTO_PYTHON := .tools/proto-venv/.installed
 PROTO_GO := .tools/bin/.installed-$(notdir $(PROTOC_GEN_GO))-$(notdir $(PROTOC_GEN_GO_GRPC))
 PROTO_NODE := .tools/protogen/.installed
+HELM := .tools/bin/helm
+MANIFESTS := .tools/bin/manifests
 PROTO_TOOLS := $(PROTO_PYTHON) $(PROTO_GO) $(PROTO_NODE)
 NODE_MODULES := clients/typescript/node_modules/.package-lock.json
 
@@ -73,6 +77,13 @@ $(NODE_MODULES): clients/typescript/package.json clients/typescript/package-lock
 	cd clients/typescript && $(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(HELM):
+	GOBIN=$(CURDIR)/$(@D) $(GO) install $(HELM_MODULE)
+
+# Built in its own module, with what go.sum pins.
+$(MANIFESTS): tools/manifests/main.go tools/manifests/go.mod tools/manifests/go.sum
+	cd tools/manifests && $(GO) build -o $(CURDIR)/$@ .
+
 .PHONY: setup
 setup: $(DEV) $(PROTO_PYTHON) ## Install the server, the Python client and the tools of development
 
@@ -88,11 +99,11 @@ serve: $(RUNTIME) ## Start the server; ARGS='--port 50051' passes options on
 test: test-python test-go test-node test-scenarios ## Run every test
 
 .PHONY: test-python
-test-python: $(DEV) $(PROTO_PYTHON) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
+test-python: $(DEV) $(PROTO_PYTHON) $(HELM) $(MANIFESTS) ## Run the tests of the server and the Python client; ARGS='-k search' passes options on
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-fast
-test-fast: $(DEV) ## Run the unit and contract tests: under a minute
+test-fast: $(DEV) $(HELM) $(MANIFESTS) ## Run the unit and contract tests: under a minute
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
 
 .PHONY: test-long
@@ -198,11 +209,12 @@ bench-scale: $(DEV) ## Measure a large space: SIZE=200000 sets how large, DATA=f
 	$(BIN)/python -m bench.scale $(if $(SIZE),--size $(SIZE)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: docs
-docs: $(PROTO_PYTHON) $(RUNTIME) ## Write the references: docs/api.md from the comments in proto/, metrics, settings
+docs: $(PROTO_PYTHON) $(RUNTIME) $(HELM) ## Write what is made from code: references of API, metrics, settings; manifests
 	$(BUF) build --as-file-descriptor-set --output .tools/api.binpb
 	.tools/proto-venv/bin/python tools/api_reference.py .tools/api.binpb > docs/api.md
 	$(BIN)/python tools/metrics_reference.py
 	$(BIN)/python tools/settings_reference.py
+	$(BIN)/python tools/plain_manifest.py
 
 .PHONY: clean
 clean: ## Remove everything that was installed or built

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from bench.load import Step
-from quipu_server.app import build_embedder
 from quipu_server.config import Settings
 from quipu_server.domain import Change, IndexRow, MemoryFields, Purpose, TextToEmbed, Vector, Vectors
 from quipu_server.embedding import OnnxEmbedder
+from quipu_server.embedding.building import build_embedder
 from quipu_server.hot import dense
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex

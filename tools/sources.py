@@ -38,7 +38,7 @@ TESTS = re.compile(r"_test\.go$|^clients/typescript/test/|^clients/go/internal/"
 MARKER = re.compile(r"@generated|DO NOT EDIT|^\"\"\"Generated |^Written by `make ", re.MULTILINE)
 MUTE = (".binpb", ".json", ".sum")
 """Formats without comments."""
-SPEAKERS = ("tools/sources.py", ".gitattributes")
+SPEAKERS = (".gitattributes", "tools/plain_manifest.py", "tools/settings_reference.py", "tools/sources.py")
 """They speak of markers."""
 HEAD = 1_000
 """Characters in which a marker must be; a licence may stand before it."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 import signal
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +18,7 @@ from quipu_server.announcement import announced
 from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
 from quipu_server.doors import read_credentials
-from quipu_server.embedding import SHIPPED, OnnxEmbedder, read_directory
+from quipu_server.embedding.building import build_embedders
 from quipu_server.embedding_later import EmbeddingJobs
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.guard import Guard, SamePolicy
@@ -27,11 +26,12 @@ from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
 from quipu_server.job_control import JobControl
-from quipu_server.measuring import Measurements, Meter
+from quipu_server.measuring import Measurements, Meter, Source
 from quipu_server.memories import Memories
 from quipu_server.observation import observed
 from quipu_server.packs import Packs
 from quipu_server.passages import Passages
+from quipu_server.ports import Embedder
 from quipu_server.ports_jobs import JobKinds
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
@@ -108,9 +108,11 @@ async def run_worker(settings: Settings) -> None:
         raise StartupError("a worker needs --database-url: an embedded database is for its own server, which does jobs")
     stop = stop_signal()
     async with AsyncExitStack() as stack:
-        embedder = build_embedder(settings)
-        stack.callback(embedder.close)
+        embedder = build_embedders(settings)
+        stack.push_async_callback(embedder.close)
+        await embedder.start()
         database = await open_database(settings, stack)
+        await stack.enter_async_context(observed(settings, [embedder, database], lambda: database.availability.ready))
         catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
         stack.push_async_callback(lambda: catalogue.close(0.0))
         await database.wait_ready()
@@ -137,8 +139,9 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     credentials = read_credentials(settings)
     async with AsyncExitStack() as stack:
         meter = Measurements(__version__)
-        embedder = build_embedder(settings)
-        stack.callback(embedder.close)
+        embedder = build_embedders(settings)
+        stack.push_async_callback(embedder.close)
+        await embedder.start()
         database = await open_database(settings, stack)
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
@@ -148,7 +151,8 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
             settings, build_use_cases(settings, database, embedder, catalogue, kinds, meter, credentials), meter
         )
         # Who measures something else (jobs, retention, limits) is listed here.
-        await stack.enter_async_context(observed(settings, [meter, embedder, catalogue, database]))
+        sources: list[Source] = [meter, embedder, catalogue, database]
+        await stack.enter_async_context(observed(settings, sources, lambda: server.health.is_serving))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
@@ -205,16 +209,6 @@ async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def build_embedder(settings: Settings) -> OnnxEmbedder:
-    """All models, the one for new spaces first. Raises StartupError."""
-    directories = [read_directory(path) for path in (SHIPPED, *settings.model_dirs)]
-    names = [directory.info.name for directory in directories]
-    if settings.model and settings.model not in names:
-        raise StartupError(f"there is no model {settings.model!r}; there are: {', '.join(names)}")
-    directories.sort(key=lambda directory: directory.info.name != settings.model)
-    return OnnxEmbedder(directories, settings.embedding_workers or os.cpu_count() or 1, settings.embedding_queue_tokens)
-
-
 def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
     """The hot indexes over the log, and the database for what is not hot."""
     cold = partial(StoreView, database, exact_memories=settings.cold_index_memories or EXACT_MEMORIES)
@@ -226,7 +220,7 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
 def build_use_cases(
     settings: Settings,
     database: Database,
-    embedder: OnnxEmbedder,
+    embedder: Embedder,
     catalogue: HotCatalogue,
     kinds: JobKinds,
     meter: Meter,

@@ -1,10 +1,13 @@
 """Shows metrics to Prometheus, on a port of their own."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -13,12 +16,16 @@ from prometheus_client.core import (
 from prometheus_client.core import (
     Metric as Family,
 )
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from quipu_server.errors import StartupError
 from quipu_server.measuring import Distribution, Kind, Sample, Source
 from quipu_server.measuring.distribution import BOUNDS_S
 from quipu_server.measuring.metrics import METRICS
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATIENCE_S = 5.0
 """How long a look waits for the event loop; Prometheus gives up after 10 s by default."""
@@ -27,11 +34,22 @@ _BUCKETS = [*(f"{bound:g}" for bound in BOUNDS_S), "+Inf"]
 _FAMILIES = {Kind.COUNTER: CounterMetricFamily, Kind.GAUGE: GaugeMetricFamily, Kind.HISTOGRAM: HistogramMetricFamily}
 
 
-class Exposition(Collector):
-    """Serves `/metrics` from a thread; the values are read on the event loop that made it, so that they agree."""
+class Quiet(WSGIRequestHandler):
+    """Logs nothing: looks are many."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class Exposition(Collector):
+    """Serves `/metrics` from a thread; the values are read on the event loop that made it, so that they agree.
+
+    `/ready` answers 200 while the server serves and 503 else, for who cannot ask by gRPC.
+    """
+
+    def __init__(self, sources: Sequence[Source], is_ready: Callable[[], bool]) -> None:
         self._sources = sources
+        self._is_ready = is_ready
         self._loop = asyncio.get_running_loop()
 
     def start(self, host: str, port: int) -> None:
@@ -39,12 +57,23 @@ class Exposition(Collector):
         registry = CollectorRegistry()
         registry.register(self)
         ProcessCollector(registry=registry)
+        metrics: WSGIApplication = make_wsgi_app(registry)
+
+        def answer(environment: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+            if environment["PATH_INFO"] != "/ready":
+                return metrics(environment, start)
+            ready = self._is_ready()
+            start("200 OK" if ready else "503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"ready\n" if ready else b"not ready\n"]
+
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            self._server = make_server(host, port, answer, ThreadingWSGIServer, Quiet)
         except (OSError, OverflowError) as error:
             raise StartupError(
                 f"cannot show metrics on {host}:{port}: {error}; choose another --metrics-port"
             ) from error
+        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
 
     async def stop(self) -> None:
         """Listen no more."""

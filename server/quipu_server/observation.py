@@ -15,8 +15,8 @@ log = structlog.get_logger("quipu")
 
 
 @asynccontextmanager
-async def observed(settings: Settings, sources: Sequence[Source]) -> AsyncIterator[None]:
-    """Show metrics and send traces meanwhile. Raises StartupError."""
+async def observed(settings: Settings, sources: Sequence[Source], is_ready: Callable[[], bool]) -> AsyncIterator[None]:
+    """Show metrics and readiness, and send traces, meanwhile. Raises StartupError."""
     async with AsyncExitStack() as stack:
         if settings.trace_endpoint:
             stack.push_async_callback(asyncio.to_thread, _begin_traces(settings))
@@ -24,7 +24,7 @@ async def observed(settings: Settings, sources: Sequence[Source]) -> AsyncIterat
         if settings.metrics_port:
             from quipu_server.exposition import Exposition
 
-            exposition = Exposition(sources)
+            exposition = Exposition(sources, is_ready)
             exposition.start(settings.metrics_host, settings.metrics_port)
             stack.push_async_callback(exposition.stop)
             log.info("metrics", host=settings.metrics_host, port=settings.metrics_port)

@@ -52,7 +52,8 @@ class Changes:
 class _Place:
     """Where a watcher stands in a space, and where it was told that it stands.
 
-    nonce: 0 when it is not known. takes_what_is_kept: it began before everything, and does not mind what was trimmed before.
+    nonce: 0 when it is not known.
+    takes_what_is_kept: it began before everything, and does not mind what was trimmed before.
     """
 
     space: Space

@@ -1,13 +1,11 @@
 """What an operator sees of a server at work: metrics, traces, logs."""
 
 import asyncio
-import io
 import json
 import re
 import socket
-import sys
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,17 +25,16 @@ from quipu_server.app import running
 from quipu_server.cli import run
 from quipu_server.cli.scrape import Scrape
 from quipu_server.config import Settings
-from quipu_server.logs import configure_logs
 from quipu_server.measuring import Kind
 from quipu_server.measuring.metrics import METRICS
 from tests.integration.api import Api
+from tests.integration.embedding_endpoint import embedding_endpoint
 from tests.integration.test_past import as_of
+from tests.integration.written_logs import written_logs
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
-RARE = {"quipu_hot_loads_total": "failed"}
-"""Values that only trouble makes."""
 SECRET = "hunter-seven-zebra"
 CONTENT = "xylophone marmalade"
 
@@ -103,9 +100,11 @@ def expressions() -> Iterator[tuple[str, str]]:
 async def test_every_metric_of_dashboard_and_alerts_is_in_a_live_scrape(
     database_url: str, space: str, tmp_path: Path
 ) -> None:
-    async with observed(database_url, tmp_path) as (api, url):
-        await work(api, space)
-        shown = Scrape.read(await look(url))
+    with embedding_endpoint() as endpoint:
+        remote = {"model": "m", "dimension": 8, "endpoints": [{"url": endpoint.url}]}
+        async with observed(database_url, tmp_path, embedders={"remote": remote}) as (api, url):
+            await work(api, space)
+            shown = Scrape.read(await look(url))
     names = {name for name, _ in shown.values}
     wanted = {(where, name) for where, expression in expressions() for name in named(expression)}
     assert len(wanted) > 40
@@ -193,18 +192,14 @@ async def test_a_call_is_traced_within_the_trace_of_its_caller(database_url: str
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
     """What goes to standard error, as in production."""
-    kept = io.StringIO()
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "stderr", kept)
-        configure_logs("info", "json")
-        yield kept
-    configure_logs("error", "json")
+    with written_logs(monkeypatch) as written:
+        yield written
 
 
 async def test_logs_are_json_with_request_and_tenant_and_without_contents_and_secrets(
-    database_url: str, space: str, tmp_path: Path, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
+    database_url: str, space: str, tmp_path: Path, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: Any, **__: Any) -> None:
         raise ValueError(f"a library says what it was given: {CONTENT}")
@@ -226,7 +221,7 @@ async def test_logs_are_json_with_request_and_tenant_and_without_contents_and_se
             await api.memories.CreateMemory(request, metadata=metadata)
         assert caught.value.code() is grpc.StatusCode.INTERNAL
     assert created.memory.content == CONTENT
-    text = logged.getvalue()
+    text = logged()
     for hidden in (CONTENT, "marmalade", SECRET):
         assert hidden not in text
     lines = [json.loads(line) for line in text.splitlines()]

@@ -1,6 +1,8 @@
 """Metrics are shown as they are measured."""
 
+import asyncio
 import socket
+import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from typing import Any
@@ -85,23 +87,29 @@ async def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StartupError, match=f"127.0.0.1:{port}.*--metrics-port"):
-            Exposition([]).start("127.0.0.1", port)
+            Exposition([], lambda: True).start("127.0.0.1", port)
 
 
-async def test_metrics_are_read_on_the_loop() -> None:
-    import asyncio
-
-    meter = Measurements("1")
-    exposition = Exposition([meter])
-    exposition.start("127.0.0.1", 0)
+def look(url: str) -> tuple[int, str]:
     try:
-        url = f"http://127.0.0.1:{exposition.port}/metrics"
+        with urllib.request.urlopen(url) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
 
-        def look() -> str:
-            with urllib.request.urlopen(url) as answer:
-                return str(answer.read().decode())
 
-        text = await asyncio.to_thread(look)
+async def test_metrics_are_read_on_the_loop_and_readiness_is_told() -> None:
+    meter = Measurements("1")
+    ready = [False]
+    exposition = Exposition([meter], lambda: ready[0])
+    exposition.start("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{exposition.port}"
+    try:
+        _, text = await asyncio.to_thread(look, f"{url}/metrics")
+        assert await asyncio.to_thread(look, f"{url}/ready") == (503, "not ready\n")
+        ready[0] = True
+        assert await asyncio.to_thread(look, f"{url}/ready") == (200, "ready\n")
     finally:
         await exposition.stop()
     for metric in METRICS:

@@ -45,7 +45,7 @@ def test_nothing_is_fetched_by_address() -> None:
 def test_server_and_client_are_installed_together() -> None:
     """Alone, the server would take a package of the client's name from the index."""
     (install,) = [words for words in of(stages()[0], "RUN") if "install" in words]
-    assert {"./clients/python", "."} <= set(install)
+    assert {"./clients/python", ".[otel]"} <= set(install)
 
 
 def test_what_is_copied_is_not_ignored() -> None:
@@ -68,4 +68,4 @@ def test_deployments_publish_on_loopback_and_have_no_default_password(path: Path
     assert published
     assert all(entry.strip(' "').startswith("127.0.0.1:") for ports in published for entry in ports.split(","))
     for name, given in re.findall(r"(\w*PASSWORD): *(.*)", text):
-        assert re.fullmatch(r"\$\{QUIPU_DB_PASSWORD:\?[^}]+\}", given), name
+        assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", given), name

@@ -35,6 +35,7 @@ def top(url: str, interval: float, count: int) -> None:
             now = look(url)
             live.update(screened(before, now), refresh=True)
             before, shown = now, shown + 1
+    click.echo()
 
 
 def look(url: str) -> "Scrape":

@@ -23,6 +23,7 @@ from quipu_server.measuring.metrics import EMBEDDED_TEXTS, EMBEDDED_TOKENS, QUER
 from quipu_server.ports import Lane
 
 CACHED_QUERIES = 4_096
+RESULTS = ("hit", "miss")
 LEAST_ROOM = 16
 """Tokens a chunk keeps for the text itself, however long its header."""
 
@@ -109,7 +110,7 @@ class OnnxEmbedder:
         self._recent: LRUCache[tuple[str, str], Vector] = LRUCache(CACHED_QUERIES)
         self._texts: Counter[tuple[str, str]] = Counter()
         self._tokens: Counter[tuple[str, str]] = Counter()
-        self._hits = self._misses = 0
+        self._cached: Counter[tuple[str, str]] = Counter()
 
     def models(self) -> Sequence[ModelInfo]:
         return list(self._infos.values())
@@ -138,9 +139,9 @@ class OnnxEmbedder:
     async def embed_query(self, model: str, text: str) -> Vector:
         key = (self._find(model).info.name, text)
         if (known := self._recent.get(key)) is not None:
-            self._hits += 1
+            self._cached[key[0], "hit"] += 1
             return known
-        self._misses += 1
+        self._cached[key[0], "miss"] += 1
         embedded = (await self.embed(model, [TextToEmbed(text)], Purpose.QUERY, Lane.QUERY))[0]
         vector = scaled(embedded.vectors.mean(axis=0)) if len(embedded.vectors) > 1 else embedded.vectors[0]
         self._recent[key] = vector
@@ -154,8 +155,9 @@ class OnnxEmbedder:
         """What was embedded, and what waits."""
         yield from (EMBEDDED_TEXTS.of(count, *label) for label, count in self._texts.items())
         yield from (EMBEDDED_TOKENS.of(count, *label) for label, count in self._tokens.items())
-        yield QUERY_CACHE.of(self._hits, "hit")
-        yield QUERY_CACHE.of(self._misses, "miss")
+        yield from (
+            QUERY_CACHE.of(self._cached[name, result], name, result) for name in self._models for result in RESULTS
+        )
         yield from self._queue.samples()
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ class WorkQueue(Generic[Result]):
         with self._changed:
             yield from (WAITING_TEXTS.of(len(self._lanes[lane]), lane.name.lower()) for lane in Lane)
             yield WAITING_TOKENS.of(self._waiting)
-            yield RUN_SECONDS.of(self._runs)
+            yield RUN_SECONDS.of(self._runs, "local")
         yield WAITING_LIMIT.of(self._capacity)
         yield EMBEDDING_WORKERS.of(len(self._threads))
 

@@ -74,13 +74,22 @@ EMBEDDING_WORKERS = Metric(Kind.GAUGE, "quipu_embedding_workers", "Threads that 
 EMBEDDED_TEXTS = Metric(Kind.COUNTER, "quipu_embedding_texts_total", "Texts that were embedded.", ("model", "lane"))
 EMBEDDED_TOKENS = Metric(Kind.COUNTER, "quipu_embedding_tokens_total", "Tokens of these texts.", ("model", "lane"))
 RUN_SECONDS = Metric(
-    Kind.HISTOGRAM, "quipu_embedding_batch_seconds", "Batches by their length; a batch has one text on a processor."
+    Kind.HISTOGRAM,
+    "quipu_embedding_batch_seconds",
+    "Batches by their length, `local` or by remote model; a local batch has one text.",
+    ("runner",),
 )
 QUERY_CACHE = Metric(
     Kind.COUNTER,
     "quipu_embedding_query_cache_total",
     "Queries whose vector was known (hit) or not (miss).",
-    ("result",),
+    ("model", "result"),
+)
+ENDPOINTS = Metric(
+    Kind.GAUGE,
+    "quipu_embedding_endpoints",
+    "Endpoints of remote models: used, or left alone (resting) after they failed.",
+    ("model", "state"),
 )
 
 # Hot indexes

@@ -10,20 +10,23 @@ from grpc_health.v1.health_pb2_grpc import HealthServicer
 
 from quipu_server.rpc.caller import Context
 
+LIVE = "quipu.live"
+"""The name to ask by whether the process works, whatever it waits for."""
+
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health(HealthServicer):
-    """The health service; all services share one state.
+    """The health service; all services share one state, but for LIVE, which serves as long as it answers.
 
     Unlike grpcio's own servicer, it ends what watches when the server stops, which would wait for it otherwise, and is
     not held up by a watcher that does not read.
     """
 
     def __init__(self, services: Sequence[str]) -> None:
-        self._services = frozenset(["", *services])
+        self._services = frozenset(["", LIVE, *services])
         self._changed = asyncio.Condition()
         self._is_serving = False
         self._is_stopped = False
@@ -69,4 +72,6 @@ class Health(HealthServicer):
     def _status(self, service: str) -> int:
         if service not in self._services:
             return SERVICE_UNKNOWN
+        if service == LIVE:
+            return SERVING
         return SERVING if self.is_serving else NOT_SERVING

@@ -16,6 +16,8 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
+from quipu_server import tracing
+
 Row: TypeAlias = tuple[Any, ...]
 Answer: TypeAlias = "asyncio.Future[list[Row]]"
 
@@ -60,7 +62,8 @@ class Reader:
         if not self._waiting:
             self._loop.call_soon(self._send)
         self._waiting.append(Read(statement, parameters, answer))
-        return await answer
+        with tracing.span("postgresql"):
+            return await answer
 
     def stop(self) -> None:
         """Fail whatever is under way."""

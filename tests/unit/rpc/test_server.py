@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 from quipu.v1.memory_service_pb2 import GetMemoryRequest
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
 from quipu_server.errors import StartupError
+from quipu_server.rpc.health import LIVE
 from quipu_server.rpc.server import SERVICES, RpcServer
 from tests.unit.rpc.conftest import Fakes
 
@@ -56,6 +57,12 @@ async def test_a_server_is_not_serving_until_it_is_told(fakes: Fakes) -> None:
             for service in ("", *SERVICES):
                 assert await status(channel, service) == (SERVING if serving else NOT_SERVING)
     await server.stop()
+
+
+async def test_a_server_that_waits_is_alive(channel: aio.Channel, server: RpcServer) -> None:
+    await server.health.set(serving=False)
+    assert await status(channel) == HealthCheckResponse.NOT_SERVING
+    assert await status(channel, LIVE) == HealthCheckResponse.SERVING
 
 
 async def test_the_health_of_an_unknown_service_is_not_known(channel: aio.Channel) -> None:
