@@ -13,6 +13,8 @@ import structlog
 
 from quipu_server.access.administration import Administration
 from quipu_server.access.authentication import Authenticator, Credentials
+from quipu_server.access.ports import Meter
+from quipu_server.access.usage import Usage
 from quipu_server.announcement import announced
 from quipu_server.config import Settings
 from quipu_server.doors import read_credentials
@@ -32,9 +34,9 @@ from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
 from quipu_server.store.log import PostgresLog
-from quipu_server.store.memories import PostgresMemoryStore
 from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
+from quipu_server.store.usage import MeteredMemoryStore, PostgresUsageStore, trim_usage
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
 from quipu_server.watching import Watching
@@ -96,17 +98,19 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     """A server that listens at once and becomes ready in the background; drained and stopped at the end."""
     credentials = read_credentials(settings)
     async with AsyncExitStack() as stack:
-        embedder = build_embedder(settings)
-        stack.callback(embedder.close)
         database = await open_database(settings, stack)
+        usage = Usage(PostgresUsageStore(database))
+        embedder = build_embedder(settings, usage)
+        stack.callback(embedder.close)
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, credentials))
+        server = RpcServer(settings, build_use_cases(database, embedder, catalogue, credentials, usage))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        others = [asyncio.create_task(follow(database, server, catalogue)), asyncio.create_task(tidy(database))]
+        background = (follow(database, server, catalogue), tidy(database), usage.exchange())
+        others = [asyncio.create_task(work) for work in background]
         stack.push_async_callback(cancel, [serving, *others])
         stack.callback(drain.begin)
         yield Running(port, serving)
@@ -146,6 +150,7 @@ async def tidy(database: Database) -> None:
         await asyncio.sleep(TIDY_EVERY_S)
         try:
             log.info("requests_forgotten", count=await trim_requests(database))
+            await trim_usage(database)
         except StoreUnavailable as error:
             log.warning("requests_not_forgotten", reason=str(error))
 
@@ -157,14 +162,15 @@ async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def build_embedder(settings: Settings) -> OnnxEmbedder:
+def build_embedder(settings: Settings, meter: Meter) -> OnnxEmbedder:
     """All models, the one for new spaces first. Raises StartupError."""
     directories = [read_directory(path) for path in (SHIPPED, *settings.model_dirs)]
     names = [directory.info.name for directory in directories]
     if settings.model and settings.model not in names:
         raise StartupError(f"there is no model {settings.model!r}; there are: {', '.join(names)}")
     directories.sort(key=lambda directory: directory.info.name != settings.model)
-    return OnnxEmbedder(directories, settings.embedding_workers or os.cpu_count() or 1, settings.embedding_queue_tokens)
+    workers = settings.embedding_workers or os.cpu_count() or 1
+    return OnnxEmbedder(directories, workers, settings.embedding_queue_tokens, meter)
 
 
 def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
@@ -175,11 +181,15 @@ def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
 
 
 def build_use_cases(
-    database: Database, embedder: OnnxEmbedder, catalogue: HotCatalogue, credentials: Credentials | None
+    database: Database,
+    embedder: OnnxEmbedder,
+    catalogue: HotCatalogue,
+    credentials: Credentials | None,
+    meter: Meter,
 ) -> UseCases:
     """The use cases over their ports."""
     analyser = SnowballAnalyser()
-    store, source = PostgresMemoryStore(database), PostgresLog(database)
+    store, source = MeteredMemoryStore(database, meter), PostgresLog(database)
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
     search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
@@ -188,4 +198,4 @@ def build_use_cases(
     indexes = Indexes(spaces, source, catalogue)
     access = PostgresAccessStore(database)
     authenticator, administration = Authenticator(credentials, access), Administration(access, credentials)
-    return UseCases(memories, streams, spaces, search, embedder, indexes, authenticator, administration)
+    return UseCases(memories, streams, spaces, search, embedder, indexes, authenticator, administration, meter)

@@ -127,6 +127,9 @@ const (
 	// PERMISSION_DENIED: the key administers its own tenant only.
 	// `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
 	ErrorReason_ERROR_REASON_TENANT_NOT_ALLOWED ErrorReason = 52
+	// RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
+	// `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
+	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 53
 )
 
 // Enum value maps for ErrorReason.
@@ -166,6 +169,7 @@ var (
 		50: "ERROR_REASON_ROLE_NEEDED",
 		51: "ERROR_REASON_SPACE_NOT_ALLOWED",
 		52: "ERROR_REASON_TENANT_NOT_ALLOWED",
+		53: "ERROR_REASON_QUOTA_EXCEEDED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -202,6 +206,7 @@ var (
 		"ERROR_REASON_ROLE_NEEDED":           50,
 		"ERROR_REASON_SPACE_NOT_ALLOWED":     51,
 		"ERROR_REASON_TENANT_NOT_ALLOWED":    52,
+		"ERROR_REASON_QUOTA_EXCEEDED":        53,
 	}
 )
 
@@ -236,7 +241,7 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\x94\t\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xb5\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -272,7 +277,8 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_CREDENTIAL_REVOKED\x101\x12\x1c\n" +
 	"\x18ERROR_REASON_ROLE_NEEDED\x102\x12\"\n" +
 	"\x1eERROR_REASON_SPACE_NOT_ALLOWED\x103\x12#\n" +
-	"\x1fERROR_REASON_TENANT_NOT_ALLOWED\x104B\x9b\x01\n" +
+	"\x1fERROR_REASON_TENANT_NOT_ALLOWED\x104\x12\x1f\n" +
+	"\x1bERROR_REASON_QUOTA_EXCEEDED\x105B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

@@ -1,9 +1,9 @@
-"""A bounded queue with two lanes between the event loop and the threads that embed."""
+"""A bounded queue with two lanes between the event loop and the threads that embed; fair to those who share it."""
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,31 +20,58 @@ class Job(Generic[Result]):
     work: Callable[[], Result]
     weight: int
     future: "asyncio.Future[Result]"
+    owner: str = ""
+
+
+class Turns(Generic[Result]):
+    """The jobs of one lane: owners take turns, and the jobs of each owner go in their order."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[str, deque[Job[Result]]] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Job[Result]]:
+        return (job for jobs in self._jobs.values() for job in jobs)
+
+    def append(self, job: Job[Result]) -> None:
+        self._jobs.setdefault(job.owner, deque()).append(job)
+
+    def pop(self) -> Job[Result] | None:
+        """The next job of the owner who has waited longest for a turn."""
+        if not self._jobs:
+            return None
+        owner, jobs = self._jobs.popitem(last=False)
+        job = jobs.popleft()
+        if jobs:
+            self._jobs[owner] = jobs
+        return job
+
+    def clear(self) -> None:
+        self._jobs.clear()
 
 
 class WorkQueue(Generic[Result]):
-    """Runs work in threads, queries before ingest; a caller that left is skipped."""
+    """Runs work in threads, queries before ingest, owners in turns; a caller that left is skipped."""
 
     def __init__(self, workers: int, capacity: int, name: str) -> None:
         self._capacity = capacity
-        self._waiting = 0
-        self._lanes: tuple[deque[Job[Result]], ...] = tuple(deque() for _ in Lane)
+        self._waiting: Counter[str] = Counter()
+        self._lanes: tuple[Turns[Result], ...] = tuple(Turns() for _ in Lane)
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True) for i in range(workers)]
         for thread in self._threads:
             thread.start()
 
-    def put(self, lane: Lane, weight: int, work: Callable[[], Result]) -> "asyncio.Future[Result]":
-        """Add work. Raises Overloaded when too much waits already, Unavailable when the queue is closed."""
+    def put(self, lane: Lane, weight: int, work: Callable[[], Result], owner: str = "") -> "asyncio.Future[Result]":
+        """Add work of an owner. Raises Overloaded when too much waits already, Unavailable when the queue is closed."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         with self._changed:
             if self._closed:
                 raise Unavailable("the server is stopping")
-            if self._waiting and self._waiting + weight > self._capacity:
+            if not self._has_room(owner, weight):
                 raise Overloaded("too many texts wait to be embedded; try again")
-            self._waiting += weight
-            self._lanes[lane].append(Job(work, weight, future))
+            self._waiting[owner] += weight
+            self._lanes[lane].append(Job(work, weight, future, owner))
             self._changed.notify()
         return future
 
@@ -61,6 +88,14 @@ class WorkQueue(Generic[Result]):
         for thread in self._threads:
             thread.join()
 
+    def _has_room(self, owner: str, weight: int) -> bool:
+        """Whether the queue has room, or the owner has not had its share of a full one."""
+        total = self._waiting.total()
+        if not total or total + weight <= self._capacity:
+            return True
+        owners = len(self._waiting.keys() | {owner})
+        return self._waiting[owner] + weight <= self._capacity // owners if owners > 1 else False
+
     def _work(self) -> None:
         while (job := self._next()) is not None:
             if job.future.cancelled():
@@ -76,9 +111,8 @@ class WorkQueue(Generic[Result]):
         with self._changed:
             while True:
                 for lane in self._lanes:
-                    if lane:
-                        job = lane.popleft()
-                        self._waiting -= job.weight
+                    if (job := lane.pop()) is not None:
+                        self._waiting -= Counter({job.owner: job.weight})
                         return job
                 if self._closed:
                     return None

@@ -9,7 +9,7 @@ from grpc import aio
 
 from quipu_server.access.administration import Administration
 from quipu_server.access.authentication import Authenticator
-from quipu_server.access.ports import AccessStore
+from quipu_server.access.ports import AccessStore, Unmetered
 from quipu_server.config import Settings
 from quipu_server.indexes import Indexes
 from quipu_server.memories import Memories
@@ -36,7 +36,9 @@ class Fakes:
         streams, indexes = cast(Streams, None), cast(Indexes, self.indexes)
         source = cast(AccessStore, None)  # nobody is asked for a credential
         access = Authenticator(None, source), Administration(source, None)
-        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes, *access))
+        return RpcServer(
+            made, UseCases(memories, streams, spaces, search, self.embedder, indexes, *access, Unmetered())
+        )
 
 
 @pytest.fixture

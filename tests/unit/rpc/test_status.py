@@ -50,6 +50,7 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.RoleNeeded("write", "read"),
     errors.SpaceNotAllowed("spaces/a"),
     errors.TenantNotAllowed("tenants/a"),
+    errors.QuotaExceeded("tenants/a", "requests", "1000,60", 2.5),
     errors.DeadlineExceeded("too late"),
     errors.Unavailable("starting"),
     errors.Overloaded("full"),
@@ -62,6 +63,7 @@ DETAILS = {
     StatusCode.ALREADY_EXISTS: ["ResourceInfo"],
     StatusCode.FAILED_PRECONDITION: ["PreconditionFailure"],
     StatusCode.UNAVAILABLE: ["RetryInfo"],
+    StatusCode.RESOURCE_EXHAUSTED: ["QuotaFailure", "RetryInfo"],
 }
 
 

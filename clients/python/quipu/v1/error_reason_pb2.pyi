@@ -156,6 +156,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED: the key administers its own tenant only.
     `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
     """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 53
+    """RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
+    `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -295,5 +299,9 @@ ERROR_REASON_SPACE_NOT_ALLOWED: ErrorReason.ValueType  # 51
 ERROR_REASON_TENANT_NOT_ALLOWED: ErrorReason.ValueType  # 52
 """PERMISSION_DENIED: the key administers its own tenant only.
 `{"reason": "TENANT_NOT_ALLOWED", "domain": "quipu", "metadata": {"name": "tenants/a"}}`
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 53
+"""RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
+`{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
