@@ -172,6 +172,10 @@ bench: $(DEV) ## Measure speed on this machine; ARGS passes options on
 bench-spaces: $(DEV) ## Measure a thousand spaces in memory for fifty; ARGS='--spaces 1000 --room 50' changes that
 	$(BIN)/python -m bench.spaces $(ARGS)
 
+.PHONY: bench-fairness
+bench-fairness: $(DEV) ## Measure searches of one tenant alone, and beside the bulk load of another
+	$(BIN)/python -m bench.fairness $(ARGS)
+
 .PHONY: bench-capacity
 bench-capacity: $(DEV) ## Measure what a memory takes in PostgreSQL, in memory and on disk
 	$(BIN)/python -m bench.capacity $(ARGS)

@@ -162,7 +162,7 @@ async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def build_embedder(settings: Settings, meter: Meter) -> OnnxEmbedder:
+def build_embedder(settings: Settings, meter: Meter | None = None) -> OnnxEmbedder:
     """All models, the one for new spaces first. Raises StartupError."""
     directories = [read_directory(path) for path in (SHIPPED, *settings.model_dirs)]
     names = [directory.info.name for directory in directories]

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections import Counter, OrderedDict, deque
+import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -12,6 +13,8 @@ from quipu_server.ports import Lane
 
 Result = TypeVar("Result")
 
+KEPT_S = 0.5
+
 
 @dataclass(slots=True)
 class Job(Generic[Result]):
@@ -20,7 +23,8 @@ class Job(Generic[Result]):
     work: Callable[[], Result]
     weight: int
     future: "asyncio.Future[Result]"
-    owner: str = ""
+    lane: Lane
+    owner: str
 
 
 class Turns(Generic[Result]):
@@ -50,11 +54,21 @@ class Turns(Generic[Result]):
 
 
 class WorkQueue(Generic[Result]):
-    """Runs work in threads, queries before ingest, owners in turns; a caller that left is skipped."""
+    """Runs work in threads, queries before ingest, owners in turns; a caller that left is skipped.
 
-    def __init__(self, workers: int, capacity: int, name: str) -> None:
+    While queries come, one of several threads is kept for them: no query then waits for a text that is being stored.
+    """
+
+    def __init__(self, workers: int, capacity: int, name: str, kept_s: float = KEPT_S) -> None:
+        """kept_s: how long after a query a thread is kept for the next one."""
         self._capacity = capacity
-        self._waiting: Counter[str] = Counter()
+        self._total = 0
+        self._waiting: dict[str, int] = {}
+        """Tokens that wait, by owner."""
+        self._workers = workers
+        self._ingesting = 0
+        self._kept_s = kept_s
+        self._kept_until = 0.0
         self._lanes: tuple[Turns[Result], ...] = tuple(Turns() for _ in Lane)
         self._changed = threading.Condition()
         self._closed = False
@@ -70,8 +84,11 @@ class WorkQueue(Generic[Result]):
                 raise Unavailable("the server is stopping")
             if not self._has_room(owner, weight):
                 raise Overloaded("too many texts wait to be embedded; try again")
-            self._waiting[owner] += weight
-            self._lanes[lane].append(Job(work, weight, future, owner))
+            self._waiting[owner] = self._waiting.get(owner, 0) + weight
+            self._total += weight
+            self._lanes[lane].append(Job(work, weight, future, lane, owner))
+            if lane is Lane.QUERY:
+                self._kept_until = time.monotonic() + self._kept_s
             self._changed.notify()
         return future
 
@@ -90,33 +107,48 @@ class WorkQueue(Generic[Result]):
 
     def _has_room(self, owner: str, weight: int) -> bool:
         """Whether the queue has room, or the owner has not had its share of a full one."""
-        total = self._waiting.total()
-        if not total or total + weight <= self._capacity:
+        if not self._total or self._total + weight <= self._capacity:
             return True
         owners = len(self._waiting.keys() | {owner})
-        return self._waiting[owner] + weight <= self._capacity // owners if owners > 1 else False
+        return owners > 1 and self._waiting.get(owner, 0) + weight <= self._capacity // owners
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            if job.future.cancelled():
-                continue
-            try:
-                result = job.work()
-            except Exception as error:
-                settle(job.future, None, error)
-            else:
-                settle(job.future, result, None)
+            self._run(job)
+            with self._changed:
+                self._ingesting -= job.lane is not Lane.QUERY
+                self._changed.notify()
+
+    def _run(self, job: Job[Result]) -> None:
+        if job.future.cancelled():
+            return
+        try:
+            result = job.work()
+        except Exception as error:
+            settle(job.future, None, error)
+        else:
+            settle(job.future, result, None)
 
     def _next(self) -> Job[Result] | None:
         with self._changed:
             while True:
-                for lane in self._lanes:
-                    if (job := lane.pop()) is not None:
-                        self._waiting -= Counter({job.owner: job.weight})
+                kept_s = self._kept_until - time.monotonic()
+                is_kept = kept_s > 0 and self._workers > 1 and self._ingesting >= self._workers - 1
+                for lane in (Lane.QUERY,) if is_kept else Lane:
+                    if (job := self._lanes[lane].pop()) is not None:
+                        self._take(job)
                         return job
                 if self._closed:
                     return None
-                self._changed.wait()
+                self._changed.wait(kept_s if is_kept else None)
+
+    def _take(self, job: Job[Result]) -> None:
+        """Count a job as running, not as waiting."""
+        self._ingesting += job.lane is not Lane.QUERY
+        self._total -= job.weight
+        self._waiting[job.owner] -= job.weight
+        if not self._waiting[job.owner]:
+            del self._waiting[job.owner]
 
 
 def settle(future: "asyncio.Future[Result]", result: Result | None, error: Exception | None) -> None:

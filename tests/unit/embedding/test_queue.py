@@ -139,3 +139,19 @@ async def test_a_queue_that_one_owner_filled_has_room_for_another(queue: WorkQue
     share = queue.put(Lane.QUERY, CAPACITY // 2, lambda: "share", "b")
     gate.opened.set()
     assert list(await asyncio.gather(held, full, share)) == ["gate", "full", "share"]
+
+
+@pytest.mark.parametrize(("kept_s", "is_stored"), [(60, False), (0.01, True)])
+async def test_a_thread_is_kept_for_queries_while_they_come(gate: Gate, kept_s: float, is_stored: bool) -> None:
+    queue: WorkQueue[str] = WorkQueue(2, CAPACITY, "test", kept_s)
+    assert await queue.put(Lane.QUERY, 1, lambda: "query") == "query"
+    held = await hold(queue, gate)
+    waiting = queue.put(Lane.INGEST, 1, lambda: "stored")
+    if is_stored:
+        assert await waiting == "stored"
+    else:
+        assert await queue.put(Lane.QUERY, 1, lambda: "query") == "query"
+        assert not waiting.done()
+    gate.opened.set()
+    assert list(await asyncio.gather(held, waiting)) == ["gate", "stored"]
+    queue.close()
