@@ -23,6 +23,6 @@ VOLUME /var/lib/quipu
 EXPOSE 50051
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["quipu", "doctor", "--health"]
-# It listens on loopback inside the container; to publish the port, set QUIPU_HOST and QUIPU_INSECURE_OPEN (deploy/).
+# It listens on loopback inside the container; to publish the port, set QUIPU_HOST and QUIPU_INSECURE_NO_AUTH (deploy/).
 ENTRYPOINT ["quipu"]
 CMD ["serve"]
