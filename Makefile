@@ -187,6 +187,10 @@ bench-spaces: $(DEV) ## Measure a thousand spaces in memory for fifty; ARGS='--s
 bench-guard: $(DEV) ## Measure what the guard costs for each text, beside its embedding
 	$(BIN)/python -m bench.guard $(ARGS)
 
+.PHONY: bench-fairness
+bench-fairness: $(DEV) ## Measure searches of one tenant alone, and beside the bulk load of another
+	$(BIN)/python -m bench.fairness $(ARGS)
+
 .PHONY: bench-capacity
 bench-capacity: $(DEV) ## Measure what a memory takes in PostgreSQL, in memory and on disk
 	$(BIN)/python -m bench.capacity $(ARGS)

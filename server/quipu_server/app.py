@@ -7,50 +7,25 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 
 from quipu_server import __version__
-from quipu_server.access.administration import Administration
-from quipu_server.access.authentication import Authenticator, Credentials
+from quipu_server.access.usage import Usage
 from quipu_server.announcement import announced
+from quipu_server.assembly import Parts, build_catalogue, build_use_cases
 from quipu_server.background import build_kinds, build_worker
 from quipu_server.config import Settings
 from quipu_server.doors import read_credentials
 from quipu_server.embedding.building import build_embedders
-from quipu_server.embedding_later import EmbeddingJobs
 from quipu_server.errors import StartupError, StoreUnavailable
-from quipu_server.guard import Guard, SamePolicy
-from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
-from quipu_server.indexes import Indexes
-from quipu_server.ingesting import Ingesting
-from quipu_server.job_control import JobControl
-from quipu_server.measuring import Measurements, Meter, Source
-from quipu_server.memories import Memories
+from quipu_server.hot import HotCatalogue
+from quipu_server.measuring import Measurements, Source
 from quipu_server.observation import observed
-from quipu_server.packs import Packs
-from quipu_server.passages import Passages
-from quipu_server.ports import Embedder
-from quipu_server.ports_jobs import JobKinds
-from quipu_server.rpc.memory_service import Streams
-from quipu_server.rpc.server import RpcServer, UseCases
-from quipu_server.search import Search
-from quipu_server.search.context import Contexts
-from quipu_server.search.freshness import Freshness
-from quipu_server.sessions import Sessions
-from quipu_server.spaces import Spaces
-from quipu_server.store.access import PostgresAccessStore
+from quipu_server.rpc.server import RpcServer
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
-from quipu_server.store.jobs import PostgresJobStore
-from quipu_server.store.log import PostgresLog
-from quipu_server.store.memories import PostgresMemoryStore
-from quipu_server.store.sessions import PostgresSessionStore
-from quipu_server.store.spaces import PostgresSpaceStore
-from quipu_server.store.view import EXACT_MEMORIES, StoreView
-from quipu_server.text import SnowballAnalyser
-from quipu_server.watching import Watching
+from quipu_server.store.usage import PostgresUsageStore
 
 COLLECTED_OBJECTS = 20_000
 """New objects that make Python look for cycles among them."""
@@ -139,26 +114,27 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     credentials = read_credentials(settings)
     async with AsyncExitStack() as stack:
         meter = Measurements(__version__)
-        embedder = build_embedders(settings)
+        database = await open_database(settings, stack)
+        usage = Usage(PostgresUsageStore(database))
+        embedder = build_embedders(settings, usage)
         stack.push_async_callback(embedder.close)
         await embedder.start()
-        database = await open_database(settings, stack)
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         kinds = build_kinds(settings, database, embedder, catalogue)
-        server = RpcServer(
-            settings, build_use_cases(settings, database, embedder, catalogue, kinds, meter, credentials), meter
-        )
+        parts = Parts(settings, database, embedder, catalogue, kinds, meter, usage, credentials)
+        server = RpcServer(settings, build_use_cases(parts), meter)
         # Who measures something else (jobs, retention, limits) is listed here.
         sources: list[Source] = [meter, embedder, catalogue, database]
         await stack.enter_async_context(observed(settings, sources, lambda: server.health.is_serving))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        others = [asyncio.create_task(follow(database, server, catalogue))]
+        background = [follow(database, server, catalogue), usage.exchange()]
         if settings.job_workers:
-            others.append(asyncio.create_task(build_worker(settings, database, kinds).run()))
+            background.append(build_worker(settings, database, kinds).run())
+        others = [asyncio.create_task(work) for work in background]
         stack.push_async_callback(cancel, [serving, *others])
         stack.callback(drain.begin)
         yield Running(port, serving)
@@ -207,48 +183,3 @@ async def cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def build_catalogue(settings: Settings, database: Database) -> HotCatalogue:
-    """The hot indexes over the log, and the database for what is not hot."""
-    cold = partial(StoreView, database, exact_memories=settings.cold_index_memories or EXACT_MEMORIES)
-    directory = settings.index_dir
-    snapshots = Snapshots(SnapshotStore(directory, settings.snapshot_bytes)) if directory else None
-    return HotCatalogue(PostgresLog(database), cold, settings.hot_bytes, snapshots)
-
-
-def build_use_cases(
-    settings: Settings,
-    database: Database,
-    embedder: Embedder,
-    catalogue: HotCatalogue,
-    kinds: JobKinds,
-    meter: Meter,
-    credentials: Credentials | None,
-) -> UseCases:
-    """The use cases over their ports."""
-    analyser = SnowballAnalyser()
-    store, source = PostgresMemoryStore(database), PostgresLog(database)
-    passages = Passages(embedder, analyser)
-    spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
-    sessions_store = PostgresSessionStore(database)
-    contexts = Contexts(sessions_store)
-    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, contexts, meter)
-    guard, soon = Guard(SamePolicy(settings.guard_policy)), EmbeddingJobs(PostgresJobStore(database))
-    memories = Memories(store, source, spaces, passages, catalogue, guard, soon)
-    ingesting = Ingesting(store, spaces, passages, catalogue, guard, soon)
-    sessions = Sessions(sessions_store, memories, spaces, source, embedder, catalogue)
-    access = PostgresAccessStore(database)
-    return UseCases(
-        memories=memories,
-        streams=Streams(ingesting, Watching(spaces, store, source)),
-        spaces=spaces,
-        search=search,
-        embedder=embedder,
-        indexes=Indexes(spaces, source, catalogue),
-        sessions=sessions,
-        packs=Packs(search, sessions, spaces, embedder),
-        jobs=JobControl(PostgresJobStore(database), kinds, spaces),
-        authenticator=Authenticator(credentials, access),
-        administration=Administration(access, credentials),
-    )

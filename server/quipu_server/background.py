@@ -17,6 +17,7 @@ from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.unembedded import PostgresUnembeddedStore
+from quipu_server.store.usage import trim_usage
 from quipu_server.text import SnowballAnalyser
 from quipu_server.trimming import Trimming
 
@@ -49,7 +50,7 @@ def build_worker(settings: Settings, database: Database, kinds: JobKinds) -> Wor
 
 
 class Tidying:
-    """Forgets answered requests once nobody repeats them any more, and jobs that ended long ago."""
+    """Forgets answered requests once nobody repeats them any more, jobs that ended long ago, and old use of limits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -62,4 +63,5 @@ class Tidying:
         """Forget; how many."""
         requests = await trim_requests(self._database)
         jobs = await PostgresJobStore(self._database).trim_jobs(KEEP_JOBS_DAYS)
-        return {"requests": requests, "jobs": jobs}
+        windows = await trim_usage(self._database)
+        return {"requests": requests, "jobs": jobs, "windows": windows}

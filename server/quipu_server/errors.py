@@ -176,6 +176,21 @@ class LogReplaced(OutOfRange):
         super().__init__(message, metadata={"name": name, "revision": f"{revision}", "head": f"{head}"})
 
 
+class QuotaExceeded(QuipuError):
+    """A limit is used up; the same request may succeed after `retry_after_s` seconds.
+
+    subject: the tenant or key whose limit it is. limit: as `1000,60`.
+    """
+
+    reason = "QUOTA_EXCEEDED"
+
+    def __init__(self, subject: str, quota: str, limit: str, retry_after_s: float) -> None:
+        message = f"{subject} has used up its {quota}, {limit} (count, seconds); try again in {retry_after_s:.1f} s"
+        super().__init__(message, metadata={"subject": subject, "quota": quota, "limit": limit})
+        self.subject = subject
+        self.retry_after_s = retry_after_s
+
+
 class DeadlineExceeded(QuipuError):
     """The time given for the request is over."""
 

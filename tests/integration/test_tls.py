@@ -100,7 +100,7 @@ async def test_old_protocols_are_refused(database_url: str, files: dict[str, Any
     new.maximum_version = ssl.TLSVersion.TLSv1_2
     async with serving(database_url, files) as server:
         assert await asyncio.to_thread(common_name, server.port, new) == "first"
-        with pytest.raises(OSError, match="EOF|PROTOCOL_VERSION|reset"):  # what the other end does, not this one
+        with pytest.raises(OSError, match=r"EOF|PROTOCOL_VERSION|reset"):  # what the other end does, not this one
             await asyncio.to_thread(common_name, server.port, old)
 
 

@@ -144,6 +144,9 @@ const (
 	// FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
 	// `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
 	ErrorReason_ERROR_REASON_SESSION_ENDED ErrorReason = 25
+	// RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
+	// `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
+	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 53
 )
 
 // Enum value maps for ErrorReason.
@@ -188,6 +191,7 @@ var (
 		23: "ERROR_REASON_CONTENT_BLOCKED",
 		24: "ERROR_REASON_SESSION_NOT_FOUND",
 		25: "ERROR_REASON_SESSION_ENDED",
+		53: "ERROR_REASON_QUOTA_EXCEEDED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":           0,
@@ -229,6 +233,7 @@ var (
 		"ERROR_REASON_CONTENT_BLOCKED":       23,
 		"ERROR_REASON_SESSION_NOT_FOUND":     24,
 		"ERROR_REASON_SESSION_ENDED":         25,
+		"ERROR_REASON_QUOTA_EXCEEDED":        53,
 	}
 )
 
@@ -263,7 +268,7 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xb9\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xda\n" +
 	"\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
@@ -305,7 +310,8 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x19ERROR_REASON_LOG_REPLACED\x10\x16\x12 \n" +
 	"\x1cERROR_REASON_CONTENT_BLOCKED\x10\x17\x12\"\n" +
 	"\x1eERROR_REASON_SESSION_NOT_FOUND\x10\x18\x12\x1e\n" +
-	"\x1aERROR_REASON_SESSION_ENDED\x10\x19B\x9b\x01\n" +
+	"\x1aERROR_REASON_SESSION_ENDED\x10\x19\x12\x1f\n" +
+	"\x1bERROR_REASON_QUOTA_EXCEEDED\x105B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

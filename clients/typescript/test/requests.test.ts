@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { create, isMessage } from "@bufbuild/protobuf";
 import { connect, metadata, toDate, type QuipuError } from "@quipu-memory/client";
 import {
+  AdminService,
+  ApiKeyRole,
   EmbeddingService,
   FilterSchema,
   MemoryKind,
@@ -205,4 +207,26 @@ test("a client is disposed of at the end of its block", async (context) => {
   await client.models();
   await client[Symbol.asyncDispose]();
   await assert.rejects(client.models());
+});
+
+test("a key is created as asked, and only what is given of it is changed", async (context) => {
+  const masks: (string[] | undefined)[] = [];
+  const { client } = await serving(context, ({ service }) => {
+    service(AdminService, {
+      createApiKey: ({ parent, apiKey }) => ({ apiKey: apiKey ?? {}, secret: parent }),
+      updateApiKey: ({ apiKey, updateMask }) => {
+        masks.push(updateMask?.paths);
+        return { apiKey: apiKey ?? {} };
+      },
+    });
+  });
+  const limits = { requests: { count: 1000, seconds: 60 } };
+  const { key, secret } = await client.admin.createApiKey("acme", "read", { limits, spacePrefixes: ["team-"] });
+  assert.equal(secret, "tenants/acme");
+  assert.equal(key.role, ApiKeyRole.READ);
+  assert.deepEqual(key.spacePrefixes, ["team-"]);
+  assert.equal(key.limits?.requests?.count, 1000n);
+  assert.equal(key.limits.requests.window?.seconds, 60n);
+  await client.admin.updateApiKey("tenants/acme/apiKeys/k", { role: "write", expireTime: null });
+  assert.deepEqual(masks, [["expire_time", "role"]]);
 });

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from quipu_server.errors import SpaceNotAllowed
 
@@ -31,12 +31,23 @@ class Role(IntEnum):
         return self.name.lower()
 
 
+class Measure(StrEnum):
+    """What is limited; the names are those of the fields of Limits."""
+
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+    MEMORIES = "memories"
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """So much in any span of so many seconds."""
 
     count: int
     window_s: int
+
+    def __str__(self) -> str:
+        return f"{self.count},{self.window_s}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,10 @@ class Limits:
     requests: Limit | None = None
     tokens: Limit | None = None
     memories: Limit | None = None
+
+    def of(self, measure: Measure) -> Limit | None:
+        limit: Limit | None = getattr(self, measure.value)
+        return limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """What access control needs from outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from quipu_server.access.domain import ApiKey, AuditEntry, Limits, Tenant
+from quipu_server.access.domain import ApiKey, AuditEntry, Limits, Measure, Tenant
 
 TenantChange: TypeAlias = Callable[[Tenant], Tenant]
 KeyChange: TypeAlias = Callable[[ApiKey, datetime], ApiKey]
@@ -19,6 +19,59 @@ class KnownKey:
     key: ApiKey
     tenant_limits: Limits
     read_time: datetime
+
+
+class UsageMeter(Protocol):
+    """Counts what the caller of this task uses; work in the background is free."""
+
+    def check(self, measure: Measure) -> None:
+        """Raise QuotaExceeded when the caller has nothing left."""
+
+    def spend(self, measure: Measure, amount: int) -> None:
+        """Count what was used. It may be more than was left: what has begun is finished."""
+
+
+class Unmetered:
+    """A UsageMeter for who may use as much as they like."""
+
+    def check(self, measure: Measure) -> None:
+        """Nothing is refused."""
+
+    def spend(self, measure: Measure, amount: int) -> None:
+        """Nothing is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where something is counted: for a tenant, or with `key_id` for a key, in windows of a length."""
+
+    tenant: str
+    key_id: str
+    measure: Measure
+    window_s: int
+
+    @property
+    def subject(self) -> str:
+        """Whose it is, as a resource."""
+        return f"tenants/{self.tenant}/apiKeys/{self.key_id}" if self.key_id else f"tenants/{self.tenant}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What all servers have counted in the window that contains now and in the one before."""
+
+    current: int
+    previous: int
+
+
+class UsageStore(Protocol):
+    """Adds up what servers count."""
+
+    async def now(self) -> float:
+        """The time of the database, seconds since 1970. Raises StoreUnavailable."""
+
+    async def add(self, used: Mapping[Account, int], now: float) -> Mapping[Account, Counts]:
+        """Add to the windows that contain `now`; what they hold then, for each account. Raises StoreUnavailable."""
 
 
 class KeySource(Protocol):

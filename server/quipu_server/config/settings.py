@@ -91,6 +91,13 @@ class Settings(BaseSettings):
         "US", description="Country of phone numbers that bring no country code; none when empty."
     )
     message_bytes: int = Field(16 << 20, ge=1 << 16, le=1 << 30, description="Longest message in or out, bytes.")
+    most_calls: int = Field(1_024, ge=1, description="Calls that may run at once; more are told to come back.")
+    most_streams: int = Field(256, ge=1, description="Calls that may run at once on one connection; more wait.")
+    connection_age_s: float = Field(
+        0, ge=0, description="Age at which connections end, so that clients spread; 0: never."
+    )
+    keepalive_s: float = Field(60, ge=1, description="How long a connection may be silent before it is pinged.")
+    keepalive_timeout_s: float = Field(20, ge=1, description="How long a ping may be without an answer.")
     default_deadline_s: float = Field(30.0, gt=0, description="Deadline of requests that bring none.")
     longest_deadline_s: float = Field(300.0, gt=0, description="Longest deadline a request may bring.")
     drain_s: float = Field(10.0, ge=0, description="Time for running requests when the server stops.")

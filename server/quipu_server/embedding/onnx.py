@@ -13,6 +13,8 @@ from cachetools import LRUCache
 from tokenizers import Encoding, Tokenizer
 
 from quipu_server import tracing
+from quipu_server.access.domain import Measure, caller_or_nobody
+from quipu_server.access.ports import Unmetered, UsageMeter
 from quipu_server.domain import EmbeddedText, ModelInfo, Purpose, TextToEmbed, Vector, Vectors
 from quipu_server.embedding.chunks import chunk
 from quipu_server.embedding.directory import ModelDirectory
@@ -100,13 +102,17 @@ class OnnxModel:
 class OnnxEmbedder:
     """Implements Embedder. The first directory is the default model."""
 
-    def __init__(self, directories: Sequence[ModelDirectory], workers: int, queue_tokens: int) -> None:
+    def __init__(
+        self, directories: Sequence[ModelDirectory], workers: int, queue_tokens: int, meter: UsageMeter | None = None
+    ) -> None:
+        """meter: told how many tokens each caller has embedded."""
         self._models = {directory.info.name: OnnxModel(directory) for directory in directories}
         self._default = directories[0].info.name
         self._infos = {
             name: replace(model.info, is_default=name == self._default) for name, model in self._models.items()
         }
         self._queue: WorkQueue[EmbeddedText] = WorkQueue(workers, queue_tokens, "embed")
+        self._meter = meter or Unmetered()
         self._recent: LRUCache[tuple[str, str], Vector] = LRUCache(CACHED_QUERIES)
         self._texts: Counter[tuple[str, str]] = Counter()
         self._tokens: Counter[tuple[str, str]] = Counter()
@@ -122,12 +128,15 @@ class OnnxEmbedder:
         self, model: str, texts: Sequence[TextToEmbed], purpose: Purpose, lane: Lane
     ) -> Sequence[EmbeddedText]:
         found = self._find(model)
-        futures = []
+        who, futures = caller_or_nobody(), []
+        self._meter.check(Measure.TOKENS)
         try:
             for text in texts:
-                futures.append(self._queue.put(lane, weigh(text), partial(found.embed, text, purpose)))
+                work = partial(found.embed, text, purpose)
+                futures.append(self._queue.put(lane, weigh(text), work, who.tenant if who else ""))
             with tracing.span("embedding", model=found.info.name, texts=len(texts)):
                 embedded = [await future for future in futures]
+            self._meter.spend(Measure.TOKENS, sum(each.token_count for each in embedded))
         finally:
             for future in futures:
                 future.cancel()

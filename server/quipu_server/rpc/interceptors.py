@@ -27,9 +27,6 @@ from quipu_server.rpc.status import make_status
 REQUEST_ID = "x-request-id"
 PACKAGE = "/quipu."
 
-MOST_CALLS = 1_024
-"""Calls at once; with more, each would wait longer for its turn than callers do."""
-
 ENDLESS = frozenset(f"/quipu.v1.MemoryService/{name}" for name in ("IngestMemories", "WatchMemories"))
 """Methods that end when their callers want it."""
 
@@ -70,15 +67,19 @@ class CallInterceptor(aio.ServerInterceptor):
         deadlines: Deadlines,
         is_ready: Callable[[], bool],
         let_in: LetIn,
+        *,
         guarded: frozenset[str] = frozenset(),
+        most_calls: int,
         meter: Meter | None = None,
     ) -> None:
-        """guarded: methods of other services that are wrapped as well."""
+        """guarded: methods of other services that are wrapped as well. most_calls: at once; with too many, each would
+        wait longer for its turn than callers do."""
         self._deadlines = deadlines
         self._is_ready = is_ready
         self._meter = meter or Measurements()
         self._let_in = let_in
         self._guarded = guarded
+        self._most_calls = most_calls
         self._handlers: dict[str, Handler] = {}
         self._running = 0
 
@@ -183,8 +184,8 @@ class CallInterceptor(aio.ServerInterceptor):
     def _admit(self) -> None:
         if not self._is_ready():
             raise Unavailable("the server is starting or stopping; try again in a moment")
-        if self._running > MOST_CALLS:
-            raise Overloaded(f"{MOST_CALLS:,} calls are running; try again in a moment")
+        if self._running > self._most_calls:
+            raise Overloaded(f"{self._most_calls:,} calls are running; try again in a moment")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Page tokens: where the page before ended, sealed to the request they continue."""
+"""Page tokens: where the page before ended, sealed to the request they continue and to the tenant that made it."""
 
 import json
 from base64 import b64decode, urlsafe_b64encode
@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from google.protobuf.message import Message
 
+from quipu_server.access.domain import caller_or_nobody
 from quipu_server.errors import InvalidArgument
 from quipu_server.rpc.digest import digest
 
@@ -42,5 +43,8 @@ def invalid_token() -> InvalidArgument:
 
 
 def _seal(request: Message, content: bytes) -> bytes:
-    """Binds a place to a request. It has no key, as any replica must read it, and a forged token shows nothing new."""
-    return sha256(digest(request, "page_token", "page_size") + content).digest()[:_SEAL_BYTES]
+    """Binds a place to a request of a tenant. It has no key: any replica must read it, and what a forged one shows is
+    checked as any request."""
+    who = caller_or_nobody()
+    tenant = "" if who is None else who.tenant
+    return sha256(digest(request, "page_token", "page_size") + tenant.encode() + b"\0" + content).digest()[:_SEAL_BYTES]

@@ -30,6 +30,7 @@ from quipu.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_serv
 from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
 from quipu_server.access.administration import Administration
 from quipu_server.access.authentication import Authenticator
+from quipu_server.access.ports import UsageMeter
 from quipu_server.config import Settings
 from quipu_server.errors import StartupError
 from quipu_server.indexes import Indexes
@@ -89,6 +90,7 @@ class UseCases:
     jobs: JobControl
     authenticator: Authenticator
     administration: Administration
+    usage: UsageMeter
 
 
 class RpcServer:
@@ -131,8 +133,9 @@ class RpcServer:
         interceptor = CallInterceptor(
             deadlines,
             lambda: self.health.is_able,
-            partial(admit, authenticator),
+            partial(admit, authenticator, use_cases.usage),
             guarded=frozenset() if is_reflection_open else ANY_CREDENTIAL,
+            most_calls=settings.most_calls,
             meter=self._meter,
         )
         server = aio.server(interceptors=[interceptor], options=_options(settings))
@@ -160,8 +163,21 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         # Two servers on one port would share its connections unnoticed.
         ("grpc.so_reuseport", 0),
         # Find connections whose other end is gone, and allow clients to do the same while they wait.
-        ("grpc.keepalive_time_ms", 60_000),
-        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_time_ms", round(settings.keepalive_s * 1e3)),
+        ("grpc.keepalive_timeout_ms", round(settings.keepalive_timeout_s * 1e3)),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.max_concurrent_streams", settings.most_streams),
+        *_ages(settings),
+    ]
+
+
+def _ages(settings: Settings) -> list[tuple[str, int]]:
+    """When connections end, so that clients find other replicas; calls that run then may take their time."""
+    if not settings.connection_age_s:
+        return []
+    grace_s = settings.longest_deadline_s
+    return [
+        ("grpc.max_connection_age_ms", round(settings.connection_age_s * 1e3)),
+        ("grpc.max_connection_age_grace_ms", round(grace_s * 1e3)),
     ]

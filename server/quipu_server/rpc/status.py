@@ -5,7 +5,14 @@ from typing import Any, TypeAlias
 
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, PreconditionFailure, ResourceInfo, RetryInfo
+from google.rpc.error_details_pb2 import (
+    BadRequest,
+    ErrorInfo,
+    PreconditionFailure,
+    QuotaFailure,
+    ResourceInfo,
+    RetryInfo,
+)
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode
 
@@ -44,7 +51,12 @@ def _precondition(error: errors.FailedPrecondition) -> list[Message]:
     return [PreconditionFailure(violations=[violation])]
 
 
-def _retry(error: errors.Unavailable) -> list[Message]:
+def _quota(error: errors.QuotaExceeded) -> list[Message]:
+    violation = QuotaFailure.Violation(subject=error.subject, description=_cut(error.message, MOST_MESSAGE_BYTES))
+    return [QuotaFailure(violations=[violation]), *_retry(error)]
+
+
+def _retry(error: errors.Unavailable | errors.QuotaExceeded) -> list[Message]:
     return [RetryInfo(retry_delay=write_duration(error.retry_after_s))]
 
 
@@ -57,6 +69,7 @@ TABLE: dict[type[errors.QuipuError], tuple[StatusCode, Details]] = {
     errors.FailedPrecondition: (StatusCode.FAILED_PRECONDITION, _precondition),
     errors.Unauthenticated: (StatusCode.UNAUTHENTICATED, _no_details),
     errors.PermissionDenied: (StatusCode.PERMISSION_DENIED, _no_details),
+    errors.QuotaExceeded: (StatusCode.RESOURCE_EXHAUSTED, _quota),
     errors.OutOfRange: (StatusCode.OUT_OF_RANGE, _no_details),
     errors.DeadlineExceeded: (StatusCode.DEADLINE_EXCEEDED, _no_details),
     errors.Unavailable: (StatusCode.UNAVAILABLE, _retry),

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -107,3 +108,50 @@ async def test_a_closed_queue_answers_what_waits_and_takes_nothing(gate: Gate) -
     await closing
     with pytest.raises(Unavailable):
         queue.put(Lane.INGEST, 1, lambda: "late")
+
+
+async def test_owners_take_turns_within_a_lane(queue: WorkQueue[str], gate: Gate) -> None:
+    done: list[str] = []
+
+    def note(name: str) -> str:
+        done.append(name)
+        return name
+
+    def job(name: str) -> Callable[[], str]:
+        return partial(note, name)
+
+    held = await hold(queue, gate)
+    bulk = [queue.put(Lane.INGEST, 1, job(f"bulk {i}"), "a") for i in range(4)]
+    others = [queue.put(Lane.INGEST, 1, job(name), name) for name in ("b", "c")]
+    late = queue.put(Lane.QUERY, 1, job("query"), "c")
+    gate.opened.set()
+    await asyncio.gather(held, *bulk, *others, late)
+    assert done == ["query", "bulk 0", "b", "c", "bulk 1", "bulk 2", "bulk 3"]
+
+
+async def test_a_queue_that_one_owner_filled_has_room_for_another(queue: WorkQueue[str], gate: Gate) -> None:
+    held = await hold(queue, gate)
+    full = queue.put(Lane.INGEST, CAPACITY, lambda: "full", "a")
+    with pytest.raises(Overloaded):
+        queue.put(Lane.INGEST, 1, lambda: "more", "a")
+    with pytest.raises(Overloaded):
+        queue.put(Lane.INGEST, CAPACITY // 2 + 1, lambda: "more than a share", "b")
+    share = queue.put(Lane.QUERY, CAPACITY // 2, lambda: "share", "b")
+    gate.opened.set()
+    assert list(await asyncio.gather(held, full, share)) == ["gate", "full", "share"]
+
+
+@pytest.mark.parametrize(("kept_s", "is_stored"), [(60, False), (0.01, True)])
+async def test_a_thread_is_kept_for_queries_while_they_come(gate: Gate, kept_s: float, is_stored: bool) -> None:
+    queue: WorkQueue[str] = WorkQueue(2, CAPACITY, "test", kept_s)
+    assert await queue.put(Lane.QUERY, 1, lambda: "query") == "query"
+    held = await hold(queue, gate)
+    waiting = queue.put(Lane.INGEST, 1, lambda: "stored")
+    if is_stored:
+        assert await waiting == "stored"
+    else:
+        assert await queue.put(Lane.QUERY, 1, lambda: "query") == "query"
+        assert not waiting.done()
+    gate.opened.set()
+    assert list(await asyncio.gather(held, waiting)) == ["gate", "stored"]
+    queue.close()

@@ -9,7 +9,7 @@ from grpc import aio
 
 from quipu_server.access.administration import Administration
 from quipu_server.access.authentication import Authenticator
-from quipu_server.access.ports import AccessStore
+from quipu_server.access.ports import AccessStore, Unmetered
 from quipu_server.config import Settings
 from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
@@ -49,6 +49,7 @@ class Fakes:
             jobs=cast(JobControl, None),
             authenticator=Authenticator(None, source),
             administration=Administration(source, None),
+            usage=Unmetered(),
         )
         return RpcServer(made, use_cases)
 

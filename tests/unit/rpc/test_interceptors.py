@@ -19,7 +19,6 @@ from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
 from quipu.v1.search_service_pb2 import SearchRequest, SearchResponse
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu_server.errors import Conflict, NotFound
-from quipu_server.rpc import interceptors
 from quipu_server.rpc.server import RpcServer
 from tests.unit.rpc.conftest import Fakes
 
@@ -30,7 +29,6 @@ REQUEST = GetMemoryRequest(name="spaces/a/memories/secret-name")
 @pytest.fixture
 def logged() -> Iterator[list[Any]]:
     structlog.reset_defaults()
-    vars(interceptors.log).pop("bind", None)  # it keeps the configuration of its first line
     with capture_logs() as lines:
         yield lines
 
@@ -134,20 +132,21 @@ async def test_until_it_is_ready_a_server_says_so(channel: aio.Channel, server: 
         await get(channel)
 
 
-async def test_too_many_calls_at_once_are_refused(
-    channel: aio.Channel, fakes: Fakes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(interceptors, "MOST_CALLS", 2)
-    fakes.memories.delay_s = 30
-    waiting = [asyncio.ensure_future(get(channel)) for _ in range(2)]
-    await fakes.memories.reached.wait()
-    error = await fail(channel)
-    assert (error.code(), details(error)[0].reason) == (StatusCode.UNAVAILABLE, "OVERLOADED")
-    for call in waiting:
-        call.cancel()
-    await asyncio.wait(waiting)
-    fakes.memories.delay_s = 0
-    await get(channel)
+async def test_too_many_calls_at_once_are_refused(fakes: Fakes) -> None:
+    server = fakes.server(most_calls=2)
+    await server.health.set(serving=True)
+    async with aio.insecure_channel(f"127.0.0.1:{await server.start()}") as channel:
+        fakes.memories.delay_s = 30
+        waiting = [asyncio.ensure_future(get(channel)) for _ in range(2)]
+        await fakes.memories.reached.wait()
+        error = await fail(channel)
+        assert (error.code(), details(error)[0].reason) == (StatusCode.UNAVAILABLE, "OVERLOADED")
+        for call in waiting:
+            call.cancel()
+        await asyncio.wait(waiting)
+        fakes.memories.delay_s = 0
+        await get(channel)
+    await server.stop()
 
 
 @pytest.fixture

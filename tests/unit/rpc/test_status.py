@@ -55,6 +55,7 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.SpaceNotAllowed("spaces/a"),
     errors.TenantNotAllowed("tenants/a"),
     errors.LogReplaced("spaces/a", 17, 19),
+    errors.QuotaExceeded("tenants/a", "requests", "1000,60", 2.5),
     errors.DeadlineExceeded("too late"),
     errors.Unavailable("starting"),
     errors.Overloaded("full"),
@@ -67,6 +68,7 @@ DETAILS = {
     StatusCode.ALREADY_EXISTS: ["ResourceInfo"],
     StatusCode.FAILED_PRECONDITION: ["PreconditionFailure"],
     StatusCode.UNAVAILABLE: ["RetryInfo"],
+    StatusCode.RESOURCE_EXHAUSTED: ["QuotaFailure", "RetryInfo"],
 }
 
 

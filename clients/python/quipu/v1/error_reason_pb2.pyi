@@ -178,6 +178,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
     `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
     """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 53
+    """RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
+    `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -339,5 +343,9 @@ ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 24
 ERROR_REASON_SESSION_ENDED: ErrorReason.ValueType  # 25
 """FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
 `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 53
+"""RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
+`{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

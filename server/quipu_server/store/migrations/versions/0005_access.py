@@ -47,6 +47,18 @@ CREATE TABLE quipu.audit_entries (
     PRIMARY KEY (tenant, create_time, entry_id)
 );
 CREATE INDEX audit_entries_time ON quipu.audit_entries (create_time, entry_id);
+
+-- What limited callers used, by window: the one with number n begins n * window_s seconds after 1970. `key_id` is empty
+-- for what all keys of the tenant used together.
+CREATE TABLE quipu.usage_counts (
+    tenant text COLLATE "C" NOT NULL,
+    key_id text COLLATE "C" NOT NULL,
+    measure text COLLATE "C" NOT NULL,
+    window_s integer NOT NULL,
+    number bigint NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY (tenant, key_id, measure, window_s, number)
+);
 """
 
 
