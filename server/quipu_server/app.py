@@ -32,8 +32,10 @@ from quipu_server.store.log import PostgresLog
 from quipu_server.store.memories import PostgresMemoryStore
 from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
+from quipu_server.store.uses import PostgresUseStore
 from quipu_server.store.view import StoreView
 from quipu_server.text import SnowballAnalyser
+from quipu_server.uses import Uses
 from quipu_server.watching import Watching
 
 TIDY_EVERY_S = 3_600
@@ -99,11 +101,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        server = RpcServer(settings, build_use_cases(database, embedder, catalogue))
+        use_cases = build_use_cases(database, embedder, catalogue)
+        stack.push_async_callback(use_cases.uses.flush)
+        server = RpcServer(settings, use_cases)
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
         others = [asyncio.create_task(follow(database, server, catalogue)), asyncio.create_task(tidy(database))]
+        others.append(asyncio.create_task(use_cases.uses.run()))
         stack.push_async_callback(cancel, [serving, *others])
         stack.callback(drain.begin)
         yield Running(port, serving)
@@ -177,11 +182,12 @@ def build_use_cases(database: Database, embedder: OnnxEmbedder, catalogue: HotCa
     store, source = PostgresMemoryStore(database), PostgresLog(database)
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, catalogue)
-    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages)
+    uses = Uses(PostgresUseStore(database), spaces)
+    search = Search(Freshness(spaces, source), store, catalogue, embedder, analyser, passages, uses)
     memories = Memories(store, source, spaces, passages, catalogue)
     streams = Streams(Ingesting(store, spaces, passages, catalogue), Watching(spaces, store, source))
     indexes = Indexes(spaces, source, catalogue)
-    return UseCases(memories, streams, spaces, search, embedder, indexes)
+    return UseCases(memories, streams, spaces, search, embedder, indexes, uses)
 
 
 def check_exposure(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -1862,11 +1863,286 @@ func (x *IngestRefusal) GetMetadata() map[string]string {
 	return nil
 }
 
+// Request of RecordFeedback.
+type RecordFeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}/memories/{memory}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Required. What to say of it.
+	Verdict Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=quipu.v1.Verdict" json:"verdict,omitempty"`
+	// Optional. A UUID that makes the request idempotent, as in CreateMemory.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordFeedbackRequest) Reset() {
+	*x = RecordFeedbackRequest{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordFeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordFeedbackRequest) ProtoMessage() {}
+
+func (x *RecordFeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordFeedbackRequest.ProtoReflect.Descriptor instead.
+func (*RecordFeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RecordFeedbackRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RecordFeedbackRequest) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *RecordFeedbackRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Response of RecordFeedback.
+type RecordFeedbackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The memory with the new counts.
+	Memory        *Memory `protobuf:"bytes,1,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordFeedbackResponse) Reset() {
+	*x = RecordFeedbackResponse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordFeedbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordFeedbackResponse) ProtoMessage() {}
+
+func (x *RecordFeedbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordFeedbackResponse.ProtoReflect.Descriptor instead.
+func (*RecordFeedbackResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *RecordFeedbackResponse) GetMemory() *Memory {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+// Request of GetMemoryUses.
+type GetMemoryUsesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Required. 1 to 1,000 names of memories of the space.
+	Names         []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMemoryUsesRequest) Reset() {
+	*x = GetMemoryUsesRequest{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMemoryUsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMemoryUsesRequest) ProtoMessage() {}
+
+func (x *GetMemoryUsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMemoryUsesRequest.ProtoReflect.Descriptor instead.
+func (*GetMemoryUsesRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetMemoryUsesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *GetMemoryUsesRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+// Response of GetMemoryUses.
+type GetMemoryUsesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each name, in the order of the request; a memory that was never found, or is not there, has the count 0.
+	Uses          []*MemoryUse `protobuf:"bytes,1,rep,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMemoryUsesResponse) Reset() {
+	*x = GetMemoryUsesResponse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMemoryUsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMemoryUsesResponse) ProtoMessage() {}
+
+func (x *GetMemoryUsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMemoryUsesResponse.ProtoReflect.Descriptor instead.
+func (*GetMemoryUsesResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *GetMemoryUsesResponse) GetUses() []*MemoryUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+// How often a memory was found.
+type MemoryUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spaces/{space}/memories/{memory}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Searches that returned it.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// When it was returned last, within a minute, database time; not set when it never was.
+	LastUseTime   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemoryUse) Reset() {
+	*x = MemoryUse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemoryUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemoryUse) ProtoMessage() {}
+
+func (x *MemoryUse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemoryUse.ProtoReflect.Descriptor instead.
+func (*MemoryUse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *MemoryUse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MemoryUse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *MemoryUse) GetLastUseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUseTime
+	}
+	return nil
+}
+
 var File_quipu_v1_memory_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\x93\x01\n" +
+	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\x93\x01\n" +
 	"\x13CreateMemoryRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tmemory_id\x18\x02 \x01(\tR\bmemoryId\x12(\n" +
@@ -1989,7 +2265,23 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\bmetadata\x18\x05 \x03(\v2%.quipu.v1.IngestRefusal.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xb6\a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"w\n" +
+	"\x15RecordFeedbackRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
+	"\averdict\x18\x02 \x01(\x0e2\x11.quipu.v1.VerdictR\averdict\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"B\n" +
+	"\x16RecordFeedbackResponse\x12(\n" +
+	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"D\n" +
+	"\x14GetMemoryUsesRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x14\n" +
+	"\x05names\x18\x02 \x03(\tR\x05names\"@\n" +
+	"\x15GetMemoryUsesResponse\x12'\n" +
+	"\x04uses\x18\x01 \x03(\v2\x13.quipu.v1.MemoryUseR\x04uses\"u\n" +
+	"\tMemoryUse\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12>\n" +
+	"\rlast_use_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime2\xdd\b\n" +
 	"\rMemoryService\x12M\n" +
 	"\fCreateMemory\x12\x1d.quipu.v1.CreateMemoryRequest\x1a\x1e.quipu.v1.CreateMemoryResponse\x12b\n" +
 	"\x13BatchCreateMemories\x12$.quipu.v1.BatchCreateMemoriesRequest\x1a%.quipu.v1.BatchCreateMemoriesResponse\x12D\n" +
@@ -1998,7 +2290,9 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\fListMemories\x12\x1d.quipu.v1.ListMemoriesRequest\x1a\x1e.quipu.v1.ListMemoriesResponse\x12M\n" +
 	"\fUpdateMemory\x12\x1d.quipu.v1.UpdateMemoryRequest\x1a\x1e.quipu.v1.UpdateMemoryResponse\x12M\n" +
 	"\fDeleteMemory\x12\x1d.quipu.v1.DeleteMemoryRequest\x1a\x1e.quipu.v1.DeleteMemoryResponse\x12S\n" +
-	"\x0eUndeleteMemory\x12\x1f.quipu.v1.UndeleteMemoryRequest\x1a .quipu.v1.UndeleteMemoryResponse\x12b\n" +
+	"\x0eUndeleteMemory\x12\x1f.quipu.v1.UndeleteMemoryRequest\x1a .quipu.v1.UndeleteMemoryResponse\x12S\n" +
+	"\x0eRecordFeedback\x12\x1f.quipu.v1.RecordFeedbackRequest\x1a .quipu.v1.RecordFeedbackResponse\x12P\n" +
+	"\rGetMemoryUses\x12\x1e.quipu.v1.GetMemoryUsesRequest\x1a\x1f.quipu.v1.GetMemoryUsesResponse\x12b\n" +
 	"\x13ListMemoryRevisions\x12$.quipu.v1.ListMemoryRevisionsRequest\x1a%.quipu.v1.ListMemoryRevisionsResponse\x12W\n" +
 	"\x0eIngestMemories\x12\x1f.quipu.v1.IngestMemoriesRequest\x1a .quipu.v1.IngestMemoriesResponse(\x010\x01\x12R\n" +
 	"\rWatchMemories\x12\x1e.quipu.v1.WatchMemoriesRequest\x1a\x1f.quipu.v1.WatchMemoriesResponse0\x01B\x9d\x01\n" +
@@ -2016,7 +2310,7 @@ func file_quipu_v1_memory_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_service_proto_rawDescData
 }
 
-var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*CreateMemoryRequest)(nil),         // 0: quipu.v1.CreateMemoryRequest
 	(*CreateMemoryResponse)(nil),        // 1: quipu.v1.CreateMemoryResponse
@@ -2046,65 +2340,80 @@ var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*IngestAcknowledgement)(nil),       // 25: quipu.v1.IngestAcknowledgement
 	(*IngestedMemory)(nil),              // 26: quipu.v1.IngestedMemory
 	(*IngestRefusal)(nil),               // 27: quipu.v1.IngestRefusal
-	nil,                                 // 28: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	nil,                                 // 29: quipu.v1.IngestRefusal.MetadataEntry
-	(*Memory)(nil),                      // 30: quipu.v1.Memory
-	(*Filter)(nil),                      // 31: quipu.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),       // 32: google.protobuf.FieldMask
-	(*MemoryRevision)(nil),              // 33: quipu.v1.MemoryRevision
+	(*RecordFeedbackRequest)(nil),       // 28: quipu.v1.RecordFeedbackRequest
+	(*RecordFeedbackResponse)(nil),      // 29: quipu.v1.RecordFeedbackResponse
+	(*GetMemoryUsesRequest)(nil),        // 30: quipu.v1.GetMemoryUsesRequest
+	(*GetMemoryUsesResponse)(nil),       // 31: quipu.v1.GetMemoryUsesResponse
+	(*MemoryUse)(nil),                   // 32: quipu.v1.MemoryUse
+	nil,                                 // 33: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	nil,                                 // 34: quipu.v1.IngestRefusal.MetadataEntry
+	(*Memory)(nil),                      // 35: quipu.v1.Memory
+	(*Filter)(nil),                      // 36: quipu.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 37: google.protobuf.FieldMask
+	(*MemoryRevision)(nil),              // 38: quipu.v1.MemoryRevision
+	(Verdict)(0),                        // 39: quipu.v1.Verdict
+	(*timestamppb.Timestamp)(nil),       // 40: google.protobuf.Timestamp
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
-	30, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	30, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	35, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	35, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
 	0,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
-	30, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	30, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
-	30, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	31, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	30, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	30, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	32, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	30, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	30, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
-	33, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
-	28, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	31, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	35, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	35, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
+	35, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	36, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	35, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	35, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	37, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	35, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	35, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
+	38, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
+	33, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	36, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
 	20, // 15: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
-	33, // 16: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
+	38, // 16: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
 	22, // 17: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
 	23, // 18: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
-	30, // 19: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
+	35, // 19: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
 	25, // 20: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
 	26, // 21: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
 	27, // 22: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
-	29, // 23: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
-	0,  // 24: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 25: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 26: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 27: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 28: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 29: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 30: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 31: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	16, // 32: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	21, // 33: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
-	18, // 34: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
-	1,  // 35: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 36: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 37: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 38: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 39: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 40: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 41: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 42: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	17, // 43: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	24, // 44: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
-	19, // 45: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
-	35, // [35:46] is the sub-list for method output_type
-	24, // [24:35] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	34, // 23: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
+	39, // 24: quipu.v1.RecordFeedbackRequest.verdict:type_name -> quipu.v1.Verdict
+	35, // 25: quipu.v1.RecordFeedbackResponse.memory:type_name -> quipu.v1.Memory
+	32, // 26: quipu.v1.GetMemoryUsesResponse.uses:type_name -> quipu.v1.MemoryUse
+	40, // 27: quipu.v1.MemoryUse.last_use_time:type_name -> google.protobuf.Timestamp
+	0,  // 28: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	2,  // 29: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	4,  // 30: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	6,  // 31: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	8,  // 32: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	10, // 33: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	12, // 34: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	14, // 35: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	28, // 36: quipu.v1.MemoryService.RecordFeedback:input_type -> quipu.v1.RecordFeedbackRequest
+	30, // 37: quipu.v1.MemoryService.GetMemoryUses:input_type -> quipu.v1.GetMemoryUsesRequest
+	16, // 38: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	21, // 39: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
+	18, // 40: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	1,  // 41: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	3,  // 42: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	5,  // 43: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	7,  // 44: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	9,  // 45: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	11, // 46: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	13, // 47: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	15, // 48: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	29, // 49: quipu.v1.MemoryService.RecordFeedback:output_type -> quipu.v1.RecordFeedbackResponse
+	31, // 50: quipu.v1.MemoryService.GetMemoryUses:output_type -> quipu.v1.GetMemoryUsesResponse
+	17, // 51: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	24, // 52: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
+	19, // 53: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	41, // [41:54] is the sub-list for method output_type
+	28, // [28:41] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }
@@ -2136,7 +2445,7 @@ func file_quipu_v1_memory_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_service_proto_rawDesc), len(file_quipu_v1_memory_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -9,14 +9,17 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quipu_server.domain import Evidence, Path, Revisions, Space, TermStatistics, Vector
+from quipu_server.domain import Evidence, Path, Revisions, Space, Surroundings, TermStatistics, Vector
 from quipu_server.filters import Condition
 from quipu_server.hot import candidates, conditions, dense, words
 from quipu_server.hot.columns import NEVER, microseconds
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.segment import Mask
+from quipu_server.hot.sessions import NO_SLOT
 from quipu_server.ports import LogSource, Selection
+from quipu_server.scoring import session_scores
 
 INLINE_ROWS = 16_384
 """Indexes of so many rows are searched on the event loop, in 0.3 ms; going to a thread and back costs 0.06."""
@@ -44,6 +47,7 @@ class HotView:
         self._contents = contents
         self._log = log
         self._threads = threads
+        self._frequencies: tuple[tuple[str, ...], NDArray[np.float64]] | None = None
 
     async def select(self, condition: Condition | None, now: datetime) -> HotSelection:
         """Resolve a filter: by columns if they can, else in the database."""
@@ -77,11 +81,42 @@ class HotView:
         slots = await self._run(partial(words.best_matches, self._contents, terms, statistics, depth, mask))
         return self._contents.columns.revisions[slots]
 
+    async def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
+        """Statistics of the space for these terms, each session a document."""
+        return self._contents.sessions.statistics(await self._session_frequencies(terms))
+
+    async def surroundings(self, revisions: Revisions, selection: Selection) -> Surroundings:
+        """The messages before and after each, and whether the selection has them."""
+        columns, live = self._contents.columns, self._contents.live
+        beside = self._contents.sessions.neighbours(columns.revisions.searchsorted(revisions), live)
+        there, mask = beside != NO_SLOT, _mask(selection)
+        return Surroundings(
+            np.where(there, columns.revisions[beside], 0) if len(live) else np.zeros_like(beside),
+            there if mask is None else there & mask[beside],
+        )
+
     async def evidence(
-        self, revisions: Revisions, query: Vector | None, terms: Sequence[str], statistics: TermStatistics | None
+        self,
+        revisions: Revisions,
+        query: Vector | None,
+        terms: Sequence[str],
+        statistics: TermStatistics | None,
+        sessions: TermStatistics | None = None,
     ) -> Evidence:
         """What ranking needs to know of memories of this view."""
-        return await self._run(partial(candidates.evidence, self._contents, revisions, query, terms, statistics))
+        contents, scores = self._contents, None
+        if sessions is not None:
+            frequencies = await self._session_frequencies(terms)
+            scores = session_scores(frequencies, contents.sessions.lengths, sessions)
+        return await self._run(partial(candidates.evidence, contents, revisions, query, terms, statistics, scores))
+
+    async def _session_frequencies(self, terms: Sequence[str]) -> NDArray[np.float64]:
+        """Those of the terms asked for last are kept: they serve statistics and scores."""
+        if self._frequencies is None or self._frequencies[0] != tuple(terms):
+            contents = self._contents
+            table = await self._run(lambda: contents.sessions.frequencies(contents.occurrences(terms), contents.live))
+            self._frequencies = (tuple(terms), table)
+        return self._frequencies[1]
 
     async def _matches(self, condition: Condition) -> Mask:
         columns = self._contents.columns

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.hot.columns import TEXTS, TIMES, Columns, TextColumn
+from quipu_server.hot.columns import NUMBERS, TEXTS, TIMES, Columns, TextColumn
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.delta import Delta
 from quipu_server.hot.postings import Postings
 from quipu_server.hot.segment import Segment
+from quipu_server.hot.sessions import GrowingSessions
 from quipu_server.hot.snapshot_file import Arrays
 from quipu_server.hot.vocabulary import Vocabulary
 
 SEPARATOR = "\0"
 """PostgreSQL knows no text that contains it."""
 
-_COLUMNS = ("revisions", "created", "importances", "lengths", "row_starts", "row_slots", "spans")
 _POSTINGS = ("terms", "starts", "slots", "frequencies")
 _DELTA = ("codes", "terms", "slots", "frequencies")
 
@@ -45,11 +45,12 @@ def to_arrays(contents: Contents) -> Arrays:
 def from_arrays(header: Mapping[str, Any], arrays: Arrays) -> Contents:
     """The contents. Raises KeyError, ValueError, TypeError when something is missing or does not fit."""
     live: NDArray[np.bool_] = arrays["live"]
+    columns = _columns(arrays, len(live))
     segments = tuple(_segment(arrays, i, first_row) for i, first_row in enumerate(header["segments"]))
     return Contents(
         revision=header["revision"],
         nonce=header["nonce"],
-        columns=_columns(arrays, len(live)),
+        columns=columns,
         vocabulary=_vocabulary(arrays, "terms"),
         segments=segments,
         delta=None if header["delta"] is None else _delta(arrays, header["delta"]),
@@ -57,13 +58,14 @@ def from_arrays(header: Mapping[str, Any], arrays: Arrays) -> Contents:
         live_count=int(np.count_nonzero(live)),
         total_length=header["total_length"],
         earliest_expiry=header["earliest_expiry"],
+        sessions=GrowingSessions.of(columns, live).view(columns),
     )
 
 
 def _arrays(contents: Contents) -> Iterator[tuple[str, NDArray[Any]]]:
     columns = contents.columns
     yield "live", contents.live
-    yield from ((name, getattr(columns, name)) for name in _COLUMNS)
+    yield from ((name, getattr(columns, name)) for name in NUMBERS)
     yield from ((f"times.{name}", times) for name, times in columns.times.items())
     for name, column in columns.texts.items():
         yield f"codes.{name}", column.codes
@@ -104,7 +106,7 @@ def _columns(arrays: Arrays, slot_count: int) -> Columns:
         for name in (*TEXTS, "tags")
     }
     times = {name: arrays[f"times.{name}"] for name in TIMES}
-    return Columns(texts, times, **{name: arrays[name] for name in _COLUMNS})
+    return Columns(texts, times, **{name: arrays[name] for name in NUMBERS})
 
 
 def _segment(arrays: Arrays, number: int, first_row: int) -> Segment:

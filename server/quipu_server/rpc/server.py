@@ -35,6 +35,7 @@ from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.space_service import SpaceService
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
+from quipu_server.uses import Uses
 
 SERVICES = [
     service.full_name
@@ -62,6 +63,7 @@ class UseCases:
     search: Search
     embedder: Embedder
     indexes: Indexes
+    uses: Uses
 
 
 class RpcServer:
@@ -96,7 +98,11 @@ class RpcServer:
         interceptor = CallInterceptor(deadlines, lambda: self.health.is_able)
         server = aio.server(interceptors=[interceptor], options=_options(settings))
         memory_service = MemoryService(
-            use_cases.memories, use_cases.streams, settings.content_bytes, lambda: self.health.is_serving
+            use_cases.memories,
+            use_cases.uses,
+            use_cases.streams,
+            settings.content_bytes,
+            lambda: self.health.is_serving,
         )
         add_MemoryServiceServicer_to_server(memory_service, server)
         add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quipu_server.domain import Memory, Mode, Path, RankingWeights, Space, Vector
+from quipu_server.domain import Memory, Mode, Path, Space, Vector
 from quipu_server.filters import Condition
+from quipu_server.weights import RankingWeights
 
 SLICE_HITS = 50
 """Hits in one message: 1,000 hits cost 4.5 ms in messages of 50, 89 ms one by one."""
@@ -40,10 +41,8 @@ class Explanation:
 
     cosine: float | None
     bm25: float | None
-    dense_term: float
-    lexical_term: float
-    importance_term: float
-    recency_term: float
+    terms: Mapping[str, float]
+    """By name; the score is their sum."""
     age_s: float
     matched_terms: tuple[str, ...]
 

@@ -37,7 +37,7 @@ SELECT {SPACE_COLUMNS}, h.revision, h.memory_count FROM spaces s
 CROSS JOIN LATERAL (SELECT revision, memory_count FROM heads h WHERE h.space_id = s.space_id LIMIT 1) h
 """
 _LOCK = "SELECT memory_count FROM heads WHERE space_id = %s FOR UPDATE"
-_TABLES = ("vectors", "passages", "memory_revisions", "requests", "heads", "spaces")
+_TABLES = ("memory_uses", "vectors", "passages", "memory_revisions", "requests", "heads", "spaces")
 
 
 class PostgresSpaceStore:

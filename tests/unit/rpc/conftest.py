@@ -14,7 +14,8 @@ from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.spaces import Spaces
-from tests.unit.rpc.fakes import FakeEmbedder, FakeIndexes, FakeMemories, FakeSearch, FakeSpaces
+from quipu_server.uses import Uses
+from tests.unit.rpc.fakes import FakeEmbedder, FakeIndexes, FakeMemories, FakeSearch, FakeSpaces, FakeUses
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,15 @@ class Fakes:
     search: FakeSearch = field(default_factory=FakeSearch)
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
     indexes: FakeIndexes = field(default_factory=FakeIndexes)
+    uses: FakeUses = field(default_factory=FakeUses)
 
     def server(self, **settings: object) -> RpcServer:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
         made = Settings.model_validate({"port": 0, "content_bytes": 1_000} | settings)
         streams, indexes = cast(Streams, None), cast(Indexes, self.indexes)
-        return RpcServer(made, UseCases(memories, streams, spaces, search, self.embedder, indexes))
+        return RpcServer(
+            made, UseCases(memories, streams, spaces, search, self.embedder, indexes, cast(Uses, self.uses))
+        )
 
 
 @pytest.fixture

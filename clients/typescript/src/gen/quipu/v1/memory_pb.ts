@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory.proto.
  */
 export const file_quipu_v1_memory: GenFile = /*@__PURE__*/
-  fileDesc("ChVxdWlwdS92MS9tZW1vcnkucHJvdG8SCHF1aXB1LnYxIusECgZNZW1vcnkSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEiIKBGtpbmQYAyABKA4yFC5xdWlwdS52MS5NZW1vcnlLaW5kEhwKBHJvbGUYBCABKA4yDi5xdWlwdS52MS5Sb2xlEg8KB3NwZWFrZXIYBSABKAkSDwoHc2Vzc2lvbhgGIAEoCRIMCgR0YWdzGAcgAygJEjAKCG1ldGFkYXRhGAggAygLMh4ucXVpcHUudjEuTWVtb3J5Lk1ldGFkYXRhRW50cnkSFwoKaW1wb3J0YW5jZRgJIAEoAUgAiAEBEi4KCmV2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlbGV0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEhAKCHJldmlzaW9uGBAgASgDEiAKBnZlY3RvchgRIAEoCzIQLnF1aXB1LnYxLlZlY3RvchpACg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRIeCgV2YWx1ZRgCIAEoCzIPLnF1aXB1LnYxLlZhbHVlOgI4AUINCgtfaW1wb3J0YW5jZSJsCg5NZW1vcnlSZXZpc2lvbhIQCghyZXZpc2lvbhgBIAEoAxImCgZjaGFuZ2UYAiABKA4yFi5xdWlwdS52MS5NZW1vcnlDaGFuZ2USIAoGbWVtb3J5GAMgASgLMhAucXVpcHUudjEuTWVtb3J5KsgBCgpNZW1vcnlLaW5kEhsKF01FTU9SWV9LSU5EX1VOU1BFQ0lGSUVEEAASGAoUTUVNT1JZX0tJTkRfRVBJU09ESUMQARIYChRNRU1PUllfS0lORF9TRU1BTlRJQxACEhoKFk1FTU9SWV9LSU5EX1BST0NFRFVSQUwQAxIXChNNRU1PUllfS0lORF9QUk9GSUxFEAQSFwoTTUVNT1JZX0tJTkRfV09SS0lORxAFEhsKF01FTU9SWV9LSU5EX1RPT0xfUkVTVUxUEAYqXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDQoJUk9MRV9VU0VSEAESEgoOUk9MRV9BU1NJU1RBTlQQAhIPCgtST0xFX1NZU1RFTRADEg0KCVJPTEVfVE9PTBAEKpsBCgxNZW1vcnlDaGFuZ2USHQoZTUVNT1JZX0NIQU5HRV9VTlNQRUNJRklFRBAAEhkKFU1FTU9SWV9DSEFOR0VfQ1JFQVRFRBABEhkKFU1FTU9SWV9DSEFOR0VfVVBEQVRFRBACEhkKFU1FTU9SWV9DSEFOR0VfREVMRVRFRBADEhsKF01FTU9SWV9DSEFOR0VfVU5ERUxFVEVEEARClgEKDGNvbS5xdWlwdS52MUILTWVtb3J5UHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_value]);
+  fileDesc("ChVxdWlwdS92MS9tZW1vcnkucHJvdG8SCHF1aXB1LnYxIrEFCgZNZW1vcnkSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEiIKBGtpbmQYAyABKA4yFC5xdWlwdS52MS5NZW1vcnlLaW5kEhwKBHJvbGUYBCABKA4yDi5xdWlwdS52MS5Sb2xlEg8KB3NwZWFrZXIYBSABKAkSDwoHc2Vzc2lvbhgGIAEoCRIMCgR0YWdzGAcgAygJEjAKCG1ldGFkYXRhGAggAygLMh4ucXVpcHUudjEuTWVtb3J5Lk1ldGFkYXRhRW50cnkSFwoKaW1wb3J0YW5jZRgJIAEoAUgAiAEBEi4KCmV2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlbGV0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEhAKCHJldmlzaW9uGBAgASgDEiAKBnZlY3RvchgRIAEoCzIQLnF1aXB1LnYxLlZlY3RvchIqCghmZWVkYmFjaxgSIAEoCzIYLnF1aXB1LnYxLkZlZWRiYWNrQ291bnRzEhgKEGltcG9ydGFuY2VfZ2l2ZW4YEyABKAgaQAoNTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSHgoFdmFsdWUYAiABKAsyDy5xdWlwdS52MS5WYWx1ZToCOAFCDQoLX2ltcG9ydGFuY2UiVQoORmVlZGJhY2tDb3VudHMSDgoGdXNlZnVsGAEgASgFEhIKCmlycmVsZXZhbnQYAiABKAUSEAoIb3V0ZGF0ZWQYAyABKAUSDQoFd3JvbmcYBCABKAUibAoOTWVtb3J5UmV2aXNpb24SEAoIcmV2aXNpb24YASABKAMSJgoGY2hhbmdlGAIgASgOMhYucXVpcHUudjEuTWVtb3J5Q2hhbmdlEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSp3CgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABISCg5WRVJESUNUX1VTRUZVTBABEhYKElZFUkRJQ1RfSVJSRUxFVkFOVBACEhQKEFZFUkRJQ1RfT1VUREFURUQQAxIRCg1WRVJESUNUX1dST05HEAQqyAEKCk1lbW9yeUtpbmQSGwoXTUVNT1JZX0tJTkRfVU5TUEVDSUZJRUQQABIYChRNRU1PUllfS0lORF9FUElTT0RJQxABEhgKFE1FTU9SWV9LSU5EX1NFTUFOVElDEAISGgoWTUVNT1JZX0tJTkRfUFJPQ0VEVVJBTBADEhcKE01FTU9SWV9LSU5EX1BST0ZJTEUQBBIXChNNRU1PUllfS0lORF9XT1JLSU5HEAUSGwoXTUVNT1JZX0tJTkRfVE9PTF9SRVNVTFQQBipfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1VTRVIQARISCg5ST0xFX0FTU0lTVEFOVBACEg8KC1JPTEVfU1lTVEVNEAMSDQoJUk9MRV9UT09MEAQqmwEKDE1lbW9yeUNoYW5nZRIdChlNRU1PUllfQ0hBTkdFX1VOU1BFQ0lGSUVEEAASGQoVTUVNT1JZX0NIQU5HRV9DUkVBVEVEEAESGQoVTUVNT1JZX0NIQU5HRV9VUERBVEVEEAISGQoVTUVNT1JZX0NIQU5HRV9ERUxFVEVEEAMSGwoXTUVNT1JZX0NIQU5HRV9VTkRFTEVURUQQBEKWAQoMY29tLnF1aXB1LnYxQgtNZW1vcnlQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_timestamp, file_quipu_v1_value]);
 
 /**
  * One thing remembered.
@@ -145,6 +145,20 @@ export type Memory = Message<"quipu.v1.Memory"> & {
    * @generated from field: quipu.v1.Vector vector = 17;
    */
   vector?: Vector;
+
+  /**
+   * Output only. What was said of the content with RecordFeedback; not set when nothing was. A new content starts anew.
+   *
+   * @generated from field: quipu.v1.FeedbackCounts feedback = 18;
+   */
+  feedback?: FeedbackCounts;
+
+  /**
+   * Output only. Whether the importance was given; when it was not, `importance` holds the default.
+   *
+   * @generated from field: bool importance_given = 19;
+   */
+  importanceGiven: boolean;
 };
 
 /**
@@ -153,6 +167,48 @@ export type Memory = Message<"quipu.v1.Memory"> & {
  */
 export const MemorySchema: GenMessage<Memory> = /*@__PURE__*/
   messageDesc(file_quipu_v1_memory, 0);
+
+/**
+ * How often each verdict was given to a memory.
+ *
+ * @generated from message quipu.v1.FeedbackCounts
+ */
+export type FeedbackCounts = Message<"quipu.v1.FeedbackCounts"> & {
+  /**
+   * Times it was useful.
+   *
+   * @generated from field: int32 useful = 1;
+   */
+  useful: number;
+
+  /**
+   * Times it had nothing to do with what was asked.
+   *
+   * @generated from field: int32 irrelevant = 2;
+   */
+  irrelevant: number;
+
+  /**
+   * Times it was true once, and no more.
+   *
+   * @generated from field: int32 outdated = 3;
+   */
+  outdated: number;
+
+  /**
+   * Times it was false.
+   *
+   * @generated from field: int32 wrong = 4;
+   */
+  wrong: number;
+};
+
+/**
+ * Describes the message quipu.v1.FeedbackCounts.
+ * Use `create(FeedbackCountsSchema)` to create a new message.
+ */
+export const FeedbackCountsSchema: GenMessage<FeedbackCounts> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory, 1);
 
 /**
  * One entry of the history of a memory.
@@ -187,7 +243,55 @@ export type MemoryRevision = Message<"quipu.v1.MemoryRevision"> & {
  * Use `create(MemoryRevisionSchema)` to create a new message.
  */
 export const MemoryRevisionSchema: GenMessage<MemoryRevision> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_memory, 1);
+  messageDesc(file_quipu_v1_memory, 2);
+
+/**
+ * What somebody says of a memory that was found.
+ *
+ * @generated from enum quipu.v1.Verdict
+ */
+export enum Verdict {
+  /**
+   * Not given: an error.
+   *
+   * @generated from enum value: VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It helped.
+   *
+   * @generated from enum value: VERDICT_USEFUL = 1;
+   */
+  USEFUL = 1,
+
+  /**
+   * It had nothing to do with what was asked.
+   *
+   * @generated from enum value: VERDICT_IRRELEVANT = 2;
+   */
+  IRRELEVANT = 2,
+
+  /**
+   * It was true once, and is no more.
+   *
+   * @generated from enum value: VERDICT_OUTDATED = 3;
+   */
+  OUTDATED = 3,
+
+  /**
+   * It is false.
+   *
+   * @generated from enum value: VERDICT_WRONG = 4;
+   */
+  WRONG = 4,
+}
+
+/**
+ * Describes the enum quipu.v1.Verdict.
+ */
+export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
+  enumDesc(file_quipu_v1_memory, 0);
 
 /**
  * The sorts of memory.
@@ -249,7 +353,7 @@ export enum MemoryKind {
  * Describes the enum quipu.v1.MemoryKind.
  */
 export const MemoryKindSchema: GenEnum<MemoryKind> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 0);
+  enumDesc(file_quipu_v1_memory, 1);
 
 /**
  * Who spoke.
@@ -297,7 +401,7 @@ export enum Role {
  * Describes the enum quipu.v1.Role.
  */
 export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 1);
+  enumDesc(file_quipu_v1_memory, 2);
 
 /**
  * What a revision did to a memory.
@@ -345,5 +449,5 @@ export enum MemoryChange {
  * Describes the enum quipu.v1.MemoryChange.
  */
 export const MemoryChangeSchema: GenEnum<MemoryChange> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 2);
+  enumDesc(file_quipu_v1_memory, 3);
 

@@ -4,11 +4,11 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Filter } from "./filter_pb.js";
 import { file_quipu_v1_filter } from "./filter_pb.js";
-import type { Memory, MemoryRevision } from "./memory_pb.js";
+import type { Memory, MemoryRevision, Verdict } from "./memory_pb.js";
 import { file_quipu_v1_memory } from "./memory_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory_service.proto.
  */
 export const file_quipu_v1_memory_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEibgoTQ3JlYXRlTWVtb3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJbWVtb3J5X2lkGAIgASgJEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFENyZWF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJxChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkiUwobQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhAKCHJldmlzaW9uGAIgASgDIjIKEEdldE1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoAyI1ChFHZXRNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiOAoXQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg0KBW5hbWVzGAIgAygJIk8KGEJhdGNoR2V0TWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIPCgdtaXNzaW5nGAIgAygJIs4BChNMaXN0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIQCgZmaWx0ZXIYBCABKAlIABInCgtmaWx0ZXJfdHJlZRgFIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhAKCG9yZGVyX2J5GAYgASgJEhQKDHNob3dfZGVsZXRlZBgHIAEoCBIQCghyZXZpc2lvbhgIIAEoA0ILCglmaWx0ZXJpbmciZQoUTGlzdE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIpMBChNVcGRhdGVNZW1vcnlSZXF1ZXN0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFFVwZGF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJcChNEZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIEhIKCnJlcXVlc3RfaWQYBCABKAkiKAoURGVsZXRlTWVtb3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMiOQoVVW5kZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI6ChZVbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJRChpMaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKG0xpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRIrCglyZXZpc2lvbnMYASADKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8gEKFFdhdGNoTWVtb3JpZXNSZXF1ZXN0Eg4KBnNwYWNlcxgBIAMoCRJLCg9hZnRlcl9yZXZpc2lvbnMYAiADKAsyMi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdC5BZnRlclJldmlzaW9uc0VudHJ5EhAKBmZpbHRlchgDIAEoCUgAEicKC2ZpbHRlcl90cmVlGAQgASgLMhAucXVpcHUudjEuRmlsdGVySAAaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBQgsKCWZpbHRlcmluZyJ5ChVXYXRjaE1lbW9yaWVzUmVzcG9uc2USDQoFc3BhY2UYASABKAkSKAoHY2hhbmdlcxgCIAMoCzIXLnF1aXB1LnYxLldhdGNoZWRDaGFuZ2USEAoIcmV2aXNpb24YAyABKAMSFQoNaGVhZF9yZXZpc2lvbhgEIAEoAyJJCg1XYXRjaGVkQ2hhbmdlEioKCHJldmlzaW9uGAEgASgLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SDAoEbGVmdBgCIAEoCCJwChVJbmdlc3RNZW1vcmllc1JlcXVlc3QSJgoFc3RhcnQYASABKAsyFS5xdWlwdS52MS5Jbmdlc3RTdGFydEgAEiQKBGl0ZW0YAiABKAsyFC5xdWlwdS52MS5Jbmdlc3RJdGVtSABCCQoHbWVzc2FnZSIwCgtJbmdlc3RTdGFydBIOCgZwYXJlbnQYASABKAkSEQoJc3RyZWFtX2lkGAIgASgJIlEKCkluZ2VzdEl0ZW0SDgoGb2Zmc2V0GAEgASgDEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkiUwoWSW5nZXN0TWVtb3JpZXNSZXNwb25zZRI5ChBhY2tub3dsZWRnZW1lbnRzGAEgAygLMh8ucXVpcHUudjEuSW5nZXN0QWNrbm93bGVkZ2VtZW50IooBChVJbmdlc3RBY2tub3dsZWRnZW1lbnQSDgoGb2Zmc2V0GAEgASgDEioKBnN0b3JlZBgCIAEoCzIYLnF1aXB1LnYxLkluZ2VzdGVkTWVtb3J5SAASKgoHcmVmdXNlZBgDIAEoCzIXLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWxIAEIJCgdvdXRjb21lIjAKDkluZ2VzdGVkTWVtb3J5EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMitwEKDUluZ2VzdFJlZnVzYWwSDAoEY29kZRgBIAEoBRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRI3CghtZXRhZGF0YRgFIAMoCzIlLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWwuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEytgcKDU1lbW9yeVNlcnZpY2USTQoMQ3JlYXRlTWVtb3J5Eh0ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkNyZWF0ZU1lbW9yeVJlc3BvbnNlEmIKE0JhdGNoQ3JlYXRlTWVtb3JpZXMSJC5xdWlwdS52MS5CYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBolLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRJECglHZXRNZW1vcnkSGi5xdWlwdS52MS5HZXRNZW1vcnlSZXF1ZXN0GhsucXVpcHUudjEuR2V0TWVtb3J5UmVzcG9uc2USWQoQQmF0Y2hHZXRNZW1vcmllcxIhLnF1aXB1LnYxLkJhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0GiIucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1Jlc3BvbnNlEk0KDExpc3RNZW1vcmllcxIdLnF1aXB1LnYxLkxpc3RNZW1vcmllc1JlcXVlc3QaHi5xdWlwdS52MS5MaXN0TWVtb3JpZXNSZXNwb25zZRJNCgxVcGRhdGVNZW1vcnkSHS5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuVXBkYXRlTWVtb3J5UmVzcG9uc2USTQoMRGVsZXRlTWVtb3J5Eh0ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkRlbGV0ZU1lbW9yeVJlc3BvbnNlElMKDlVuZGVsZXRlTWVtb3J5Eh8ucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXF1ZXN0GiAucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXNwb25zZRJiChNMaXN0TWVtb3J5UmV2aXNpb25zEiQucXVpcHUudjEuTGlzdE1lbW9yeVJldmlzaW9uc1JlcXVlc3QaJS5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVzcG9uc2USVwoOSW5nZXN0TWVtb3JpZXMSHy5xdWlwdS52MS5Jbmdlc3RNZW1vcmllc1JlcXVlc3QaIC5xdWlwdS52MS5Jbmdlc3RNZW1vcmllc1Jlc3BvbnNlKAEwARJSCg1XYXRjaE1lbW9yaWVzEh4ucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QaHy5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVzcG9uc2UwAUKdAQoMY29tLnF1aXB1LnYxQhJNZW1vcnlTZXJ2aWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
+  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEibgoTQ3JlYXRlTWVtb3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJbWVtb3J5X2lkGAIgASgJEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFENyZWF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJxChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkiUwobQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhAKCHJldmlzaW9uGAIgASgDIjIKEEdldE1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIQCghyZXZpc2lvbhgCIAEoAyI1ChFHZXRNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiOAoXQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg0KBW5hbWVzGAIgAygJIk8KGEJhdGNoR2V0TWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIPCgdtaXNzaW5nGAIgAygJIs4BChNMaXN0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCRIQCgZmaWx0ZXIYBCABKAlIABInCgtmaWx0ZXJfdHJlZRgFIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhAKCG9yZGVyX2J5GAYgASgJEhQKDHNob3dfZGVsZXRlZBgHIAEoCBIQCghyZXZpc2lvbhgIIAEoA0ILCglmaWx0ZXJpbmciZQoUTGlzdE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCHJldmlzaW9uGAMgASgDIpMBChNVcGRhdGVNZW1vcnlSZXF1ZXN0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIjgKFFVwZGF0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJcChNEZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRIVCg1hbGxvd19taXNzaW5nGAMgASgIEhIKCnJlcXVlc3RfaWQYBCABKAkiKAoURGVsZXRlTWVtb3J5UmVzcG9uc2USEAoIcmV2aXNpb24YASABKAMiOQoVVW5kZWxldGVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI6ChZVbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSJRChpMaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKG0xpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRIrCglyZXZpc2lvbnMYASADKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8gEKFFdhdGNoTWVtb3JpZXNSZXF1ZXN0Eg4KBnNwYWNlcxgBIAMoCRJLCg9hZnRlcl9yZXZpc2lvbnMYAiADKAsyMi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdC5BZnRlclJldmlzaW9uc0VudHJ5EhAKBmZpbHRlchgDIAEoCUgAEicKC2ZpbHRlcl90cmVlGAQgASgLMhAucXVpcHUudjEuRmlsdGVySAAaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBQgsKCWZpbHRlcmluZyJ5ChVXYXRjaE1lbW9yaWVzUmVzcG9uc2USDQoFc3BhY2UYASABKAkSKAoHY2hhbmdlcxgCIAMoCzIXLnF1aXB1LnYxLldhdGNoZWRDaGFuZ2USEAoIcmV2aXNpb24YAyABKAMSFQoNaGVhZF9yZXZpc2lvbhgEIAEoAyJJCg1XYXRjaGVkQ2hhbmdlEioKCHJldmlzaW9uGAEgASgLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SDAoEbGVmdBgCIAEoCCJwChVJbmdlc3RNZW1vcmllc1JlcXVlc3QSJgoFc3RhcnQYASABKAsyFS5xdWlwdS52MS5Jbmdlc3RTdGFydEgAEiQKBGl0ZW0YAiABKAsyFC5xdWlwdS52MS5Jbmdlc3RJdGVtSABCCQoHbWVzc2FnZSIwCgtJbmdlc3RTdGFydBIOCgZwYXJlbnQYASABKAkSEQoJc3RyZWFtX2lkGAIgASgJIlEKCkluZ2VzdEl0ZW0SDgoGb2Zmc2V0GAEgASgDEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkiUwoWSW5nZXN0TWVtb3JpZXNSZXNwb25zZRI5ChBhY2tub3dsZWRnZW1lbnRzGAEgAygLMh8ucXVpcHUudjEuSW5nZXN0QWNrbm93bGVkZ2VtZW50IooBChVJbmdlc3RBY2tub3dsZWRnZW1lbnQSDgoGb2Zmc2V0GAEgASgDEioKBnN0b3JlZBgCIAEoCzIYLnF1aXB1LnYxLkluZ2VzdGVkTWVtb3J5SAASKgoHcmVmdXNlZBgDIAEoCzIXLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWxIAEIJCgdvdXRjb21lIjAKDkluZ2VzdGVkTWVtb3J5EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMitwEKDUluZ2VzdFJlZnVzYWwSDAoEY29kZRgBIAEoBRIOCgZyZWFzb24YAiABKAkSDwoHbWVzc2FnZRgDIAEoCRINCgVmaWVsZBgEIAEoCRI3CghtZXRhZGF0YRgFIAMoCzIlLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWwuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiXQoVUmVjb3JkRmVlZGJhY2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSIgoHdmVyZGljdBgCIAEoDjIRLnF1aXB1LnYxLlZlcmRpY3QSEgoKcmVxdWVzdF9pZBgDIAEoCSI6ChZSZWNvcmRGZWVkYmFja1Jlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSI1ChRHZXRNZW1vcnlVc2VzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSDQoFbmFtZXMYAiADKAkiOgoVR2V0TWVtb3J5VXNlc1Jlc3BvbnNlEiEKBHVzZXMYASADKAsyEy5xdWlwdS52MS5NZW1vcnlVc2UiWwoJTWVtb3J5VXNlEgwKBG5hbWUYASABKAkSDQoFY291bnQYAiABKAMSMQoNbGFzdF91c2VfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy3QgKDU1lbW9yeVNlcnZpY2USTQoMQ3JlYXRlTWVtb3J5Eh0ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkNyZWF0ZU1lbW9yeVJlc3BvbnNlEmIKE0JhdGNoQ3JlYXRlTWVtb3JpZXMSJC5xdWlwdS52MS5CYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBolLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRJECglHZXRNZW1vcnkSGi5xdWlwdS52MS5HZXRNZW1vcnlSZXF1ZXN0GhsucXVpcHUudjEuR2V0TWVtb3J5UmVzcG9uc2USWQoQQmF0Y2hHZXRNZW1vcmllcxIhLnF1aXB1LnYxLkJhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0GiIucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1Jlc3BvbnNlEk0KDExpc3RNZW1vcmllcxIdLnF1aXB1LnYxLkxpc3RNZW1vcmllc1JlcXVlc3QaHi5xdWlwdS52MS5MaXN0TWVtb3JpZXNSZXNwb25zZRJNCgxVcGRhdGVNZW1vcnkSHS5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuVXBkYXRlTWVtb3J5UmVzcG9uc2USTQoMRGVsZXRlTWVtb3J5Eh0ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVxdWVzdBoeLnF1aXB1LnYxLkRlbGV0ZU1lbW9yeVJlc3BvbnNlElMKDlVuZGVsZXRlTWVtb3J5Eh8ucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXF1ZXN0GiAucXVpcHUudjEuVW5kZWxldGVNZW1vcnlSZXNwb25zZRJTCg5SZWNvcmRGZWVkYmFjaxIfLnF1aXB1LnYxLlJlY29yZEZlZWRiYWNrUmVxdWVzdBogLnF1aXB1LnYxLlJlY29yZEZlZWRiYWNrUmVzcG9uc2USUAoNR2V0TWVtb3J5VXNlcxIeLnF1aXB1LnYxLkdldE1lbW9yeVVzZXNSZXF1ZXN0Gh8ucXVpcHUudjEuR2V0TWVtb3J5VXNlc1Jlc3BvbnNlEmIKE0xpc3RNZW1vcnlSZXZpc2lvbnMSJC5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBolLnF1aXB1LnYxLkxpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRJXCg5Jbmdlc3RNZW1vcmllcxIfLnF1aXB1LnYxLkluZ2VzdE1lbW9yaWVzUmVxdWVzdBogLnF1aXB1LnYxLkluZ2VzdE1lbW9yaWVzUmVzcG9uc2UoATABElIKDVdhdGNoTWVtb3JpZXMSHi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdBofLnF1aXB1LnYxLldhdGNoTWVtb3JpZXNSZXNwb25zZTABQp0BCgxjb20ucXVpcHUudjFCEk1lbW9yeVNlcnZpY2VQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_quipu_v1_filter, file_quipu_v1_memory]);
 
 /**
  * Request of CreateMemory.
@@ -975,6 +975,146 @@ export const IngestRefusalSchema: GenMessage<IngestRefusal> = /*@__PURE__*/
   messageDesc(file_quipu_v1_memory_service, 27);
 
 /**
+ * Request of RecordFeedback.
+ *
+ * @generated from message quipu.v1.RecordFeedbackRequest
+ */
+export type RecordFeedbackRequest = Message<"quipu.v1.RecordFeedbackRequest"> & {
+  /**
+   * Required. `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Required. What to say of it.
+   *
+   * @generated from field: quipu.v1.Verdict verdict = 2;
+   */
+  verdict: Verdict;
+
+  /**
+   * Optional. A UUID that makes the request idempotent, as in CreateMemory.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message quipu.v1.RecordFeedbackRequest.
+ * Use `create(RecordFeedbackRequestSchema)` to create a new message.
+ */
+export const RecordFeedbackRequestSchema: GenMessage<RecordFeedbackRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 28);
+
+/**
+ * Response of RecordFeedback.
+ *
+ * @generated from message quipu.v1.RecordFeedbackResponse
+ */
+export type RecordFeedbackResponse = Message<"quipu.v1.RecordFeedbackResponse"> & {
+  /**
+   * The memory with the new counts.
+   *
+   * @generated from field: quipu.v1.Memory memory = 1;
+   */
+  memory?: Memory;
+};
+
+/**
+ * Describes the message quipu.v1.RecordFeedbackResponse.
+ * Use `create(RecordFeedbackResponseSchema)` to create a new message.
+ */
+export const RecordFeedbackResponseSchema: GenMessage<RecordFeedbackResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 29);
+
+/**
+ * Request of GetMemoryUses.
+ *
+ * @generated from message quipu.v1.GetMemoryUsesRequest
+ */
+export type GetMemoryUsesRequest = Message<"quipu.v1.GetMemoryUsesRequest"> & {
+  /**
+   * Required. `spaces/{space}`.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required. 1 to 1,000 names of memories of the space.
+   *
+   * @generated from field: repeated string names = 2;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message quipu.v1.GetMemoryUsesRequest.
+ * Use `create(GetMemoryUsesRequestSchema)` to create a new message.
+ */
+export const GetMemoryUsesRequestSchema: GenMessage<GetMemoryUsesRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 30);
+
+/**
+ * Response of GetMemoryUses.
+ *
+ * @generated from message quipu.v1.GetMemoryUsesResponse
+ */
+export type GetMemoryUsesResponse = Message<"quipu.v1.GetMemoryUsesResponse"> & {
+  /**
+   * One for each name, in the order of the request; a memory that was never found, or is not there, has the count 0.
+   *
+   * @generated from field: repeated quipu.v1.MemoryUse uses = 1;
+   */
+  uses: MemoryUse[];
+};
+
+/**
+ * Describes the message quipu.v1.GetMemoryUsesResponse.
+ * Use `create(GetMemoryUsesResponseSchema)` to create a new message.
+ */
+export const GetMemoryUsesResponseSchema: GenMessage<GetMemoryUsesResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 31);
+
+/**
+ * How often a memory was found.
+ *
+ * @generated from message quipu.v1.MemoryUse
+ */
+export type MemoryUse = Message<"quipu.v1.MemoryUse"> & {
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Searches that returned it.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * When it was returned last, within a minute, database time; not set when it never was.
+   *
+   * @generated from field: google.protobuf.Timestamp last_use_time = 3;
+   */
+  lastUseTime?: Timestamp;
+};
+
+/**
+ * Describes the message quipu.v1.MemoryUse.
+ * Use `create(MemoryUseSchema)` to create a new message.
+ */
+export const MemoryUseSchema: GenMessage<MemoryUse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 32);
+
+/**
  * Keeps memories. An acknowledged write is committed in the database and visible to every later search.
  *
  * @generated from service quipu.v1.MemoryService
@@ -1060,6 +1200,28 @@ export const MemoryService: GenService<{
     methodKind: "unary";
     input: typeof UndeleteMemoryRequestSchema;
     output: typeof UndeleteMemoryResponseSchema;
+  },
+  /**
+   * Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+   * and makes a revision. Nothing said lifts a memory above `min_relevance`.
+   *
+   * @generated from rpc quipu.v1.MemoryService.RecordFeedback
+   */
+  recordFeedback: {
+    methodKind: "unary";
+    input: typeof RecordFeedbackRequestSchema;
+    output: typeof RecordFeedbackResponseSchema;
+  },
+  /**
+   * Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+   * the last moments are lost when a server crashes.
+   *
+   * @generated from rpc quipu.v1.MemoryService.GetMemoryUses
+   */
+  getMemoryUses: {
+    methodKind: "unary";
+    input: typeof GetMemoryUsesRequestSchema;
+    output: typeof GetMemoryUsesResponseSchema;
   },
   /**
    * Lists the history of a memory, newest first.

@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/search_service.proto.
  */
 export const file_quipu_v1_search_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9zZWFyY2hfc2VydmljZS5wcm90bxIIcXVpcHUudjEi9AIKDVNlYXJjaFJlcXVlc3QSDgoGc3BhY2VzGAEgAygJEg4KBHRleHQYAiABKAlIABIiCgZ2ZWN0b3IYAyABKAsyEC5xdWlwdS52MS5WZWN0b3JIABIRCgdleGFtcGxlGAQgASgJSAASIgoEbW9kZRgFIAEoDjIULnF1aXB1LnYxLlNlYXJjaE1vZGUSDgoBaxgGIAEoBUgCiAEBEhAKBmZpbHRlchgHIAEoCUgBEicKC2ZpbHRlcl90cmVlGAggASgLMhAucXVpcHUudjEuRmlsdGVySAESFQoNbWluX3JlbGV2YW5jZRgJIAEoARIpCgdyYW5raW5nGAogASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSDwoHZXhwbGFpbhgLIAEoCBIuCgtjb25zaXN0ZW5jeRgMIAEoCzIZLnF1aXB1LnYxLlJlYWRDb25zaXN0ZW5jeUIHCgVxdWVyeUILCglmaWx0ZXJpbmdCBAoCX2siVwoOU2VhcmNoUmVzcG9uc2USGwoEaGl0cxgBIAMoCzINLnF1aXB1LnYxLkhpdBIoCgdzdW1tYXJ5GAIgASgLMhcucXVpcHUudjEuU2VhcmNoU3VtbWFyeSKlAQoDSGl0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRINCgVzY29yZRgCIAEoARIRCglyZWxldmFuY2UYAyABKAESKQoKYmVzdF9jaHVuaxgEIAEoCzIVLnF1aXB1LnYxLkNvbnRlbnRTcGFuEi8KC2V4cGxhbmF0aW9uGAUgASgLMhoucXVpcHUudjEuU2NvcmVFeHBsYW5hdGlvbiIpCgtDb250ZW50U3BhbhINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUi5gEKEFNjb3JlRXhwbGFuYXRpb24SEwoGY29zaW5lGAEgASgBSACIAQESEQoEYm0yNRgCIAEoAUgBiAEBEhIKCmRlbnNlX3Rlcm0YAyABKAESFAoMbGV4aWNhbF90ZXJtGAQgASgBEhcKD2ltcG9ydGFuY2VfdGVybRgFIAEoARIUCgxyZWNlbmN5X3Rlcm0YBiABKAESJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDW1hdGNoZWRfdGVybXMYCCADKAlCCQoHX2Nvc2luZUIHCgVfYm0yNSL9AQoNU2VhcmNoU3VtbWFyeRIRCgloaXRfY291bnQYASABKAUSJgoHYW5zd2VycxgCIAMoCzIVLnF1aXB1LnYxLlNwYWNlQW5zd2VyEhAKCGNvbXBsZXRlGAMgASgIEhkKEWluY29tcGxldGVfcmVhc29uGAQgASgJEjIKDnJlZmVyZW5jZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgdyYW5raW5nGAYgASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSJQoGc3RhZ2VzGAcgAygLMhUucXVpcHUudjEuU3RhZ2VUaW1pbmcijgEKC1NwYWNlQW5zd2VyEg0KBXNwYWNlGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEiIKBHBhdGgYAyABKA4yFC5xdWlwdS52MS5TZWFyY2hQYXRoEhoKDW1hdGNoZWRfY291bnQYBCABKANIAIgBARIMCgRwbGFuGAUgASgJQhAKDl9tYXRjaGVkX2NvdW50IkkKC1N0YWdlVGltaW5nEg0KBXN0YWdlGAEgASgJEisKCGR1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAypVCgpTZWFyY2hQYXRoEhsKF1NFQVJDSF9QQVRIX1VOU1BFQ0lGSUVEEAASEwoPU0VBUkNIX1BBVEhfSE9UEAESFQoRU0VBUkNIX1BBVEhfU1RPUkUQAjJOCg1TZWFyY2hTZXJ2aWNlEj0KBlNlYXJjaBIXLnF1aXB1LnYxLlNlYXJjaFJlcXVlc3QaGC5xdWlwdS52MS5TZWFyY2hSZXNwb25zZTABQp0BCgxjb20ucXVpcHUudjFCElNlYXJjaFNlcnZpY2VQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_quipu_v1_consistency, file_quipu_v1_filter, file_quipu_v1_memory, file_quipu_v1_ranking, file_quipu_v1_value]);
+  fileDesc("Ch1xdWlwdS92MS9zZWFyY2hfc2VydmljZS5wcm90bxIIcXVpcHUudjEi9AIKDVNlYXJjaFJlcXVlc3QSDgoGc3BhY2VzGAEgAygJEg4KBHRleHQYAiABKAlIABIiCgZ2ZWN0b3IYAyABKAsyEC5xdWlwdS52MS5WZWN0b3JIABIRCgdleGFtcGxlGAQgASgJSAASIgoEbW9kZRgFIAEoDjIULnF1aXB1LnYxLlNlYXJjaE1vZGUSDgoBaxgGIAEoBUgCiAEBEhAKBmZpbHRlchgHIAEoCUgBEicKC2ZpbHRlcl90cmVlGAggASgLMhAucXVpcHUudjEuRmlsdGVySAESFQoNbWluX3JlbGV2YW5jZRgJIAEoARIpCgdyYW5raW5nGAogASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSDwoHZXhwbGFpbhgLIAEoCBIuCgtjb25zaXN0ZW5jeRgMIAEoCzIZLnF1aXB1LnYxLlJlYWRDb25zaXN0ZW5jeUIHCgVxdWVyeUILCglmaWx0ZXJpbmdCBAoCX2siVwoOU2VhcmNoUmVzcG9uc2USGwoEaGl0cxgBIAMoCzINLnF1aXB1LnYxLkhpdBIoCgdzdW1tYXJ5GAIgASgLMhcucXVpcHUudjEuU2VhcmNoU3VtbWFyeSKlAQoDSGl0EiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeRINCgVzY29yZRgCIAEoARIRCglyZWxldmFuY2UYAyABKAESKQoKYmVzdF9jaHVuaxgEIAEoCzIVLnF1aXB1LnYxLkNvbnRlbnRTcGFuEi8KC2V4cGxhbmF0aW9uGAUgASgLMhoucXVpcHUudjEuU2NvcmVFeHBsYW5hdGlvbiIpCgtDb250ZW50U3BhbhINCgVzdGFydBgBIAEoBRILCgNlbmQYAiABKAUi6gIKEFNjb3JlRXhwbGFuYXRpb24SEwoGY29zaW5lGAEgASgBSACIAQESEQoEYm0yNRgCIAEoAUgBiAEBEhIKCmRlbnNlX3Rlcm0YAyABKAESFAoMbGV4aWNhbF90ZXJtGAQgASgBEhcKD2ltcG9ydGFuY2VfdGVybRgFIAEoARIUCgxyZWNlbmN5X3Rlcm0YBiABKAESJgoDYWdlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKDW1hdGNoZWRfdGVybXMYCCADKAkSFwoPbmVpZ2hib3Vyc190ZXJtGAkgASgBEhQKDHNlc3Npb25fdGVybRgKIAEoARIRCglyb2xlX3Rlcm0YCyABKAESFwoPY29uZmlkZW5jZV90ZXJtGAwgASgBEhAKCHVzZV90ZXJtGA0gASgBEhUKDWZlZWRiYWNrX3Rlcm0YDiABKAFCCQoHX2Nvc2luZUIHCgVfYm0yNSL9AQoNU2VhcmNoU3VtbWFyeRIRCgloaXRfY291bnQYASABKAUSJgoHYW5zd2VycxgCIAMoCzIVLnF1aXB1LnYxLlNwYWNlQW5zd2VyEhAKCGNvbXBsZXRlGAMgASgIEhkKEWluY29tcGxldGVfcmVhc29uGAQgASgJEjIKDnJlZmVyZW5jZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgdyYW5raW5nGAYgASgLMhgucXVpcHUudjEuUmFua2luZ1dlaWdodHMSJQoGc3RhZ2VzGAcgAygLMhUucXVpcHUudjEuU3RhZ2VUaW1pbmcijgEKC1NwYWNlQW5zd2VyEg0KBXNwYWNlGAEgASgJEhAKCHJldmlzaW9uGAIgASgDEiIKBHBhdGgYAyABKA4yFC5xdWlwdS52MS5TZWFyY2hQYXRoEhoKDW1hdGNoZWRfY291bnQYBCABKANIAIgBARIMCgRwbGFuGAUgASgJQhAKDl9tYXRjaGVkX2NvdW50IkkKC1N0YWdlVGltaW5nEg0KBXN0YWdlGAEgASgJEisKCGR1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIVChFTRUFSQ0hfTU9ERV9ERU5TRRACEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAypVCgpTZWFyY2hQYXRoEhsKF1NFQVJDSF9QQVRIX1VOU1BFQ0lGSUVEEAASEwoPU0VBUkNIX1BBVEhfSE9UEAESFQoRU0VBUkNIX1BBVEhfU1RPUkUQAjJOCg1TZWFyY2hTZXJ2aWNlEj0KBlNlYXJjaBIXLnF1aXB1LnYxLlNlYXJjaFJlcXVlc3QaGC5xdWlwdS52MS5TZWFyY2hSZXNwb25zZTABQp0BCgxjb20ucXVpcHUudjFCElNlYXJjaFNlcnZpY2VQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_quipu_v1_consistency, file_quipu_v1_filter, file_quipu_v1_memory, file_quipu_v1_ranking, file_quipu_v1_value]);
 
 /**
  * Request of Search.
@@ -248,7 +248,7 @@ export const ContentSpanSchema: GenMessage<ContentSpan> = /*@__PURE__*/
   messageDesc(file_quipu_v1_search_service, 3);
 
 /**
- * The terms of a score: score = dense_term + lexical_term + importance_term + recency_term.
+ * The terms of a score, which is the sum of all fields that end in `_term`.
  *
  * @generated from message quipu.v1.ScoreExplanation
  */
@@ -268,14 +268,14 @@ export type ScoreExplanation = Message<"quipu.v1.ScoreExplanation"> & {
   bm25?: number;
 
   /**
-   * The cosine scaled to 0..1 over the candidates, times its weight.
+   * The cosine as the formula counts it, by default scaled to 0..1 over the candidates, times its weight.
    *
    * @generated from field: double dense_term = 3;
    */
   denseTerm: number;
 
   /**
-   * The BM25 score scaled to 0..1 over the candidates, times its weight.
+   * The BM25 score as the formula counts it, by default scaled to 0..1 over the candidates, times its weight.
    *
    * @generated from field: double lexical_term = 4;
    */
@@ -308,6 +308,48 @@ export type ScoreExplanation = Message<"quipu.v1.ScoreExplanation"> & {
    * @generated from field: repeated string matched_terms = 8;
    */
   matchedTerms: string[];
+
+  /**
+   * For messages: dense and lexical terms of the messages before and after, times their weight.
+   *
+   * @generated from field: double neighbours_term = 9;
+   */
+  neighboursTerm: number;
+
+  /**
+   * For messages: the BM25 score of the session as a share of the best session's, times its weight.
+   *
+   * @generated from field: double session_term = 10;
+   */
+  sessionTerm: number;
+
+  /**
+   * For messages of users: the weight of the role.
+   *
+   * @generated from field: double role_term = 11;
+   */
+  roleTerm: number;
+
+  /**
+   * The confidence times its weight.
+   *
+   * @generated from field: double confidence_term = 12;
+   */
+  confidenceTerm: number;
+
+  /**
+   * What the use factor adds to the terms above.
+   *
+   * @generated from field: double use_term = 13;
+   */
+  useTerm: number;
+
+  /**
+   * What the feedback factor adds to all other terms, or takes off them.
+   *
+   * @generated from field: double feedback_term = 14;
+   */
+  feedbackTerm: number;
 };
 
 /**
