@@ -16,6 +16,10 @@ type (
 	Filter = quipuv1.Filter
 	// RankingWeights are the weights of the terms of a score; what is not set keeps its default.
 	RankingWeights = quipuv1.RankingWeights
+	// MemoryUse tells how often a memory was found.
+	MemoryUse = quipuv1.MemoryUse
+	// Verdict is what somebody says of a memory that was found.
+	Verdict = quipuv1.Verdict
 	// Space is a set of memories that are searched together.
 	Space = quipuv1.Space
 	// EmbeddingModel is a model of the server.
@@ -55,6 +59,21 @@ const (
 	ChangeUpdated   = quipuv1.MemoryChange_MEMORY_CHANGE_UPDATED
 	ChangeDeleted   = quipuv1.MemoryChange_MEMORY_CHANGE_DELETED
 	ChangeUndeleted = quipuv1.MemoryChange_MEMORY_CHANGE_UNDELETED
+)
+
+// What can be said of a memory that was found.
+const (
+	VerdictUseful     = quipuv1.Verdict_VERDICT_USEFUL
+	VerdictIrrelevant = quipuv1.Verdict_VERDICT_IRRELEVANT
+	VerdictOutdated   = quipuv1.Verdict_VERDICT_OUTDATED
+	VerdictWrong      = quipuv1.Verdict_VERDICT_WRONG
+)
+
+// How terms make a score.
+const (
+	FormulaQuipu      = quipuv1.RankingFormula_RANKING_FORMULA_QUIPU
+	FormulaMemorymesh = quipuv1.RankingFormula_RANKING_FORMULA_MEMORYMESH
+	FormulaMemoria    = quipuv1.RankingFormula_RANKING_FORMULA_MEMORIA
 )
 
 // What a vector is for: to be found, or to look for something.

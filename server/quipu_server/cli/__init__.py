@@ -11,7 +11,7 @@ from quipu_server.cli.doctor import doctor
 from quipu_server.cli.exporting import export_memories
 from quipu_server.cli.importing import import_memories
 from quipu_server.cli.index import index
-from quipu_server.cli.memories import delete, get, history, list_memories, put, undelete, update
+from quipu_server.cli.memories import delete, feedback, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
@@ -31,6 +31,7 @@ COMMANDS = (
     update,
     delete,
     undelete,
+    feedback,
     history,
     watch,
     import_memories,
