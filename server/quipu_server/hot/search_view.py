@@ -104,11 +104,16 @@ class HotView:
         sessions: TermStatistics | None = None,
     ) -> Evidence:
         """What ranking needs to know of memories of this view."""
-        contents, scores = self._contents, None
-        if sessions is not None:
-            frequencies = await self._session_frequencies(terms)
-            scores = session_scores(frequencies, contents.sessions.lengths, sessions)
-        return await self._run(partial(candidates.evidence, contents, revisions, query, terms, statistics, scores))
+        contents = self._contents
+        frequencies = None if sessions is None else await self._session_frequencies(terms)
+
+        def compute() -> Evidence:
+            scores = None
+            if sessions is not None and frequencies is not None:
+                scores = session_scores(frequencies, contents.sessions.lengths, sessions)
+            return candidates.evidence(contents, revisions, query, terms, statistics, scores)
+
+        return await self._run(compute)
 
     async def _session_frequencies(self, terms: Sequence[str]) -> NDArray[np.float64]:
         """Those of the terms asked for last are kept: they serve statistics and scores."""
