@@ -25,10 +25,16 @@ async def compare(view: SearchView, oracle: Oracle, rng: Random, condition: Cond
     said = await view.lexical(terms, statistics, depth, selection)
     assert said.tolist() == oracle.lexical(terms, expected, depth, selected)
     found = np.union1d(near, said)
-    for probe, totals in ((query, statistics), (None, statistics), (query, None)):
+    sessions = await view.session_statistics(terms)
+    assert_same_statistics(sessions, oracle.session_statistics(terms))
+    for probe, totals, spoken in ((query, statistics, sessions), (None, statistics, None), (query, None, None)):
         asked = terms if totals else []
-        evidence = await view.evidence(found, probe, asked, totals)
-        assert_same_evidence(evidence, oracle.evidence(found.tolist(), probe, asked, totals))
+        evidence = await view.evidence(found, probe, asked, totals, spoken)
+        assert_same_evidence(evidence, oracle.evidence(found.tolist(), probe, asked, totals, spoken))
+    beside = await view.surroundings(found, selection)
+    assert beside.revisions.tolist() == oracle.neighbours(found.tolist())
+    returned = {row.revision for row in selected}
+    assert beside.selected.tolist() == [[revision in returned for revision in pair] for pair in beside.revisions]
 
 
 def assert_same_statistics(got: TermStatistics, expected: TermStatistics) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -72,12 +73,14 @@ def random_row(rng: Random, revision: int, memory_id: str) -> IndexRow:
     return a_row(
         revision,
         memory_id,
-        kind=rng.choice(list(Kind)),
+        kind=rng.choice([Kind.EPISODIC, *Kind]) if rng.random() < 0.5 else Kind.EPISODIC,
         role=rng.choice(list(Role)),
         speaker=rng.choice(["", "Ann", "ann", "Bob", "Éva"]),
         session=rng.choice(["", "s1", "s2", "s10"]),
         tags=tuple(rng.sample(["draft", "Draft", "work", "a b"], rng.randrange(4))),
         importance=rng.choice([0.0, 0.25, 0.5, 1.0]),
+        importance_given=rng.random() < 0.5,
+        balance=rng.choice([0, 0, 3, -2]),
         event_time=rng.choice([None, _random_time(rng)]),
         expire_time=rng.choice([None, None, _random_time(rng), NOW]),
         create_time=_random_time(rng),
@@ -91,14 +94,19 @@ def random_log(rng: Random, length: int) -> list[IndexRow]:
     """A log of creations, updates, deletions and returns."""
     rows: list[IndexRow] = []
     live: list[str] = []
+    created: dict[str, int] = {}
     for revision in range(1, length + 1):
         if live and rng.random() < 0.1:
             rows.append(a_deletion(revision, live.pop(rng.randrange(len(live)))))
             continue
         memory_id = rng.choice(live) if live and rng.random() < 0.2 else f"m{rng.randrange(10 * length)}"
-        if memory_id not in live:
-            live.append(memory_id)
-        rows.append(random_row(rng, revision, memory_id))
+        row = random_row(rng, revision, memory_id)
+        if memory_id in live:
+            rows.append(replace(row, change=Change.UPDATED, created=created[memory_id]))
+            continue
+        live.append(memory_id)
+        created[memory_id] = revision
+        rows.append(row)
     return rows
 
 

@@ -1,6 +1,8 @@
 """What searches must find: every rule spelled out over plain rows, one memory at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -103,9 +105,15 @@ class Oracle:
         return score
 
     def evidence(
-        self, revisions: Sequence[int], query: Vector | None, terms: Sequence[str], statistics: TermStatistics | None
+        self,
+        revisions: Sequence[int],
+        query: Vector | None,
+        terms: Sequence[str],
+        statistics: TermStatistics | None,
+        sessions: TermStatistics | None = None,
     ) -> Evidence:
         """What ranking needs to know."""
+        scores = self.session_bm25(terms, sessions) if sessions else {}
         by_revision = {r.revision: r for r in self.live}
         rows = [by_revision[revision] for revision in revisions]
         chunks = [np.full(1, np.nan) if query is None else cosines(r.codes, query) for r in rows]
@@ -122,7 +130,48 @@ class Oracle:
             recency_times=np.array([(r.event_time or r.create_time).timestamp() for r in rows], np.float64),
             spans=np.array(spans, np.int32).reshape(-1, 2),
             matched=np.array([[t in r.terms for t in terms] for r in rows], np.bool_).reshape(len(rows), len(terms)),
+            roles=np.array([r.role for r in rows], np.int8),
+            given=np.array([r.importance_given for r in rows], np.bool_),
+            balances=np.array([r.balance for r in rows], np.int64),
+            messages=np.array([r.is_message for r in rows], np.bool_),
+            sessions_bm25=np.array([scores.get(r.session, 0.0) if r.is_message else 0.0 for r in rows], np.float64),
+            best_session_bm25=max(scores.values(), default=0.0),
         )
+
+    def sessions(self) -> dict[str, list[IndexRow]]:
+        """The messages of each session in their order."""
+        found: dict[str, list[IndexRow]] = {}
+        for row in sorted(self.live, key=lambda r: r.created):
+            if row.is_message:
+                found.setdefault(row.session, []).append(row)
+        return found
+
+    def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
+        """Counts over whole sessions."""
+        sessions = self.sessions().values()
+        counts = [sum(any(term in r.terms for r in session) for session in sessions) for term in terms]
+        lengths = sum(r.length for session in sessions for r in session)
+        return TermStatistics(len(sessions), lengths, np.array(counts, np.int64))
+
+    def session_bm25(self, terms: Sequence[str], statistics: TermStatistics) -> dict[str, float]:
+        """The BM25 score of each session as one text."""
+        return {name: self.bm25(_one_text(session), terms, statistics) for name, session in self.sessions().items()}
+
+    def neighbours(self, revisions: Sequence[int]) -> list[list[int]]:
+        """The messages before and after; 0 where there is none."""
+        beside: dict[int, list[int]] = {}
+        for session in self.sessions().values():
+            numbers = [0, *(r.revision for r in session), 0]
+            beside |= {numbers[i]: [numbers[i - 1], numbers[i + 1]] for i in range(1, len(numbers) - 1)}
+        return [beside.get(revision, [0, 0]) for revision in revisions]
+
+
+def _one_text(session: Sequence[IndexRow]) -> IndexRow:
+    counts: Counter[str] = Counter()
+    for row in session:
+        counts.update(dict(zip(row.terms, row.frequencies, strict=True)))
+    length = sum(row.length for row in session)
+    return replace(session[0], terms=tuple(counts), frequencies=tuple(counts.values()), length=length)
 
 
 def _best(scored: Sequence[tuple[float, IndexRow]], depth: int) -> list[int]:

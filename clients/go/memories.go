@@ -141,6 +141,55 @@ func (c *Client) Undelete(ctx context.Context, memory string, options *UndeleteO
 	return c.seen.sawMemory(response.GetMemory()), nil
 }
 
+// FeedbackOptions are for Feedback.
+type FeedbackOptions struct {
+	// Space of a memory that is given as an id; default: that of the client.
+	Space string
+	// RequestID is a UUID: with the same one the same request has one effect. Default: a new one.
+	RequestID string
+}
+
+// Feedback says whether a memory was of use: it moves in later searches. It gives the memory with the new counts, and
+// fails with ErrNotFound.
+func (c *Client) Feedback(ctx context.Context, memory string, verdict Verdict, options *FeedbackOptions) (*Memory, error) {
+	chosen := orDefault(options)
+	request := &quipuv1.RecordFeedbackRequest{
+		Name:      c.memoryName(memory, chosen.Space),
+		Verdict:   verdict,
+		RequestId: requestIDOrNew(chosen.RequestID),
+	}
+	response, err := unary(ctx, c.wire, c.memories.RecordFeedback, request)
+	if err != nil {
+		return nil, err
+	}
+	return c.seen.sawMemory(response.GetMemory()), nil
+}
+
+// UsesOptions are for Uses.
+type UsesOptions struct {
+	// Space of memories that are given as ids; default: that of the client.
+	Space string
+}
+
+// Uses tells how often memories of one space, 1 to 1,000, were found by searches, in their order; it is a minute old at
+// most.
+func (c *Client) Uses(ctx context.Context, memories []string, options *UsesOptions) ([]*MemoryUse, error) {
+	chosen := orDefault(options)
+	names := make([]string, 0, len(memories))
+	for _, memory := range memories {
+		names = append(names, c.memoryName(memory, chosen.Space))
+	}
+	parent := c.spaceName(chosen.Space)
+	if len(names) > 0 {
+		parent = spaceOf(names[0])
+	}
+	response, err := unary(ctx, c.wire, c.memories.GetMemoryUses, &quipuv1.GetMemoryUsesRequest{Parent: parent, Names: names})
+	if err != nil {
+		return nil, err
+	}
+	return response.GetUses(), nil
+}
+
 // requestIDOrNew gives the caller's request id, or a new one, so that a retry has no second effect.
 func requestIDOrNew(requestID string) string {
 	if requestID == "" {

@@ -36,6 +36,10 @@ type (
 	Window = quipuv1.GetWindowResponse
 	// Pack is a text for a prompt, with what its numbers cite.
 	Pack = quipuv1.PackContextResponse
+	// MemoryUse tells how often a memory was found.
+	MemoryUse = quipuv1.MemoryUse
+	// Verdict is what somebody says of a memory that was found.
+	Verdict = quipuv1.Verdict
 	// Space is a set of memories that are searched together.
 	Space = quipuv1.Space
 	// EmbeddingModel is a model of the server.
@@ -105,6 +109,21 @@ const (
 	RedactionPhone = quipuv1.RedactionKind_REDACTION_KIND_PHONE
 	RedactionSSN   = quipuv1.RedactionKind_REDACTION_KIND_SSN
 	RedactionCard  = quipuv1.RedactionKind_REDACTION_KIND_CARD
+)
+
+// What can be said of a memory that was found.
+const (
+	VerdictUseful     = quipuv1.Verdict_VERDICT_USEFUL
+	VerdictIrrelevant = quipuv1.Verdict_VERDICT_IRRELEVANT
+	VerdictOutdated   = quipuv1.Verdict_VERDICT_OUTDATED
+	VerdictWrong      = quipuv1.Verdict_VERDICT_WRONG
+)
+
+// How terms make a score.
+const (
+	FormulaQuipu      = quipuv1.RankingFormula_RANKING_FORMULA_QUIPU
+	FormulaMemorymesh = quipuv1.RankingFormula_RANKING_FORMULA_MEMORYMESH
+	FormulaMemoria    = quipuv1.RankingFormula_RANKING_FORMULA_MEMORIA
 )
 
 // What a vector is for: to be found, or to look for something.

@@ -123,15 +123,16 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
         kinds = build_kinds(settings, database, embedder, catalogue)
-        parts = Parts(settings, database, embedder, catalogue, kinds, meter, usage, credentials)
-        server = RpcServer(settings, build_use_cases(parts), meter)
+        use_cases = build_use_cases(Parts(settings, database, embedder, catalogue, kinds, meter, usage, credentials))
+        stack.push_async_callback(use_cases.uses.flush)
+        server = RpcServer(settings, use_cases, meter)
         # Who measures something else (jobs, retention, limits) is listed here.
         sources: list[Source] = [meter, embedder, catalogue, database]
         await stack.enter_async_context(observed(settings, sources, lambda: server.health.is_serving))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        background = [follow(database, server, catalogue), usage.exchange()]
+        background = [follow(database, server, catalogue), usage.exchange(), use_cases.uses.run()]
         if settings.job_workers:
             background.append(build_worker(settings, database, kinds).run())
         others = [asyncio.create_task(work) for work in background]

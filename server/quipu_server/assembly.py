@@ -33,8 +33,10 @@ from quipu_server.store.log import PostgresLog
 from quipu_server.store.sessions import PostgresSessionStore
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.usage import MeteredMemoryStore
+from quipu_server.store.uses import PostgresUseStore
 from quipu_server.store.view import EXACT_MEMORIES, StoreView
 from quipu_server.text import SnowballAnalyser
+from quipu_server.uses import Uses
 from quipu_server.watching import Watching
 
 
@@ -69,7 +71,8 @@ def build_use_cases(parts: Parts) -> UseCases:
     passages = Passages(embedder, analyser)
     spaces = Spaces(PostgresSpaceStore(database), embedder, analyser, views)
     freshness, contexts = Freshness(spaces, source), Contexts(kept_sessions)
-    search = Search(freshness, store, views, embedder, analyser, passages, contexts, parts.meter)
+    uses = Uses(PostgresUseStore(database), spaces)
+    search = Search(freshness, store, views, embedder, analyser, passages, contexts, uses, parts.meter)
     guard, soon = Guard(SamePolicy(parts.settings.guard_policy)), EmbeddingJobs(jobs)
     memories = Memories(store, source, spaces, passages, views, guard, soon)
     ingesting = Ingesting(store, spaces, passages, views, guard, soon)
@@ -83,6 +86,7 @@ def build_use_cases(parts: Parts) -> UseCases:
         indexes=Indexes(spaces, source, views),
         sessions=sessions,
         packs=Packs(search, sessions, spaces, embedder),
+        uses=uses,
         jobs=JobControl(jobs, parts.kinds, spaces),
         authenticator=Authenticator(parts.credentials, access),
         administration=Administration(access, parts.credentials),

@@ -1,7 +1,7 @@
 """What the core speaks: plain dataclasses and arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Self, TypeAlias
@@ -9,6 +9,8 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+
+from quipu_server.weights import RankingWeights
 
 Scalar: TypeAlias = str | float | bool | datetime
 MetadataValue: TypeAlias = Scalar | tuple[Scalar, ...]
@@ -68,6 +70,25 @@ class Change(IntEnum):
     """It got the vectors that it was stored without; nothing else changed."""
 
 
+class Verdict(IntEnum):
+    """What somebody says of a memory that was found; numbers are those of the API. Counted in this order."""
+
+    USEFUL = 1
+    IRRELEVANT = 2
+    OUTDATED = 3
+    WRONG = 4
+
+
+NO_FEEDBACK = (0, 0, 0, 0)
+"""How often each verdict was given to a memory of which nobody said anything."""
+
+
+def balance(feedback: Sequence[int]) -> int:
+    """How often a memory was called useful, less how often anything else. feedback: counts of each verdict."""
+    useful, *others = feedback
+    return useful - sum(others)
+
+
 class Purpose(StrEnum):
     """What a vector is for."""
 
@@ -88,27 +109,6 @@ class Path(StrEnum):
 
     HOT = "hot"
     STORE = "store"
-
-
-@dataclass(frozen=True, slots=True)
-class RankingWeights:
-    """Weights of the terms of a score; None means: take the next wider place's. See `ranking.proto`."""
-
-    dense: float | None = None
-    lexical: float | None = None
-    importance: float | None = None
-    recency: float | None = None
-    recency_half_life_s: float | None = None
-
-    def over(self, wider: Self) -> Self:
-        """Return these weights with gaps filled from `wider`."""
-        given = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
-        return replace(wider, **given) if given else wider
-
-
-DEFAULT_WEIGHTS = RankingWeights(
-    dense=0.5, lexical=0.5, importance=0.05, recency=0.05, recency_half_life_s=30 * 86_400.0
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,11 @@ class SpaceStatus:
 
 @dataclass(frozen=True, slots=True)
 class MemoryFields:
-    """What a caller says of a memory."""
+    """What a caller says of a memory.
+
+    importance_given: whether the importance was given; else it is the default. feedback: how often each verdict was
+    given to this content.
+    """
 
     content: str
     kind: Kind = Kind.EPISODIC
@@ -159,6 +163,8 @@ class MemoryFields:
     importance: float = 0.5
     event_time: datetime | None = None
     expire_time: datetime | None = None
+    importance_given: bool = False
+    feedback: tuple[int, ...] = NO_FEEDBACK
 
     @property
     def header(self) -> str:
@@ -172,6 +178,10 @@ class MemoryFields:
     def is_message(self) -> bool:
         """Whether the memory is a message of its session."""
         return self.kind is Kind.EPISODIC and self.session != ""
+
+    def judged(self, verdict: Verdict) -> Self:
+        """The same with one verdict more."""
+        return replace(self, feedback=tuple(n + (place == verdict) for place, n in enumerate(self.feedback, 1)))
 
     def indexed_like(self, other: "MemoryFields") -> bool:
         """Tell whether both give the same indexed text, so that vectors and terms of one serve the other."""
@@ -351,6 +361,14 @@ class IndexRow:
     codes: NDArray[np.float16]
     """float16, shape (chunks, dimension): exactly what the database holds; no rows while it waits to be embedded."""
     spans: NDArray[np.int32]
+    importance_given: bool = False
+    balance: int = 0
+    """Of the feedback: how often it was called useful, less how often anything else."""
+
+    @property
+    def is_message(self) -> bool:
+        """Whether it has a place in a session."""
+        return self.kind is Kind.EPISODIC and self.session != ""
 
 
 class Tail(NamedTuple):
@@ -383,6 +401,10 @@ class Evidence:
     cosines: float64, rounded to float32 precision; NaN without a query vector.
     bm25: float64; 0 where no term matches.
     recency_times: float64, seconds since 1970: event time, else creation.
+    roles: int8, numbers of `Role`. given: bool, whether the importance was given by somebody.
+    balances: int64, how often each was called useful, less how often anything else.
+    messages: bool, whether each is a message: episodic, of a session. sessions_bm25: float64, the BM25 score of the
+    whole session of each, 0 for what is no message. best_session_bm25: the highest of any session of the space.
     spans: int32 (n, 2), the best chunk; (-1, -1) without a query vector or when there is one chunk only.
     matched: bool (n, terms): which terms of the query each contains.
     """
@@ -395,3 +417,20 @@ class Evidence:
     recency_times: NDArray[np.float64]
     spans: NDArray[np.int32]
     matched: NDArray[np.bool_]
+    roles: NDArray[np.int8]
+    given: NDArray[np.bool_]
+    balances: NDArray[np.int64]
+    messages: NDArray[np.bool_]
+    sessions_bm25: NDArray[np.float64]
+    best_session_bm25: float
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The messages before and after some memories in their sessions, live ones, whatever the filter.
+
+    revisions: int64, shape (n, 2); 0 where there is none. selected: bool (n, 2), whether a search may return them.
+    """
+
+    revisions: Revisions
+    selected: NDArray[np.bool_]

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from quipu_server.domain import Memory, MemoryFields, Metadata, Redaction, Vector
+from quipu_server.domain import NO_FEEDBACK, Memory, MemoryFields, Metadata, Redaction, Vector
+from quipu_server.errors import EtagMismatch
 from quipu_server.filters import METADATA_PREFIX, Condition
 
 
@@ -70,6 +71,10 @@ class Patch:
     def apply(self, old: MemoryFields) -> MemoryFields:
         """The old fields with the new values."""
         named = {f.name: getattr(self.fields, f.name) for f in fields(MemoryFields) if f.name in self.paths}
+        if "importance" in named:
+            named["importance_given"] = self.fields.importance_given
+        if named.get("content", old.content) != old.content:
+            named["feedback"] = NO_FEEDBACK  # it was said of what is replaced
         keys = [p.removeprefix(METADATA_PREFIX) for p in self.paths if p.startswith(METADATA_PREFIX)]
         if keys and "metadata" not in named:
             kept = {key: value for key, value in old.metadata.items() if key not in keys}
@@ -80,6 +85,12 @@ class Patch:
         """Tell whether anything becomes another value; a vector always does."""
         new = self.apply(old)
         return "vector" in self.paths or new != old or _kinds(new.metadata) != _kinds(old.metadata)
+
+
+def check_etag(target: Target, latest: Memory, etag: str) -> None:
+    """Raise EtagMismatch when an etag is given and is not that of the newest version."""
+    if etag and etag != latest.etag:
+        raise EtagMismatch(target.name, latest.etag)
 
 
 def _kinds(metadata: Metadata) -> Mapping[str, object]:

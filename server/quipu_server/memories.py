@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from quipu_server.domain import Change, Head, Memory, MemoryFields, RequestKey, Space, Vector, Write
+from quipu_server.domain import Change, Head, Memory, MemoryFields, RequestKey, Space, Vector, Verdict, Write
 from quipu_server.errors import (
     AlreadyExists,
     Conflict,
-    EtagMismatch,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
 )
 from quipu_server.guard import Guard, told
 from quipu_server.identifiers import new_memory_id
-from quipu_server.inputs import Draft, Listing, Page, Patch, Target
+from quipu_server.inputs import Draft, Listing, Page, Patch, Target, check_etag
 from quipu_server.passages import Passages
 from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
 from quipu_server.ports_embedding import EmbedSoon
@@ -160,6 +159,16 @@ class Memories:
 
         return await self._write(home, target, decide, request, retry=True)
 
+    async def judge(self, target: Target, verdict: Verdict, *, request: RequestKey | None) -> Memory:
+        """Count a verdict on a memory. Raises NotFound, also when it is deleted."""
+
+        def decide(latest: Memory | None) -> _Edit:
+            if latest is None or latest.is_deleted:
+                raise NotFound("memory", target.name)
+            return _Edit(Change.UPDATED, latest.fields.judged(verdict), latest)
+
+        return await self._write(await self._home(target), target, decide, request, retry=True)
+
     async def list(self, tenant: str, space: str, listing: Listing) -> Page:
         """One page, as of the revision of the first one. Raises NotFound, OutOfRange."""
         home = await self._spaces.find(tenant, space)
@@ -247,12 +256,6 @@ class Memories:
         memories = await self._store.append(home, writes, request)
         self._views.written(home, memories[-1].revision)
         return memories
-
-
-def check_etag(target: Target, latest: Memory, etag: str) -> None:
-    """Raise EtagMismatch when an etag is given and is not that of the newest version."""
-    if etag and etag != latest.etag:
-        raise EtagMismatch(target.name, latest.etag)
 
 
 def _filled(values: MemoryFields) -> MemoryFields:

@@ -20,6 +20,7 @@ from quipu_server.domain import (
     Revisions,
     Space,
     SpaceStatus,
+    Surroundings,
     Tail,
     TermStatistics,
     TextToEmbed,
@@ -274,10 +275,27 @@ class SearchView(Protocol):
     ) -> Revisions:
         """The `depth` selected memories with the highest BM25 score above 0, best first."""
 
+    async def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
+        """Statistics of the space for these terms where each session is a document: all its live messages."""
+
+    async def surroundings(self, revisions: Revisions, selection: Selection) -> Surroundings:
+        """The live messages before and after these memories in their sessions, whatever the filter.
+
+        Messages are memories of kind episodic that have a session, in the order of the revisions that created them.
+        """
+
     async def evidence(
-        self, revisions: Revisions, query: Vector | None, terms: Sequence[str], statistics: TermStatistics | None
+        self,
+        revisions: Revisions,
+        query: Vector | None,
+        terms: Sequence[str],
+        statistics: TermStatistics | None,
+        sessions: TermStatistics | None = None,
     ) -> Evidence:
-        """What ranking needs to know of these memories."""
+        """What ranking needs to know of these memories. sessions: statistics of whole sessions; None: no such scores.
+
+        The score of a session is BM25 over all its live messages, summed like that of a memory.
+        """
 
 
 class SearchViews(Protocol):

@@ -41,6 +41,20 @@ def mean_length(statistics: TermStatistics) -> float:
     return statistics.total_length / statistics.document_count if statistics.total_length else 1.0
 
 
+def session_scores(
+    frequencies: NDArray[np.float64], lengths: NDArray[np.float64], statistics: TermStatistics
+) -> NDArray[np.float64]:
+    """BM25 of whole sessions, as if each were one document: how often each term occurs, shape (terms, sessions).
+
+    Summed in the order of the terms, one after the other: other sums differ with the number of sessions.
+    """
+    scores = np.zeros(len(lengths))
+    mean = mean_length(statistics)
+    for row, idf in zip(frequencies, inverse_document_frequencies(statistics).tolist(), strict=True):
+        scores += bm25_term(row, lengths, mean, idf)
+    return scores
+
+
 def highest_bm25(statistics: TermStatistics) -> float:
     """The least upper bound of BM25 scores for these terms."""
     return float((BM25_K1 + 1.0) * inverse_document_frequencies(statistics).sum())

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4, uuid5
 
-from quipu_server.domain import Head, RankingWeights, RequestKey, Space, SpaceStatus
+from quipu_server.domain import Head, RequestKey, Space, SpaceStatus
 from quipu_server.errors import EtagMismatch, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from quipu_server.ports import Analyser, Embedder, SearchViews, SpaceStore
+from quipu_server.weights import RankingWeights
 
 DEFAULT_LANGUAGE = "en"
 

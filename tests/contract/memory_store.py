@@ -23,6 +23,7 @@ from quipu_server.domain import (
     Tail,
     Vectors,
     Write,
+    balance,
 )
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.filters import Condition
@@ -298,6 +299,8 @@ class Log:
             passage.length,
             passage.vectors.astype(np.float16),
             passage.spans,
+            fields.importance_given,
+            balance(fields.feedback),
         )
 
 

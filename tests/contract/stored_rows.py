@@ -55,6 +55,8 @@ def to_write(row: IndexRow, expected: int, current: Mapping[str, Write]) -> Writ
         row.importance,
         row.event_time,
         row.expire_time,
+        row.importance_given,
+        (max(row.balance, 0), max(-row.balance, 0), 0, 0),
     )
     if row.change is Change.DELETED:
         return Write(row.memory_id, row.change, fields, current[row.memory_id].passage_id, expected)

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from quipu_server.domain import IndexRow, Path
+from quipu_server.domain import Change, IndexRow, Kind, Path
 from quipu_server.filters import Comparison, Condition, Operator
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.search_view import HotView
@@ -154,6 +154,55 @@ async def test_a_view_tells_how_it_found_the_nearest(make_view: ViewMaker) -> No
     plan = view.plan
     await dense(view, 1, 10, Comparison("session", Operator.EQUAL, "rare"))
     assert (plan, view.plan) == (("exact", "few") if view.path is Path.HOT else ("sql", "sql"))
+
+
+def messages(*numbers: int, session: str = "s") -> list[IndexRow]:
+    """Messages of a session in their order."""
+    return [a_row(number, session=session) for number in numbers]
+
+
+async def beside(view: SearchView, *revisions: int, condition: Condition | None = None) -> list[list[int]]:
+    found = await view.surroundings(np.array(revisions), await view.select(condition, NOW))
+    pairs: list[list[int]] = found.revisions.tolist()
+    return pairs
+
+
+async def test_messages_stand_between_those_before_and_after(make_view: ViewMaker) -> None:
+    rows = [*messages(1), *messages(2, session="t"), *messages(3, 4)]
+    rows += [a_row(5, session="s", kind=Kind.SEMANTIC), a_row(6), *messages(7)]
+    view = await make_view(rows)
+    assert await beside(view, 1, 2, 3, 5, 6, 7) == [[0, 3], [0, 0], [1, 4], [0, 0], [0, 0], [4, 0]]
+
+
+async def test_an_update_keeps_the_place_of_a_message(make_view: ViewMaker) -> None:
+    rows = [*messages(1, 2, 3), a_row(4, "m00001", session="s", change=Change.UPDATED, created=1)]
+    view = await make_view([*rows, a_row(5, "m00002", session="t", change=Change.UPDATED, created=2)])
+    assert await beside(view, 3, 4, 5) == [[4, 0], [0, 3], [0, 0]]
+
+
+async def test_what_is_deleted_stands_beside_nothing(make_view: ViewMaker) -> None:
+    view = await make_view([*messages(1, 2, 3, 4), a_deletion(5, "m00002"), a_deletion(6, "m00003")])
+    assert await beside(view, 1, 4) == [[0, 4], [1, 0]]
+    assert (await view.session_statistics(["word"])).total_length == 2
+
+
+async def test_a_filter_does_not_part_neighbours(make_view: ViewMaker) -> None:
+    view = await make_view([a_row(i, session="s", tags=("odd",) if i % 2 else ()) for i in range(1, 6)])
+    odd = await view.select(Comparison("tags", Operator.EQUAL, "odd"), NOW)
+    found = await view.surroundings(np.array([1, 2, 3]), odd)
+    assert found.revisions.tolist() == [[0, 2], [1, 3], [2, 4]]
+    assert found.selected.tolist() == [[False, False], [True, True], [False, False]]
+
+
+async def test_a_session_is_scored_as_one_text(make_view: ViewMaker) -> None:
+    rows = [a_row(i, session=f"s{i % 3}", terms={"tea": i, f"w{i}": 1}) for i in range(1, 8)]
+    view = await make_view([*rows, a_row(8, session="s0", kind=Kind.PROFILE, terms={"tea": 99})])
+    statistics, totals = await view.session_statistics(["tea", "w3"]), await view.statistics(["tea", "w3"])
+    assert (statistics.document_count, statistics.document_frequencies.tolist()) == (3, [3, 1])
+    evidence = await view.evidence(np.array([1, 3, 6, 8]), None, ["tea", "w3"], totals, statistics)
+    assert evidence.sessions_bm25[1] == evidence.sessions_bm25[2] == evidence.best_session_bm25
+    assert 0.0 < evidence.sessions_bm25[0] < evidence.best_session_bm25
+    assert evidence.sessions_bm25[3] == 0.0
 
 
 async def test_an_empty_space_answers_nothing(make_view: ViewMaker) -> None:

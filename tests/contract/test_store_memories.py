@@ -33,6 +33,8 @@ EVERYTHING: dict[str, Any] = {
         "": "a key may be anything",
     },
     "importance": 0.1,
+    "importance_given": True,
+    "feedback": (4, 0, 32_768, 1),
     "event_time": datetime(1, 1, 1, tzinfo=UTC),
     "expire_time": datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
 }

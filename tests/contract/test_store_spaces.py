@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from quipu_server.domain import RankingWeights, RequestKey
+from quipu_server.domain import RequestKey
 from quipu_server.errors import AlreadyExists, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.store import Database
+from quipu_server.weights import RankingWeights
 from tests.contract.stores import Stores, a_creation, a_request, a_space
 
 

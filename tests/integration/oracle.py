@@ -4,6 +4,7 @@ It shares no code with the server: filters mean what `filter.proto` says, the ar
 """
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Memory, Passage, Role, Scalar
+from quipu_server.domain import Kind, Memory, Passage, Role, Scalar
 from quipu_server.filters import AllOf, AnyOf, Comparison, Condition, In, IsSet, Not, Operator
 
 ORDERINGS: dict[Operator, Callable[[Scalar, Scalar], bool]] = {
@@ -21,6 +22,8 @@ ORDERINGS: dict[Operator, Callable[[Scalar, Scalar], bool]] = {
     Operator.GREATER: operator.gt,
     Operator.GREATER_OR_EQUAL: operator.ge,
 }
+
+NO_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Oracle:
         frequencies = dict(zip(passage.terms, passage.frequencies, strict=True))
         self._entries[memory.memory_id] = Entry(memory, chunks, frequencies, passage.length)
 
+    @property
+    def everything(self) -> Sequence[Entry]:
+        """All current memories."""
+        return list(self._entries.values())
+
     def selected(self, condition: Condition | None, now: datetime) -> list[Entry]:
         """The memories a search may return."""
         live = [entry for entry in self._entries.values() if not entry.memory.is_expired(now)]
@@ -70,9 +78,99 @@ class Oracle:
         found = [(e.memory.memory_id, bm25(e, weights, mean_length)) for e in entries if weights.keys() & e.frequencies]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:depth]
 
+    def ranking(
+        self, entries: Sequence[Entry], query: NDArray[np.float32], terms: Sequence[str], now: datetime
+    ) -> dict[str, float]:
+        """Ids and scores of the candidates among some memories, by the default formula and its default weights."""
+        return Ranking(self, entries, query, terms, now).scores()
+
+    def entry(self, memory_id: str) -> Entry:
+        """A current memory."""
+        return self._entries[memory_id]
+
+    def sessions(self) -> Mapping[str, Sequence[Entry]]:
+        """The messages of each session, in the order they were made."""
+        found: dict[str, list[Entry]] = {}
+        for entry in sorted(self._entries.values(), key=lambda e: e.memory.created):
+            if entry.memory.fields.kind is Kind.EPISODIC and entry.memory.fields.session:
+                found.setdefault(entry.memory.fields.session, []).append(entry)
+        return found
+
     def _inverse_document_frequency(self, term: str) -> float:
         containing = sum(term in entry.frequencies for entry in self._entries.values())
         return float(np.log1p((len(self._entries) - containing + 0.5) / (containing + 0.5)))
+
+
+class Ranking:
+    """The final order of one search, with the terms of docs/ranking.md written out."""
+
+    def __init__(
+        self, oracle: Oracle, entries: Sequence[Entry], query: NDArray[np.float32], terms: Sequence[str], now: datetime
+    ) -> None:
+        self._oracle, self._query, self._terms, self._now = oracle, query, terms, now
+        self._selected = {entry.memory.memory_id for entry in entries}
+        self._dense = dict(oracle.dense(entries, query, 100))
+        self._lexical = dict(oracle.lexical(entries, terms, 100))
+        self._sessions = oracle.sessions()
+        self._bm25 = dict(oracle.lexical(oracle.everything, terms, NO_LIMIT))
+        self._shares = self._session_shares()
+        self._beside = {
+            entry.memory.memory_id: [m.memory.memory_id for m in (*session[max(i - 1, 0) : i], *session[i + 1 : i + 2])]
+            for session in self._sessions.values()
+            for i, entry in enumerate(session)
+        }
+
+    def scores(self) -> dict[str, float]:
+        """Of all candidates: what the lists found, and the neighbours of the ten best of each."""
+        leaders = [*list(self._dense)[:10], *list(self._lexical)[:10]]
+        beside = {key for leader in leaders for key in self._beside.get(leader, []) if key in self._selected}
+        return {key: self._score(self._oracle.entry(key)) for key in {*self._dense, *self._lexical, *beside}}
+
+    def _score(self, entry: Entry) -> float:
+        memory = entry.memory
+        importance = memory.fields.importance if memory.fields.importance_given else 0.5
+        age_s = max((self._now - (memory.fields.event_time or memory.create_time)).total_seconds(), 0.0)
+        score = self._fused(memory.memory_id) + 0.05 * importance + 0.05 * 0.5 ** (age_s / (30 * 86_400))
+        if memory.memory_id in self._beside:
+            score += 0.2 * sum(self._fused(key) for key in self._beside[memory.memory_id])
+            score += 0.3 * self._shares[memory.fields.session]
+            score += 0.2 * (memory.fields.role is Role.USER)
+        useful, *others = memory.fields.feedback
+        factor = min(max(1.0 + 0.1 * (useful - sum(others)), 0.5), 2.0)
+        return float(score * factor)
+
+    def _fused(self, memory_id: str) -> float:
+        cosine = self._oracle.entry(memory_id).cosine(self._query)
+        floor = None if len(self._lexical) == 100 else 0.0
+        lexical = self._scaled(memory_id, self._bm25.get(memory_id, 0.0), self._lexical, floor)
+        return 0.5 * self._scaled(memory_id, cosine, self._dense, None) + 0.5 * lexical
+
+    def _scaled(self, memory_id: str, score: float, listed: Mapping[str, float], floor: float | None) -> float:
+        """0 for what might be in the list and is not; others are measured by the list."""
+        if not listed or (memory_id in self._selected and memory_id not in listed):
+            return 0.0
+        low = min(listed.values()) if floor is None else floor
+        high = max(listed.values())
+        return min(max((score - low) / (high - low), 0.0), 1.0) if high > low else float(score >= low)
+
+    def _session_shares(self) -> dict[str, float]:
+        """BM25 of each session as one text, as a share of the best one's."""
+        texts = {name: _joined(session) for name, session in self._sessions.items()}
+        mean_length = sum(text.length for text in texts.values()) / max(len(texts), 1)
+        weights = {}
+        for term in self._terms:
+            containing = sum(term in text.frequencies for text in texts.values())
+            weights[term] = float(np.log1p((len(texts) - containing + 0.5) / (containing + 0.5)))
+        scores = {name: bm25(text, weights, mean_length) for name, text in texts.items()}
+        best = max(scores.values(), default=0.0)
+        return {name: score / best if best else 0.0 for name, score in scores.items()}
+
+
+def _joined(session: Sequence[Entry]) -> Entry:
+    counts: Counter[str] = Counter()
+    for entry in session:
+        counts.update(entry.frequencies)
+    return Entry(session[0].memory, session[0].chunks, counts, sum(entry.length for entry in session))
 
 
 def bm25(entry: Entry, weights: Mapping[str, float], mean_length: float) -> float:

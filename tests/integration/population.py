@@ -9,7 +9,18 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Change, Kind, Memory, MemoryFields, MetadataValue, Passage, Role, Scalar, Write
+from quipu_server.domain import (
+    NO_FEEDBACK,
+    Change,
+    Kind,
+    Memory,
+    MemoryFields,
+    MetadataValue,
+    Passage,
+    Role,
+    Scalar,
+    Write,
+)
 from quipu_server.filters import AllOf, AnyOf, Comparison, Condition, In, IsSet, Not, Operator
 
 DIMENSION = 16
@@ -96,13 +107,15 @@ class Population:
         random = self._random
         return MemoryFields(
             content,
-            kind=random.choice(list(Kind)),
+            kind=random.choice([*Kind, *([Kind.EPISODIC] * 6)]),
             role=random.choice(list(Role)),
             speaker=random.choice(SPEAKERS),
             session=random.choice(SESSIONS),
             tags=tuple(random.sample(TAGS, random.randint(0, 3))),
             metadata=self._metadata(),
             importance=random.randint(0, 10) / 10,
+            importance_given=random.random() < 0.7,
+            feedback=random.choice([NO_FEEDBACK, NO_FEEDBACK, (4, 0, 1, 0), (0, 2, 0, 1)]),
             event_time=self._moment() if random.random() < 0.6 else None,
             expire_time=random.choice(
                 [None] * 8 + [datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)]

@@ -21,6 +21,7 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "update": frozenset({*FIELDS, "memory", "content", "etag", "merge_metadata", "space"}),
     "delete": frozenset({"memory", "allow_missing", "space"}),
     "undelete": frozenset({"memory", "space"}),
+    "feedback": frozenset({"memory", "verdict", "space"}),
     "history": frozenset({"memory", "space"}),
     "search": frozenset({"text", "example", "space", "mode", "k", "filter", "min_relevance", "explain", "consistency"}),
     "create_space": frozenset({"space", "display_name", "model", "language"}),
@@ -31,7 +32,7 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "restart": frozenset(),
 }
 """What the commands take of the arguments of the operations."""
-SILENT = frozenset({"add_many", "delete", "undelete", "create_space", "delete_space"})
+SILENT = frozenset({"add_many", "delete", "undelete", "feedback", "create_space", "delete_space"})
 """Operations whose commands print no result."""
 FAILED = 1
 

@@ -73,6 +73,10 @@ def _of_one(*words: str) -> Callable[[Arguments], Command]:
     return lambda arguments: Command([*words], [arguments["memory"]])
 
 
+def _feedback(arguments: Arguments) -> Command:
+    return Command(["feedback"], [arguments["memory"], arguments["verdict"]])
+
+
 def _get(arguments: Arguments) -> Command:
     return Command(["get", "--json", *_options(arguments, {"revision"})], [arguments["memory"]])
 
@@ -98,6 +102,7 @@ _OF_MEMORIES: Mapping[str, Callable[[Arguments], Command]] = {
     "update": _update,
     "delete": _delete,
     "undelete": _of_one("undelete"),
+    "feedback": _feedback,
     "history": _of_one("history", "--json"),
     "search": _search,
 }

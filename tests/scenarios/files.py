@@ -18,6 +18,7 @@ MEMORIES = {
     "update",
     "delete",
     "undelete",
+    "feedback",
     "history",
     "search",
     "watch",

@@ -9,12 +9,13 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quipu_server.domain import DEFAULT_WEIGHTS, Kind, Memory, MemoryFields, Role, Space
+from quipu_server.domain import Kind, Memory, MemoryFields, Role, Space
 from quipu_server.packing import Candidate, Source, choose, in_reading_order, without_repetitions, write
 from quipu_server.packs import Pack, PackQuery, Packs
 from quipu_server.search import ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.search.context import ContextRun
 from quipu_server.sessions import Budget, SessionTarget, Window
+from quipu_server.weights import DEFAULT_WEIGHTS
 
 THEN = datetime(2024, 5, 1, 10, tzinfo=UTC)
 SPACES = [Space(UUID(int=i), "default", name, "m", "f") for i, name in enumerate("ab")]

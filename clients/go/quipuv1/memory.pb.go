@@ -83,6 +83,67 @@ func (RedactionKind) EnumDescriptor() ([]byte, []int) {
 	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{0}
 }
 
+// What somebody says of a memory that was found.
+type Verdict int32
+
+const (
+	// Not given: an error.
+	Verdict_VERDICT_UNSPECIFIED Verdict = 0
+	// It helped.
+	Verdict_VERDICT_USEFUL Verdict = 1
+	// It had nothing to do with what was asked.
+	Verdict_VERDICT_IRRELEVANT Verdict = 2
+	// It was true once, and is no more.
+	Verdict_VERDICT_OUTDATED Verdict = 3
+	// It is false.
+	Verdict_VERDICT_WRONG Verdict = 4
+)
+
+// Enum value maps for Verdict.
+var (
+	Verdict_name = map[int32]string{
+		0: "VERDICT_UNSPECIFIED",
+		1: "VERDICT_USEFUL",
+		2: "VERDICT_IRRELEVANT",
+		3: "VERDICT_OUTDATED",
+		4: "VERDICT_WRONG",
+	}
+	Verdict_value = map[string]int32{
+		"VERDICT_UNSPECIFIED": 0,
+		"VERDICT_USEFUL":      1,
+		"VERDICT_IRRELEVANT":  2,
+		"VERDICT_OUTDATED":    3,
+		"VERDICT_WRONG":       4,
+	}
+)
+
+func (x Verdict) Enum() *Verdict {
+	p := new(Verdict)
+	*p = x
+	return p
+}
+
+func (x Verdict) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Verdict) Descriptor() protoreflect.EnumDescriptor {
+	return file_quipu_v1_memory_proto_enumTypes[1].Descriptor()
+}
+
+func (Verdict) Type() protoreflect.EnumType {
+	return &file_quipu_v1_memory_proto_enumTypes[1]
+}
+
+func (x Verdict) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Verdict.Descriptor instead.
+func (Verdict) EnumDescriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{1}
+}
+
 // The sorts of memory.
 type MemoryKind int32
 
@@ -136,11 +197,11 @@ func (x MemoryKind) String() string {
 }
 
 func (MemoryKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_quipu_v1_memory_proto_enumTypes[1].Descriptor()
+	return file_quipu_v1_memory_proto_enumTypes[2].Descriptor()
 }
 
 func (MemoryKind) Type() protoreflect.EnumType {
-	return &file_quipu_v1_memory_proto_enumTypes[1]
+	return &file_quipu_v1_memory_proto_enumTypes[2]
 }
 
 func (x MemoryKind) Number() protoreflect.EnumNumber {
@@ -149,7 +210,7 @@ func (x MemoryKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MemoryKind.Descriptor instead.
 func (MemoryKind) EnumDescriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{1}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{2}
 }
 
 // Who spoke.
@@ -197,11 +258,11 @@ func (x Role) String() string {
 }
 
 func (Role) Descriptor() protoreflect.EnumDescriptor {
-	return file_quipu_v1_memory_proto_enumTypes[2].Descriptor()
+	return file_quipu_v1_memory_proto_enumTypes[3].Descriptor()
 }
 
 func (Role) Type() protoreflect.EnumType {
-	return &file_quipu_v1_memory_proto_enumTypes[2]
+	return &file_quipu_v1_memory_proto_enumTypes[3]
 }
 
 func (x Role) Number() protoreflect.EnumNumber {
@@ -210,7 +271,7 @@ func (x Role) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{2}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{3}
 }
 
 // What a revision did to a memory.
@@ -262,11 +323,11 @@ func (x MemoryChange) String() string {
 }
 
 func (MemoryChange) Descriptor() protoreflect.EnumDescriptor {
-	return file_quipu_v1_memory_proto_enumTypes[3].Descriptor()
+	return file_quipu_v1_memory_proto_enumTypes[4].Descriptor()
 }
 
 func (MemoryChange) Type() protoreflect.EnumType {
-	return &file_quipu_v1_memory_proto_enumTypes[3]
+	return &file_quipu_v1_memory_proto_enumTypes[4]
 }
 
 func (x MemoryChange) Number() protoreflect.EnumNumber {
@@ -275,7 +336,7 @@ func (x MemoryChange) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MemoryChange.Descriptor instead.
 func (MemoryChange) EnumDescriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{3}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{4}
 }
 
 // One thing remembered.
@@ -321,9 +382,13 @@ type Memory struct {
 	// update whose mask names it without a value embeds the content.
 	Vector *Vector `protobuf:"bytes,17,opt,name=vector,proto3" json:"vector,omitempty"`
 	// Output only, in the answer to a write. The personal data that the server left out of the texts, as its guard is set.
-	Redactions    []*Redaction `protobuf:"bytes,18,rep,name=redactions,proto3" json:"redactions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Redactions []*Redaction `protobuf:"bytes,18,rep,name=redactions,proto3" json:"redactions,omitempty"`
+	// Output only. What was said of the content with RecordFeedback; not set when nothing was. A new content starts anew.
+	Feedback *FeedbackCounts `protobuf:"bytes,19,opt,name=feedback,proto3" json:"feedback,omitempty"`
+	// Output only. Whether the importance was given; when it was not, `importance` holds the default.
+	ImportanceGiven bool `protobuf:"varint,20,opt,name=importance_given,json=importanceGiven,proto3" json:"importance_given,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Memory) Reset() {
@@ -482,6 +547,20 @@ func (x *Memory) GetRedactions() []*Redaction {
 	return nil
 }
 
+func (x *Memory) GetFeedback() *FeedbackCounts {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+func (x *Memory) GetImportanceGiven() bool {
+	if x != nil {
+		return x.ImportanceGiven
+	}
+	return false
+}
+
 // Personal data that was left out of a text. In its place stands the kind, as `[email]`.
 type Redaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -555,6 +634,79 @@ func (x *Redaction) GetEnd() int32 {
 	return 0
 }
 
+// How often each verdict was given to a memory.
+type FeedbackCounts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times it was useful.
+	Useful int32 `protobuf:"varint,1,opt,name=useful,proto3" json:"useful,omitempty"`
+	// Times it had nothing to do with what was asked.
+	Irrelevant int32 `protobuf:"varint,2,opt,name=irrelevant,proto3" json:"irrelevant,omitempty"`
+	// Times it was true once, and no more.
+	Outdated int32 `protobuf:"varint,3,opt,name=outdated,proto3" json:"outdated,omitempty"`
+	// Times it was false.
+	Wrong         int32 `protobuf:"varint,4,opt,name=wrong,proto3" json:"wrong,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedbackCounts) Reset() {
+	*x = FeedbackCounts{}
+	mi := &file_quipu_v1_memory_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedbackCounts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedbackCounts) ProtoMessage() {}
+
+func (x *FeedbackCounts) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedbackCounts.ProtoReflect.Descriptor instead.
+func (*FeedbackCounts) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FeedbackCounts) GetUseful() int32 {
+	if x != nil {
+		return x.Useful
+	}
+	return 0
+}
+
+func (x *FeedbackCounts) GetIrrelevant() int32 {
+	if x != nil {
+		return x.Irrelevant
+	}
+	return 0
+}
+
+func (x *FeedbackCounts) GetOutdated() int32 {
+	if x != nil {
+		return x.Outdated
+	}
+	return 0
+}
+
+func (x *FeedbackCounts) GetWrong() int32 {
+	if x != nil {
+		return x.Wrong
+	}
+	return 0
+}
+
 // One entry of the history of a memory.
 type MemoryRevision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -570,7 +722,7 @@ type MemoryRevision struct {
 
 func (x *MemoryRevision) Reset() {
 	*x = MemoryRevision{}
-	mi := &file_quipu_v1_memory_proto_msgTypes[2]
+	mi := &file_quipu_v1_memory_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +734,7 @@ func (x *MemoryRevision) String() string {
 func (*MemoryRevision) ProtoMessage() {}
 
 func (x *MemoryRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_quipu_v1_memory_proto_msgTypes[2]
+	mi := &file_quipu_v1_memory_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +747,7 @@ func (x *MemoryRevision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryRevision.ProtoReflect.Descriptor instead.
 func (*MemoryRevision) Descriptor() ([]byte, []int) {
-	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{2}
+	return file_quipu_v1_memory_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *MemoryRevision) GetRevision() int64 {
@@ -623,7 +775,7 @@ var File_quipu_v1_memory_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\n" +
-	"\x15quipu/v1/memory.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\xc8\x06\n" +
+	"\x15quipu/v1/memory.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\xa9\a\n" +
 	"\x06Memory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12(\n" +
@@ -652,7 +804,9 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\x06vector\x18\x11 \x01(\v2\x10.quipu.v1.VectorR\x06vector\x123\n" +
 	"\n" +
 	"redactions\x18\x12 \x03(\v2\x13.quipu.v1.RedactionR\n" +
-	"redactions\x1aL\n" +
+	"redactions\x124\n" +
+	"\bfeedback\x18\x13 \x01(\v2\x18.quipu.v1.FeedbackCountsR\bfeedback\x12)\n" +
+	"\x10importance_given\x18\x14 \x01(\bR\x0fimportanceGiven\x1aL\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
 	"\x05value\x18\x02 \x01(\v2\x0f.quipu.v1.ValueR\x05value:\x028\x01B\r\n" +
@@ -661,7 +815,14 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12+\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x17.quipu.v1.RedactionKindR\x04kind\x12\x14\n" +
 	"\x05start\x18\x03 \x01(\x05R\x05start\x12\x10\n" +
-	"\x03end\x18\x04 \x01(\x05R\x03end\"\x86\x01\n" +
+	"\x03end\x18\x04 \x01(\x05R\x03end\"z\n" +
+	"\x0eFeedbackCounts\x12\x16\n" +
+	"\x06useful\x18\x01 \x01(\x05R\x06useful\x12\x1e\n" +
+	"\n" +
+	"irrelevant\x18\x02 \x01(\x05R\n" +
+	"irrelevant\x12\x1a\n" +
+	"\boutdated\x18\x03 \x01(\x05R\boutdated\x12\x14\n" +
+	"\x05wrong\x18\x04 \x01(\x05R\x05wrong\"\x86\x01\n" +
 	"\x0eMemoryRevision\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12.\n" +
 	"\x06change\x18\x02 \x01(\x0e2\x16.quipu.v1.MemoryChangeR\x06change\x12(\n" +
@@ -671,7 +832,13 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\x14REDACTION_KIND_EMAIL\x10\x01\x12\x18\n" +
 	"\x14REDACTION_KIND_PHONE\x10\x02\x12\x16\n" +
 	"\x12REDACTION_KIND_SSN\x10\x03\x12\x17\n" +
-	"\x13REDACTION_KIND_CARD\x10\x04*\xc8\x01\n" +
+	"\x13REDACTION_KIND_CARD\x10\x04*w\n" +
+	"\aVerdict\x12\x17\n" +
+	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eVERDICT_USEFUL\x10\x01\x12\x16\n" +
+	"\x12VERDICT_IRRELEVANT\x10\x02\x12\x14\n" +
+	"\x10VERDICT_OUTDATED\x10\x03\x12\x11\n" +
+	"\rVERDICT_WRONG\x10\x04*\xc8\x01\n" +
 	"\n" +
 	"MemoryKind\x12\x1b\n" +
 	"\x17MEMORY_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -708,41 +875,44 @@ func file_quipu_v1_memory_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_proto_rawDescData
 }
 
-var file_quipu_v1_memory_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_quipu_v1_memory_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_quipu_v1_memory_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_quipu_v1_memory_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_quipu_v1_memory_proto_goTypes = []any{
 	(RedactionKind)(0),            // 0: quipu.v1.RedactionKind
-	(MemoryKind)(0),               // 1: quipu.v1.MemoryKind
-	(Role)(0),                     // 2: quipu.v1.Role
-	(MemoryChange)(0),             // 3: quipu.v1.MemoryChange
-	(*Memory)(nil),                // 4: quipu.v1.Memory
-	(*Redaction)(nil),             // 5: quipu.v1.Redaction
-	(*MemoryRevision)(nil),        // 6: quipu.v1.MemoryRevision
-	nil,                           // 7: quipu.v1.Memory.MetadataEntry
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*Vector)(nil),                // 9: quipu.v1.Vector
-	(*Value)(nil),                 // 10: quipu.v1.Value
+	(Verdict)(0),                  // 1: quipu.v1.Verdict
+	(MemoryKind)(0),               // 2: quipu.v1.MemoryKind
+	(Role)(0),                     // 3: quipu.v1.Role
+	(MemoryChange)(0),             // 4: quipu.v1.MemoryChange
+	(*Memory)(nil),                // 5: quipu.v1.Memory
+	(*Redaction)(nil),             // 6: quipu.v1.Redaction
+	(*FeedbackCounts)(nil),        // 7: quipu.v1.FeedbackCounts
+	(*MemoryRevision)(nil),        // 8: quipu.v1.MemoryRevision
+	nil,                           // 9: quipu.v1.Memory.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Vector)(nil),                // 11: quipu.v1.Vector
+	(*Value)(nil),                 // 12: quipu.v1.Value
 }
 var file_quipu_v1_memory_proto_depIdxs = []int32{
-	1,  // 0: quipu.v1.Memory.kind:type_name -> quipu.v1.MemoryKind
-	2,  // 1: quipu.v1.Memory.role:type_name -> quipu.v1.Role
-	7,  // 2: quipu.v1.Memory.metadata:type_name -> quipu.v1.Memory.MetadataEntry
-	8,  // 3: quipu.v1.Memory.event_time:type_name -> google.protobuf.Timestamp
-	8,  // 4: quipu.v1.Memory.expire_time:type_name -> google.protobuf.Timestamp
-	8,  // 5: quipu.v1.Memory.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 6: quipu.v1.Memory.update_time:type_name -> google.protobuf.Timestamp
-	8,  // 7: quipu.v1.Memory.delete_time:type_name -> google.protobuf.Timestamp
-	9,  // 8: quipu.v1.Memory.vector:type_name -> quipu.v1.Vector
-	5,  // 9: quipu.v1.Memory.redactions:type_name -> quipu.v1.Redaction
-	0,  // 10: quipu.v1.Redaction.kind:type_name -> quipu.v1.RedactionKind
-	3,  // 11: quipu.v1.MemoryRevision.change:type_name -> quipu.v1.MemoryChange
-	4,  // 12: quipu.v1.MemoryRevision.memory:type_name -> quipu.v1.Memory
-	10, // 13: quipu.v1.Memory.MetadataEntry.value:type_name -> quipu.v1.Value
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	2,  // 0: quipu.v1.Memory.kind:type_name -> quipu.v1.MemoryKind
+	3,  // 1: quipu.v1.Memory.role:type_name -> quipu.v1.Role
+	9,  // 2: quipu.v1.Memory.metadata:type_name -> quipu.v1.Memory.MetadataEntry
+	10, // 3: quipu.v1.Memory.event_time:type_name -> google.protobuf.Timestamp
+	10, // 4: quipu.v1.Memory.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 5: quipu.v1.Memory.create_time:type_name -> google.protobuf.Timestamp
+	10, // 6: quipu.v1.Memory.update_time:type_name -> google.protobuf.Timestamp
+	10, // 7: quipu.v1.Memory.delete_time:type_name -> google.protobuf.Timestamp
+	11, // 8: quipu.v1.Memory.vector:type_name -> quipu.v1.Vector
+	6,  // 9: quipu.v1.Memory.redactions:type_name -> quipu.v1.Redaction
+	7,  // 10: quipu.v1.Memory.feedback:type_name -> quipu.v1.FeedbackCounts
+	0,  // 11: quipu.v1.Redaction.kind:type_name -> quipu.v1.RedactionKind
+	4,  // 12: quipu.v1.MemoryRevision.change:type_name -> quipu.v1.MemoryChange
+	5,  // 13: quipu.v1.MemoryRevision.memory:type_name -> quipu.v1.Memory
+	12, // 14: quipu.v1.Memory.MetadataEntry.value:type_name -> quipu.v1.Value
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_proto_init() }
@@ -757,8 +927,8 @@ func file_quipu_v1_memory_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_proto_rawDesc), len(file_quipu_v1_memory_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   4,
+			NumEnums:      5,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

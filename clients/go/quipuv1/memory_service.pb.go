@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -1931,11 +1932,286 @@ func (x *IngestRefusal) GetMetadata() map[string]string {
 	return nil
 }
 
+// Request of RecordFeedback.
+type RecordFeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}/memories/{memory}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Required. What to say of it.
+	Verdict Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=quipu.v1.Verdict" json:"verdict,omitempty"`
+	// Optional. A UUID that makes the request idempotent, as in CreateMemory.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordFeedbackRequest) Reset() {
+	*x = RecordFeedbackRequest{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordFeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordFeedbackRequest) ProtoMessage() {}
+
+func (x *RecordFeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordFeedbackRequest.ProtoReflect.Descriptor instead.
+func (*RecordFeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RecordFeedbackRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RecordFeedbackRequest) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *RecordFeedbackRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Response of RecordFeedback.
+type RecordFeedbackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The memory with the new counts.
+	Memory        *Memory `protobuf:"bytes,1,opt,name=memory,proto3" json:"memory,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordFeedbackResponse) Reset() {
+	*x = RecordFeedbackResponse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordFeedbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordFeedbackResponse) ProtoMessage() {}
+
+func (x *RecordFeedbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordFeedbackResponse.ProtoReflect.Descriptor instead.
+func (*RecordFeedbackResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *RecordFeedbackResponse) GetMemory() *Memory {
+	if x != nil {
+		return x.Memory
+	}
+	return nil
+}
+
+// Request of GetMemoryUses.
+type GetMemoryUsesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Required. 1 to 1,000 names of memories of the space.
+	Names         []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMemoryUsesRequest) Reset() {
+	*x = GetMemoryUsesRequest{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMemoryUsesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMemoryUsesRequest) ProtoMessage() {}
+
+func (x *GetMemoryUsesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMemoryUsesRequest.ProtoReflect.Descriptor instead.
+func (*GetMemoryUsesRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetMemoryUsesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *GetMemoryUsesRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+// Response of GetMemoryUses.
+type GetMemoryUsesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each name, in the order of the request; a memory that was never found, or is not there, has the count 0.
+	Uses          []*MemoryUse `protobuf:"bytes,1,rep,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMemoryUsesResponse) Reset() {
+	*x = GetMemoryUsesResponse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMemoryUsesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMemoryUsesResponse) ProtoMessage() {}
+
+func (x *GetMemoryUsesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMemoryUsesResponse.ProtoReflect.Descriptor instead.
+func (*GetMemoryUsesResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *GetMemoryUsesResponse) GetUses() []*MemoryUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+// How often a memory was found.
+type MemoryUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spaces/{space}/memories/{memory}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Searches that returned it.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// When it was returned last, within a minute, database time; not set when it never was.
+	LastUseTime   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemoryUse) Reset() {
+	*x = MemoryUse{}
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemoryUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemoryUse) ProtoMessage() {}
+
+func (x *MemoryUse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_memory_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemoryUse.ProtoReflect.Descriptor instead.
+func (*MemoryUse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *MemoryUse) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MemoryUse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *MemoryUse) GetLastUseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUseTime
+	}
+	return nil
+}
+
 var File_quipu_v1_memory_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\xbc\x01\n" +
+	"\x1dquipu/v1/memory_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"\xbc\x01\n" +
 	"\x13CreateMemoryRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tmemory_id\x18\x02 \x01(\tR\bmemoryId\x12(\n" +
@@ -2070,7 +2346,23 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\bmetadata\x18\x05 \x03(\v2%.quipu.v1.IngestRefusal.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xb6\a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"w\n" +
+	"\x15RecordFeedbackRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12+\n" +
+	"\averdict\x18\x02 \x01(\x0e2\x11.quipu.v1.VerdictR\averdict\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"B\n" +
+	"\x16RecordFeedbackResponse\x12(\n" +
+	"\x06memory\x18\x01 \x01(\v2\x10.quipu.v1.MemoryR\x06memory\"D\n" +
+	"\x14GetMemoryUsesRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x14\n" +
+	"\x05names\x18\x02 \x03(\tR\x05names\"@\n" +
+	"\x15GetMemoryUsesResponse\x12'\n" +
+	"\x04uses\x18\x01 \x03(\v2\x13.quipu.v1.MemoryUseR\x04uses\"u\n" +
+	"\tMemoryUse\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12>\n" +
+	"\rlast_use_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime2\xdd\b\n" +
 	"\rMemoryService\x12M\n" +
 	"\fCreateMemory\x12\x1d.quipu.v1.CreateMemoryRequest\x1a\x1e.quipu.v1.CreateMemoryResponse\x12b\n" +
 	"\x13BatchCreateMemories\x12$.quipu.v1.BatchCreateMemoriesRequest\x1a%.quipu.v1.BatchCreateMemoriesResponse\x12D\n" +
@@ -2079,7 +2371,9 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\fListMemories\x12\x1d.quipu.v1.ListMemoriesRequest\x1a\x1e.quipu.v1.ListMemoriesResponse\x12M\n" +
 	"\fUpdateMemory\x12\x1d.quipu.v1.UpdateMemoryRequest\x1a\x1e.quipu.v1.UpdateMemoryResponse\x12M\n" +
 	"\fDeleteMemory\x12\x1d.quipu.v1.DeleteMemoryRequest\x1a\x1e.quipu.v1.DeleteMemoryResponse\x12S\n" +
-	"\x0eUndeleteMemory\x12\x1f.quipu.v1.UndeleteMemoryRequest\x1a .quipu.v1.UndeleteMemoryResponse\x12b\n" +
+	"\x0eUndeleteMemory\x12\x1f.quipu.v1.UndeleteMemoryRequest\x1a .quipu.v1.UndeleteMemoryResponse\x12S\n" +
+	"\x0eRecordFeedback\x12\x1f.quipu.v1.RecordFeedbackRequest\x1a .quipu.v1.RecordFeedbackResponse\x12P\n" +
+	"\rGetMemoryUses\x12\x1e.quipu.v1.GetMemoryUsesRequest\x1a\x1f.quipu.v1.GetMemoryUsesResponse\x12b\n" +
 	"\x13ListMemoryRevisions\x12$.quipu.v1.ListMemoryRevisionsRequest\x1a%.quipu.v1.ListMemoryRevisionsResponse\x12W\n" +
 	"\x0eIngestMemories\x12\x1f.quipu.v1.IngestMemoriesRequest\x1a .quipu.v1.IngestMemoriesResponse(\x010\x01\x12R\n" +
 	"\rWatchMemories\x12\x1e.quipu.v1.WatchMemoriesRequest\x1a\x1f.quipu.v1.WatchMemoriesResponse0\x01B\x9d\x01\n" +
@@ -2097,7 +2391,7 @@ func file_quipu_v1_memory_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_service_proto_rawDescData
 }
 
-var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*CreateMemoryRequest)(nil),         // 0: quipu.v1.CreateMemoryRequest
 	(*CreateMemoryResponse)(nil),        // 1: quipu.v1.CreateMemoryResponse
@@ -2127,69 +2421,84 @@ var file_quipu_v1_memory_service_proto_goTypes = []any{
 	(*IngestAcknowledgement)(nil),       // 25: quipu.v1.IngestAcknowledgement
 	(*IngestedMemory)(nil),              // 26: quipu.v1.IngestedMemory
 	(*IngestRefusal)(nil),               // 27: quipu.v1.IngestRefusal
-	nil,                                 // 28: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	nil,                                 // 29: quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
-	nil,                                 // 30: quipu.v1.IngestRefusal.MetadataEntry
-	(*Memory)(nil),                      // 31: quipu.v1.Memory
-	(*Filter)(nil),                      // 32: quipu.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),       // 33: google.protobuf.FieldMask
-	(*MemoryRevision)(nil),              // 34: quipu.v1.MemoryRevision
-	(*Redaction)(nil),                   // 35: quipu.v1.Redaction
+	(*RecordFeedbackRequest)(nil),       // 28: quipu.v1.RecordFeedbackRequest
+	(*RecordFeedbackResponse)(nil),      // 29: quipu.v1.RecordFeedbackResponse
+	(*GetMemoryUsesRequest)(nil),        // 30: quipu.v1.GetMemoryUsesRequest
+	(*GetMemoryUsesResponse)(nil),       // 31: quipu.v1.GetMemoryUsesResponse
+	(*MemoryUse)(nil),                   // 32: quipu.v1.MemoryUse
+	nil,                                 // 33: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	nil,                                 // 34: quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	nil,                                 // 35: quipu.v1.IngestRefusal.MetadataEntry
+	(*Memory)(nil),                      // 36: quipu.v1.Memory
+	(*Filter)(nil),                      // 37: quipu.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 38: google.protobuf.FieldMask
+	(*MemoryRevision)(nil),              // 39: quipu.v1.MemoryRevision
+	(*Redaction)(nil),                   // 40: quipu.v1.Redaction
+	(Verdict)(0),                        // 41: quipu.v1.Verdict
+	(*timestamppb.Timestamp)(nil),       // 42: google.protobuf.Timestamp
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
-	31, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	31, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	36, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	36, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
 	0,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
-	31, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	31, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
-	31, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	32, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	31, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	31, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	33, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	31, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	31, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
-	34, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
-	28, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	32, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	29, // 15: quipu.v1.WatchMemoriesRequest.after_nonces:type_name -> quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	36, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	36, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
+	36, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	37, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	36, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	36, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	38, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	36, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	36, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
+	39, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
+	33, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	37, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	34, // 15: quipu.v1.WatchMemoriesRequest.after_nonces:type_name -> quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
 	20, // 16: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
-	34, // 17: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
+	39, // 17: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
 	22, // 18: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
 	23, // 19: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
-	31, // 20: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
+	36, // 20: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
 	25, // 21: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
 	26, // 22: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
 	27, // 23: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
-	35, // 24: quipu.v1.IngestedMemory.redactions:type_name -> quipu.v1.Redaction
-	30, // 25: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
-	0,  // 26: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 27: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 28: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 29: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 30: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 31: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 32: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 33: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	16, // 34: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	21, // 35: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
-	18, // 36: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
-	1,  // 37: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 38: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 39: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 40: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 41: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 42: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 43: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 44: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	17, // 45: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	24, // 46: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
-	19, // 47: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
-	37, // [37:48] is the sub-list for method output_type
-	26, // [26:37] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	40, // 24: quipu.v1.IngestedMemory.redactions:type_name -> quipu.v1.Redaction
+	35, // 25: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
+	41, // 26: quipu.v1.RecordFeedbackRequest.verdict:type_name -> quipu.v1.Verdict
+	36, // 27: quipu.v1.RecordFeedbackResponse.memory:type_name -> quipu.v1.Memory
+	32, // 28: quipu.v1.GetMemoryUsesResponse.uses:type_name -> quipu.v1.MemoryUse
+	42, // 29: quipu.v1.MemoryUse.last_use_time:type_name -> google.protobuf.Timestamp
+	0,  // 30: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	2,  // 31: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	4,  // 32: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	6,  // 33: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	8,  // 34: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	10, // 35: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	12, // 36: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	14, // 37: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	28, // 38: quipu.v1.MemoryService.RecordFeedback:input_type -> quipu.v1.RecordFeedbackRequest
+	30, // 39: quipu.v1.MemoryService.GetMemoryUses:input_type -> quipu.v1.GetMemoryUsesRequest
+	16, // 40: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	21, // 41: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
+	18, // 42: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	1,  // 43: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	3,  // 44: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	5,  // 45: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	7,  // 46: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	9,  // 47: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	11, // 48: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	13, // 49: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	15, // 50: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	29, // 51: quipu.v1.MemoryService.RecordFeedback:output_type -> quipu.v1.RecordFeedbackResponse
+	31, // 52: quipu.v1.MemoryService.GetMemoryUses:output_type -> quipu.v1.GetMemoryUsesResponse
+	17, // 53: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	24, // 54: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
+	19, // 55: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	43, // [43:56] is the sub-list for method output_type
+	30, // [30:43] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }
@@ -2221,7 +2530,7 @@ func file_quipu_v1_memory_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_service_proto_rawDesc), len(file_quipu_v1_memory_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

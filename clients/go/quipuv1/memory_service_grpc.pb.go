@@ -27,6 +27,8 @@ const (
 	MemoryService_UpdateMemory_FullMethodName        = "/quipu.v1.MemoryService/UpdateMemory"
 	MemoryService_DeleteMemory_FullMethodName        = "/quipu.v1.MemoryService/DeleteMemory"
 	MemoryService_UndeleteMemory_FullMethodName      = "/quipu.v1.MemoryService/UndeleteMemory"
+	MemoryService_RecordFeedback_FullMethodName      = "/quipu.v1.MemoryService/RecordFeedback"
+	MemoryService_GetMemoryUses_FullMethodName       = "/quipu.v1.MemoryService/GetMemoryUses"
 	MemoryService_ListMemoryRevisions_FullMethodName = "/quipu.v1.MemoryService/ListMemoryRevisions"
 	MemoryService_IngestMemories_FullMethodName      = "/quipu.v1.MemoryService/IngestMemories"
 	MemoryService_WatchMemories_FullMethodName       = "/quipu.v1.MemoryService/WatchMemories"
@@ -55,6 +57,12 @@ type MemoryServiceClient interface {
 	DeleteMemory(ctx context.Context, in *DeleteMemoryRequest, opts ...grpc.CallOption) (*DeleteMemoryResponse, error)
 	// Brings a deleted memory back as it was.
 	UndeleteMemory(ctx context.Context, in *UndeleteMemoryRequest, opts ...grpc.CallOption) (*UndeleteMemoryResponse, error)
+	// Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+	// and makes a revision. Nothing said lifts a memory above `min_relevance`.
+	RecordFeedback(ctx context.Context, in *RecordFeedbackRequest, opts ...grpc.CallOption) (*RecordFeedbackResponse, error)
+	// Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+	// the last moments are lost when a server crashes.
+	GetMemoryUses(ctx context.Context, in *GetMemoryUsesRequest, opts ...grpc.CallOption) (*GetMemoryUsesResponse, error)
 	// Lists the history of a memory, newest first.
 	ListMemoryRevisions(ctx context.Context, in *ListMemoryRevisionsRequest, opts ...grpc.CallOption) (*ListMemoryRevisionsResponse, error)
 	// Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
@@ -159,6 +167,26 @@ func (c *memoryServiceClient) UndeleteMemory(ctx context.Context, in *UndeleteMe
 	return out, nil
 }
 
+func (c *memoryServiceClient) RecordFeedback(ctx context.Context, in *RecordFeedbackRequest, opts ...grpc.CallOption) (*RecordFeedbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecordFeedbackResponse)
+	err := c.cc.Invoke(ctx, MemoryService_RecordFeedback_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *memoryServiceClient) GetMemoryUses(ctx context.Context, in *GetMemoryUsesRequest, opts ...grpc.CallOption) (*GetMemoryUsesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetMemoryUsesResponse)
+	err := c.cc.Invoke(ctx, MemoryService_GetMemoryUses_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *memoryServiceClient) ListMemoryRevisions(ctx context.Context, in *ListMemoryRevisionsRequest, opts ...grpc.CallOption) (*ListMemoryRevisionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListMemoryRevisionsResponse)
@@ -224,6 +252,12 @@ type MemoryServiceServer interface {
 	DeleteMemory(context.Context, *DeleteMemoryRequest) (*DeleteMemoryResponse, error)
 	// Brings a deleted memory back as it was.
 	UndeleteMemory(context.Context, *UndeleteMemoryRequest) (*UndeleteMemoryResponse, error)
+	// Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+	// and makes a revision. Nothing said lifts a memory above `min_relevance`.
+	RecordFeedback(context.Context, *RecordFeedbackRequest) (*RecordFeedbackResponse, error)
+	// Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+	// the last moments are lost when a server crashes.
+	GetMemoryUses(context.Context, *GetMemoryUsesRequest) (*GetMemoryUsesResponse, error)
 	// Lists the history of a memory, newest first.
 	ListMemoryRevisions(context.Context, *ListMemoryRevisionsRequest) (*ListMemoryRevisionsResponse, error)
 	// Stores a stream of memories of one space, each on its own: one that is refused leaves the others. The first request
@@ -271,6 +305,12 @@ func (UnimplementedMemoryServiceServer) DeleteMemory(context.Context, *DeleteMem
 }
 func (UnimplementedMemoryServiceServer) UndeleteMemory(context.Context, *UndeleteMemoryRequest) (*UndeleteMemoryResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UndeleteMemory not implemented")
+}
+func (UnimplementedMemoryServiceServer) RecordFeedback(context.Context, *RecordFeedbackRequest) (*RecordFeedbackResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RecordFeedback not implemented")
+}
+func (UnimplementedMemoryServiceServer) GetMemoryUses(context.Context, *GetMemoryUsesRequest) (*GetMemoryUsesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetMemoryUses not implemented")
 }
 func (UnimplementedMemoryServiceServer) ListMemoryRevisions(context.Context, *ListMemoryRevisionsRequest) (*ListMemoryRevisionsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ListMemoryRevisions not implemented")
@@ -446,6 +486,42 @@ func _MemoryService_UndeleteMemory_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MemoryService_RecordFeedback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecordFeedbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MemoryServiceServer).RecordFeedback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MemoryService_RecordFeedback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MemoryServiceServer).RecordFeedback(ctx, req.(*RecordFeedbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MemoryService_GetMemoryUses_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetMemoryUsesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MemoryServiceServer).GetMemoryUses(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MemoryService_GetMemoryUses_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MemoryServiceServer).GetMemoryUses(ctx, req.(*GetMemoryUsesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _MemoryService_ListMemoryRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListMemoryRevisionsRequest)
 	if err := dec(in); err != nil {
@@ -520,6 +596,14 @@ var MemoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UndeleteMemory",
 			Handler:    _MemoryService_UndeleteMemory_Handler,
+		},
+		{
+			MethodName: "RecordFeedback",
+			Handler:    _MemoryService_RecordFeedback_Handler,
+		},
+		{
+			MethodName: "GetMemoryUses",
+			Handler:    _MemoryService_GetMemoryUses_Handler,
 		},
 		{
 			MethodName: "ListMemoryRevisions",

@@ -22,10 +22,70 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Weights of the terms of a score. What is not set comes from the next wider place: request, space, server.
+// How terms make a score. Each formula has defaults of its own for the weights; all are in docs/ranking.md.
+type RankingFormula int32
+
+const (
+	// That of the next wider place; `RANKING_FORMULA_QUIPU` in the end.
+	RankingFormula_RANKING_FORMULA_UNSPECIFIED RankingFormula = 0
+	// The cosine and the BM25 score are each scaled to 0..1 over the best candidates of the query (min-max).
+	RankingFormula_RANKING_FORMULA_QUIPU RankingFormula = 1
+	// That of memorymesh: cosine 0.6, importance 0.3, recency 0.1 with a half-life of 7 days. The importance is the mean of
+	// freshness 0.4, role 0.2 and the importance that was given 0.4.
+	RankingFormula_RANKING_FORMULA_MEMORYMESH RankingFormula = 2
+	// That of Memoria: 1 / (1 + distance) 0.3, b / (b + 1) of the BM25 score b 0.2, recency 0.2, confidence 0.3.
+	RankingFormula_RANKING_FORMULA_MEMORIA RankingFormula = 3
+)
+
+// Enum value maps for RankingFormula.
+var (
+	RankingFormula_name = map[int32]string{
+		0: "RANKING_FORMULA_UNSPECIFIED",
+		1: "RANKING_FORMULA_QUIPU",
+		2: "RANKING_FORMULA_MEMORYMESH",
+		3: "RANKING_FORMULA_MEMORIA",
+	}
+	RankingFormula_value = map[string]int32{
+		"RANKING_FORMULA_UNSPECIFIED": 0,
+		"RANKING_FORMULA_QUIPU":       1,
+		"RANKING_FORMULA_MEMORYMESH":  2,
+		"RANKING_FORMULA_MEMORIA":     3,
+	}
+)
+
+func (x RankingFormula) Enum() *RankingFormula {
+	p := new(RankingFormula)
+	*p = x
+	return p
+}
+
+func (x RankingFormula) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RankingFormula) Descriptor() protoreflect.EnumDescriptor {
+	return file_quipu_v1_ranking_proto_enumTypes[0].Descriptor()
+}
+
+func (RankingFormula) Type() protoreflect.EnumType {
+	return &file_quipu_v1_ranking_proto_enumTypes[0]
+}
+
+func (x RankingFormula) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RankingFormula.Descriptor instead.
+func (RankingFormula) EnumDescriptor() ([]byte, []int) {
+	return file_quipu_v1_ranking_proto_rawDescGZIP(), []int{0}
+}
+
+// Weights of the terms of a score. What is not set comes from the next wider place: request, space, defaults of the
+// formula. The defaults named here are those of `RANKING_FORMULA_QUIPU`.
 //
-// score = dense · d + lexical · l + importance · i + recency · 0.5 ^ (age / half-life), where d and l are the cosine and
-// the BM25 score, each scaled to 0..1 over the best candidates of the query (min-max), and i is the importance.
+// score = (dense · d + lexical · l + importance · i + recency · 0.5 ^ (age / half-life) + neighbours · n + session · s +
+// role · u + confidence · c) · use factor · feedback factor. A memory must be relevant first: no weight lifts one above
+// `min_relevance`.
 type RankingWeights struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Optional. Weight of the dense (semantic) score in hybrid mode, 0 to 10; default 0.5.
@@ -38,8 +98,33 @@ type RankingWeights struct {
 	Recency *float64 `protobuf:"fixed64,4,opt,name=recency,proto3,oneof" json:"recency,omitempty"`
 	// Optional. The age at which recency has fallen to one half; at least 1 s; default 30 days.
 	RecencyHalfLife *durationpb.Duration `protobuf:"bytes,5,opt,name=recency_half_life,json=recencyHalfLife,proto3" json:"recency_half_life,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Optional. For messages: weight of the messages before and after in the session, 0 to 10; default 0.2. n is the sum of
+	// their dense and lexical terms. They count whether the filter lets them through or not, unless they are deleted.
+	Neighbours *float64 `protobuf:"fixed64,6,opt,name=neighbours,proto3,oneof" json:"neighbours,omitempty"`
+	// Optional. For messages: weight of the session, 0 to 10; default 0.3. s is the BM25 score of all its messages as one
+	// text, as a share of the best session's.
+	Session *float64 `protobuf:"fixed64,7,opt,name=session,proto3,oneof" json:"session,omitempty"`
+	// Optional. For messages: what a message of a user has over others, 0 to 10; default 0.2.
+	Role *float64 `protobuf:"fixed64,8,opt,name=role,proto3,oneof" json:"role,omitempty"`
+	// Optional. Weight of confidence, 0 to 10; default 0. c falls from 0.65 to one half of it each 60 days.
+	Confidence *float64 `protobuf:"fixed64,9,opt,name=confidence,proto3,oneof" json:"confidence,omitempty"`
+	// Optional. Weight of feedback, 0 to 10; default 0.1. The feedback factor is 1 + weight · (useful - irrelevant -
+	// outdated - wrong), 0.5 at least and 2 at most.
+	Feedback *float64 `protobuf:"fixed64,10,opt,name=feedback,proto3,oneof" json:"feedback,omitempty"`
+	// Optional. Weight of use, 0 to 10; default 0. The use factor is 1 + weight · ln(1 + times found), 2 at most.
+	Use *float64 `protobuf:"fixed64,11,opt,name=use,proto3,oneof" json:"use,omitempty"`
+	// Optional. Weight of freshness in the importance i, 0 to 10; default 0. Freshness falls evenly from 1 to 0 in 24 hours.
+	ImportanceRecency *float64 `protobuf:"fixed64,12,opt,name=importance_recency,json=importanceRecency,proto3,oneof" json:"importance_recency,omitempty"`
+	// Optional. Weight of the role in the importance i, 0 to 10; default 0. System 0.9, user 0.7, assistant 0.5; of other
+	// memories the role is left out.
+	ImportanceRole *float64 `protobuf:"fixed64,13,opt,name=importance_role,json=importanceRole,proto3,oneof" json:"importance_role,omitempty"`
+	// Optional. Weight of the importance that was given in the importance i, 0 to 10; default 1. i is the mean of what is
+	// known of a memory by these three weights, 0.5 when that is nothing.
+	ImportanceExplicit *float64 `protobuf:"fixed64,14,opt,name=importance_explicit,json=importanceExplicit,proto3,oneof" json:"importance_explicit,omitempty"`
+	// Optional. How terms make a score; default: that of the space, or of the first of several.
+	Formula       RankingFormula `protobuf:"varint,15,opt,name=formula,proto3,enum=quipu.v1.RankingFormula" json:"formula,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RankingWeights) Reset() {
@@ -107,11 +192,81 @@ func (x *RankingWeights) GetRecencyHalfLife() *durationpb.Duration {
 	return nil
 }
 
+func (x *RankingWeights) GetNeighbours() float64 {
+	if x != nil && x.Neighbours != nil {
+		return *x.Neighbours
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetSession() float64 {
+	if x != nil && x.Session != nil {
+		return *x.Session
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetRole() float64 {
+	if x != nil && x.Role != nil {
+		return *x.Role
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetConfidence() float64 {
+	if x != nil && x.Confidence != nil {
+		return *x.Confidence
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetFeedback() float64 {
+	if x != nil && x.Feedback != nil {
+		return *x.Feedback
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetUse() float64 {
+	if x != nil && x.Use != nil {
+		return *x.Use
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetImportanceRecency() float64 {
+	if x != nil && x.ImportanceRecency != nil {
+		return *x.ImportanceRecency
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetImportanceRole() float64 {
+	if x != nil && x.ImportanceRole != nil {
+		return *x.ImportanceRole
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetImportanceExplicit() float64 {
+	if x != nil && x.ImportanceExplicit != nil {
+		return *x.ImportanceExplicit
+	}
+	return 0
+}
+
+func (x *RankingWeights) GetFormula() RankingFormula {
+	if x != nil {
+		return x.Formula
+	}
+	return RankingFormula_RANKING_FORMULA_UNSPECIFIED
+}
+
 var File_quipu_v1_ranking_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_ranking_proto_rawDesc = "" +
 	"\n" +
-	"\x16quipu/v1/ranking.proto\x12\bquipu.v1\x1a\x1egoogle/protobuf/duration.proto\"\x86\x02\n" +
+	"\x16quipu/v1/ranking.proto\x12\bquipu.v1\x1a\x1egoogle/protobuf/duration.proto\"\x97\x06\n" +
 	"\x0eRankingWeights\x12\x19\n" +
 	"\x05dense\x18\x01 \x01(\x01H\x00R\x05dense\x88\x01\x01\x12\x1d\n" +
 	"\alexical\x18\x02 \x01(\x01H\x01R\alexical\x88\x01\x01\x12#\n" +
@@ -119,13 +274,44 @@ const file_quipu_v1_ranking_proto_rawDesc = "" +
 	"importance\x18\x03 \x01(\x01H\x02R\n" +
 	"importance\x88\x01\x01\x12\x1d\n" +
 	"\arecency\x18\x04 \x01(\x01H\x03R\arecency\x88\x01\x01\x12E\n" +
-	"\x11recency_half_life\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0frecencyHalfLifeB\b\n" +
+	"\x11recency_half_life\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0frecencyHalfLife\x12#\n" +
+	"\n" +
+	"neighbours\x18\x06 \x01(\x01H\x04R\n" +
+	"neighbours\x88\x01\x01\x12\x1d\n" +
+	"\asession\x18\a \x01(\x01H\x05R\asession\x88\x01\x01\x12\x17\n" +
+	"\x04role\x18\b \x01(\x01H\x06R\x04role\x88\x01\x01\x12#\n" +
+	"\n" +
+	"confidence\x18\t \x01(\x01H\aR\n" +
+	"confidence\x88\x01\x01\x12\x1f\n" +
+	"\bfeedback\x18\n" +
+	" \x01(\x01H\bR\bfeedback\x88\x01\x01\x12\x15\n" +
+	"\x03use\x18\v \x01(\x01H\tR\x03use\x88\x01\x01\x122\n" +
+	"\x12importance_recency\x18\f \x01(\x01H\n" +
+	"R\x11importanceRecency\x88\x01\x01\x12,\n" +
+	"\x0fimportance_role\x18\r \x01(\x01H\vR\x0eimportanceRole\x88\x01\x01\x124\n" +
+	"\x13importance_explicit\x18\x0e \x01(\x01H\fR\x12importanceExplicit\x88\x01\x01\x122\n" +
+	"\aformula\x18\x0f \x01(\x0e2\x18.quipu.v1.RankingFormulaR\aformulaB\b\n" +
 	"\x06_denseB\n" +
 	"\n" +
 	"\b_lexicalB\r\n" +
 	"\v_importanceB\n" +
 	"\n" +
-	"\b_recencyB\x97\x01\n" +
+	"\b_recencyB\r\n" +
+	"\v_neighboursB\n" +
+	"\n" +
+	"\b_sessionB\a\n" +
+	"\x05_roleB\r\n" +
+	"\v_confidenceB\v\n" +
+	"\t_feedbackB\x06\n" +
+	"\x04_useB\x15\n" +
+	"\x13_importance_recencyB\x12\n" +
+	"\x10_importance_roleB\x16\n" +
+	"\x14_importance_explicit*\x89\x01\n" +
+	"\x0eRankingFormula\x12\x1f\n" +
+	"\x1bRANKING_FORMULA_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15RANKING_FORMULA_QUIPU\x10\x01\x12\x1e\n" +
+	"\x1aRANKING_FORMULA_MEMORYMESH\x10\x02\x12\x1b\n" +
+	"\x17RANKING_FORMULA_MEMORIA\x10\x03B\x97\x01\n" +
 	"\fcom.quipu.v1B\fRankingProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (
@@ -140,18 +326,21 @@ func file_quipu_v1_ranking_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_ranking_proto_rawDescData
 }
 
+var file_quipu_v1_ranking_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_quipu_v1_ranking_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_quipu_v1_ranking_proto_goTypes = []any{
-	(*RankingWeights)(nil),      // 0: quipu.v1.RankingWeights
-	(*durationpb.Duration)(nil), // 1: google.protobuf.Duration
+	(RankingFormula)(0),         // 0: quipu.v1.RankingFormula
+	(*RankingWeights)(nil),      // 1: quipu.v1.RankingWeights
+	(*durationpb.Duration)(nil), // 2: google.protobuf.Duration
 }
 var file_quipu_v1_ranking_proto_depIdxs = []int32{
-	1, // 0: quipu.v1.RankingWeights.recency_half_life:type_name -> google.protobuf.Duration
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 0: quipu.v1.RankingWeights.recency_half_life:type_name -> google.protobuf.Duration
+	0, // 1: quipu.v1.RankingWeights.formula:type_name -> quipu.v1.RankingFormula
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_ranking_proto_init() }
@@ -165,13 +354,14 @@ func file_quipu_v1_ranking_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_ranking_proto_rawDesc), len(file_quipu_v1_ranking_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   1,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_quipu_v1_ranking_proto_goTypes,
 		DependencyIndexes: file_quipu_v1_ranking_proto_depIdxs,
+		EnumInfos:         file_quipu_v1_ranking_proto_enumTypes,
 		MessageInfos:      file_quipu_v1_ranking_proto_msgTypes,
 	}.Build()
 	File_quipu_v1_ranking_proto = out.File

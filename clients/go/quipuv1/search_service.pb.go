@@ -762,16 +762,16 @@ func (x *ContentSpan) GetEnd() int32 {
 	return 0
 }
 
-// The terms of a score: score = dense_term + lexical_term + importance_term + recency_term.
+// The terms of a score, which is the sum of all fields that end in `_term`.
 type ScoreExplanation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Cosine of the query and the best chunk, -1 to 1; not set in lexical mode.
 	Cosine *float64 `protobuf:"fixed64,1,opt,name=cosine,proto3,oneof" json:"cosine,omitempty"`
 	// BM25 score, 0 or more; not set in dense mode.
 	Bm25 *float64 `protobuf:"fixed64,2,opt,name=bm25,proto3,oneof" json:"bm25,omitempty"`
-	// The cosine scaled to 0..1 over the candidates, times its weight.
+	// The cosine as the formula counts it, by default scaled to 0..1 over the candidates, times its weight.
 	DenseTerm float64 `protobuf:"fixed64,3,opt,name=dense_term,json=denseTerm,proto3" json:"dense_term,omitempty"`
-	// The BM25 score scaled to 0..1 over the candidates, times its weight.
+	// The BM25 score as the formula counts it, by default scaled to 0..1 over the candidates, times its weight.
 	LexicalTerm float64 `protobuf:"fixed64,4,opt,name=lexical_term,json=lexicalTerm,proto3" json:"lexical_term,omitempty"`
 	// The importance times its weight.
 	ImportanceTerm float64 `protobuf:"fixed64,5,opt,name=importance_term,json=importanceTerm,proto3" json:"importance_term,omitempty"`
@@ -780,7 +780,19 @@ type ScoreExplanation struct {
 	// Age from which recency was computed, 0 for the future.
 	Age *durationpb.Duration `protobuf:"bytes,7,opt,name=age,proto3" json:"age,omitempty"`
 	// The analysed words of the query that the memory contains, in their order in the query.
-	MatchedTerms  []string `protobuf:"bytes,8,rep,name=matched_terms,json=matchedTerms,proto3" json:"matched_terms,omitempty"`
+	MatchedTerms []string `protobuf:"bytes,8,rep,name=matched_terms,json=matchedTerms,proto3" json:"matched_terms,omitempty"`
+	// For messages: dense and lexical terms of the messages before and after, times their weight.
+	NeighboursTerm float64 `protobuf:"fixed64,9,opt,name=neighbours_term,json=neighboursTerm,proto3" json:"neighbours_term,omitempty"`
+	// For messages: the BM25 score of the session as a share of the best session's, times its weight.
+	SessionTerm float64 `protobuf:"fixed64,10,opt,name=session_term,json=sessionTerm,proto3" json:"session_term,omitempty"`
+	// For messages of users: the weight of the role.
+	RoleTerm float64 `protobuf:"fixed64,11,opt,name=role_term,json=roleTerm,proto3" json:"role_term,omitempty"`
+	// The confidence times its weight.
+	ConfidenceTerm float64 `protobuf:"fixed64,12,opt,name=confidence_term,json=confidenceTerm,proto3" json:"confidence_term,omitempty"`
+	// What the use factor adds to the terms above.
+	UseTerm float64 `protobuf:"fixed64,13,opt,name=use_term,json=useTerm,proto3" json:"use_term,omitempty"`
+	// What the feedback factor adds to all other terms, or takes off them.
+	FeedbackTerm  float64 `protobuf:"fixed64,14,opt,name=feedback_term,json=feedbackTerm,proto3" json:"feedback_term,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -869,6 +881,48 @@ func (x *ScoreExplanation) GetMatchedTerms() []string {
 		return x.MatchedTerms
 	}
 	return nil
+}
+
+func (x *ScoreExplanation) GetNeighboursTerm() float64 {
+	if x != nil {
+		return x.NeighboursTerm
+	}
+	return 0
+}
+
+func (x *ScoreExplanation) GetSessionTerm() float64 {
+	if x != nil {
+		return x.SessionTerm
+	}
+	return 0
+}
+
+func (x *ScoreExplanation) GetRoleTerm() float64 {
+	if x != nil {
+		return x.RoleTerm
+	}
+	return 0
+}
+
+func (x *ScoreExplanation) GetConfidenceTerm() float64 {
+	if x != nil {
+		return x.ConfidenceTerm
+	}
+	return 0
+}
+
+func (x *ScoreExplanation) GetUseTerm() float64 {
+	if x != nil {
+		return x.UseTerm
+	}
+	return 0
+}
+
+func (x *ScoreExplanation) GetFeedbackTerm() float64 {
+	if x != nil {
+		return x.FeedbackTerm
+	}
+	return 0
 }
 
 // What answered a search.
@@ -1544,7 +1598,7 @@ const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"\vexplanation\x18\x05 \x01(\v2\x1a.quipu.v1.ScoreExplanationR\vexplanation\"5\n" +
 	"\vContentSpan\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x05R\x03end\"\xbc\x02\n" +
+	"\x03end\x18\x02 \x01(\x05R\x03end\"\x8e\x04\n" +
 	"\x10ScoreExplanation\x12\x1b\n" +
 	"\x06cosine\x18\x01 \x01(\x01H\x00R\x06cosine\x88\x01\x01\x12\x17\n" +
 	"\x04bm25\x18\x02 \x01(\x01H\x01R\x04bm25\x88\x01\x01\x12\x1d\n" +
@@ -1554,7 +1608,14 @@ const file_quipu_v1_search_service_proto_rawDesc = "" +
 	"\x0fimportance_term\x18\x05 \x01(\x01R\x0eimportanceTerm\x12!\n" +
 	"\frecency_term\x18\x06 \x01(\x01R\vrecencyTerm\x12+\n" +
 	"\x03age\x18\a \x01(\v2\x19.google.protobuf.DurationR\x03age\x12#\n" +
-	"\rmatched_terms\x18\b \x03(\tR\fmatchedTermsB\t\n" +
+	"\rmatched_terms\x18\b \x03(\tR\fmatchedTerms\x12'\n" +
+	"\x0fneighbours_term\x18\t \x01(\x01R\x0eneighboursTerm\x12!\n" +
+	"\fsession_term\x18\n" +
+	" \x01(\x01R\vsessionTerm\x12\x1b\n" +
+	"\trole_term\x18\v \x01(\x01R\broleTerm\x12'\n" +
+	"\x0fconfidence_term\x18\f \x01(\x01R\x0econfidenceTerm\x12\x19\n" +
+	"\buse_term\x18\r \x01(\x01R\auseTerm\x12#\n" +
+	"\rfeedback_term\x18\x0e \x01(\x01R\ffeedbackTermB\t\n" +
 	"\a_cosineB\a\n" +
 	"\x05_bm25\"\xcc\x02\n" +
 	"\rSearchSummary\x12\x1b\n" +

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Required, TypeAlias, TypedDict, cast, get_args
 
-from quipu.v1.memory_pb2 import Memory, MemoryChange, MemoryKind, Redaction, RedactionKind, Role
+from quipu.v1.memory_pb2 import Memory, MemoryChange, MemoryKind, Redaction, RedactionKind, Role, Verdict
 from quipu.v1.value_pb2 import Value
 from quipu.values import (
     MetadataValue,
@@ -19,6 +19,7 @@ from quipu.values import (
 
 KindName: TypeAlias = Literal["episodic", "semantic", "procedural", "profile", "working", "tool_result"]
 RoleName: TypeAlias = Literal["user", "assistant", "system", "tool"]
+VerdictName: TypeAlias = Literal["useful", "irrelevant", "outdated", "wrong"]
 
 
 ChangeName: TypeAlias = Literal["created", "updated", "deleted", "undeleted", "embedded"]
@@ -86,6 +87,11 @@ def metadata(memory: Memory) -> dict[str, PlainValue]:
 def change_name(change: int) -> ChangeName:
     """A value of `MemoryChange` in plain words."""
     return cast("ChangeName", _name(MemoryChange, "MEMORY_CHANGE_")(change))
+
+
+def to_verdict(name: str) -> Verdict.ValueType:
+    """A value of `Verdict`. Raises ValueError."""
+    return Verdict.Value(_number("VERDICT_", VerdictName)(name))
 
 
 def _convert(key: str, value: Any) -> Any:
@@ -171,4 +177,5 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "update_time": to_datetime,
     "delete_time": to_datetime,
     "redactions": _redactions,
+    "feedback": lambda counts: {field.name: count for field, count in counts.ListFields()},
 }

@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from quipu.bulk import creation
 from quipu.dual import call, results
-from quipu.fields import Changes, Fields, to_memory
+from quipu.fields import Changes, Fields, VerdictName, to_memory, to_verdict
 from quipu.filters import FilterLike, filtering
 from quipu.names import MemoryLike, space_of
 from quipu.operations import Operations, request_id_or_new
@@ -17,8 +17,11 @@ from quipu.v1.memory_service_pb2 import (
     BatchGetMemoriesRequest,
     DeleteMemoryRequest,
     GetMemoryRequest,
+    GetMemoryUsesRequest,
     ListMemoriesRequest,
     ListMemoryRevisionsRequest,
+    MemoryUse,
+    RecordFeedbackRequest,
     UndeleteMemoryRequest,
     UpdateMemoryRequest,
 )
@@ -168,6 +171,34 @@ class MemoryOperations(Operations):
         """Bring a deleted memory back. Raises NotFound, FailedPrecondition when it is not deleted."""
         request = UndeleteMemoryRequest(name=self._name(memory, space), request_id=request_id_or_new(request_id))
         return self._saw_memory((await self._wire.unary(self._wire.memories.UndeleteMemory, request, timeout)).memory)
+
+    @call
+    async def feedback(
+        self,
+        memory: MemoryLike,
+        verdict: VerdictName,
+        *,
+        space: str | None = None,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Memory:
+        """Say that a memory was `useful`, `irrelevant`, `outdated` or `wrong`: it moves in later searches.
+
+        Returns it with the new counts. Raises NotFound.
+        """
+        request = RecordFeedbackRequest(
+            name=self._name(memory, space), verdict=to_verdict(verdict), request_id=request_id_or_new(request_id)
+        )
+        return self._saw_memory((await self._wire.unary(self._wire.memories.RecordFeedback, request, timeout)).memory)
+
+    @call
+    async def uses(
+        self, memories: Sequence[MemoryLike], *, space: str | None = None, timeout: float | None = None
+    ) -> Sequence[MemoryUse]:
+        """How often memories of one space, 1 to 1,000, were found by searches, in their order; a minute old at most."""
+        names = [self._name(memory, space) for memory in memories]
+        request = GetMemoryUsesRequest(parent=space_of(names[0]) if names else self._parent(space), names=names)
+        return (await self._wire.unary(self._wire.memories.GetMemoryUses, request, timeout)).uses
 
     @results
     def history(

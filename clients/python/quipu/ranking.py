@@ -1,9 +1,11 @@
 """Weights of ranking as callers give them."""
 
 from datetime import timedelta
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 from quipu.v1.ranking_pb2 import RankingWeights
+
+FormulaName: TypeAlias = Literal["quipu", "memorymesh", "memoria"]
 
 
 class Ranking(TypedDict, total=False):
@@ -14,9 +16,20 @@ class Ranking(TypedDict, total=False):
     importance: float
     recency: float
     recency_half_life: timedelta
+    neighbours: float
+    session: float
+    role: float
+    confidence: float
+    feedback: float
+    use: float
+    importance_recency: float
+    importance_role: float
+    importance_explicit: float
+    formula: FormulaName
 
 
 def to_weights(ranking: Ranking) -> RankingWeights:
-    """Raises ValueError for a weight that does not exist."""
-    # Protobuf takes a timedelta for a Duration, which its type stubs do not say.
-    return RankingWeights(**ranking)  # type: ignore[arg-type]
+    """Raises ValueError for a weight or a formula that does not exist."""
+    formula = f"RANKING_FORMULA_{ranking.get('formula', 'unspecified').upper()}"
+    # Protobuf takes a timedelta for a Duration, and the name of a value for an enum, which its type stubs do not say.
+    return RankingWeights(**{**ranking, "formula": formula})  # type: ignore[arg-type]

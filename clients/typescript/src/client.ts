@@ -7,7 +7,9 @@ import * as embeddings from "./embeddings.js";
 import type { EmbeddingModel } from "./gen/quipu/v1/embedding_service_pb.js";
 import type { Job } from "./gen/quipu/v1/job_pb.js";
 import type { IndexDescription } from "./gen/quipu/v1/index_service_pb.js";
+import type { VerdictName } from "./fields.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
+import type { MemoryUse } from "./gen/quipu/v1/memory_service_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
 import * as indexes from "./indexes.js";
 import * as ingests from "./ingests.js";
@@ -123,6 +125,16 @@ export class Client {
   /** Bring a deleted memory back. Fails with `NotFound`, and `FailedPrecondition` when it is not deleted. */
   undelete(memory: MemoryLike, options: SpaceWriteOptions = {}): Promise<Memory> {
     return memories.undelete(this.#session, memory, options);
+  }
+
+  /** Say whether a memory was of use: it moves in later searches. Fails with `NotFound`. */
+  feedback(memory: MemoryLike, verdict: VerdictName, options: SpaceWriteOptions = {}): Promise<Memory> {
+    return memories.feedback(this.#session, memory, verdict, options);
+  }
+
+  /** How often memories of one space, 1 to 1,000, were found by searches, in their order; a minute old at most. */
+  uses(named: readonly MemoryLike[], options: SpaceOptions = {}): Promise<MemoryUse[]> {
+    return memories.uses(this.#session, named, options);
   }
 
   /** List what was done to a memory, newest first; it may be deleted. `timeoutMs` counts for each page. */

@@ -1,7 +1,7 @@
 /** What callers say of a memory as plain options, and what a memory says as plain values. */
 
 import { create } from "@bufbuild/protobuf";
-import { MemoryKind, MemorySchema, Role, type Memory } from "./gen/quipu/v1/memory_pb.js";
+import { MemoryKind, MemorySchema, Role, Verdict, type Memory } from "./gen/quipu/v1/memory_pb.js";
 import {
   fromValue,
   toTimestamp,
@@ -22,6 +22,12 @@ const KINDS = {
   tool_result: MemoryKind.TOOL_RESULT,
 } as const;
 
+const VERDICTS = {
+  useful: Verdict.USEFUL,
+  irrelevant: Verdict.IRRELEVANT,
+  outdated: Verdict.OUTDATED,
+  wrong: Verdict.WRONG,
+} as const;
 const ROLES = { user: Role.USER, assistant: Role.ASSISTANT, system: Role.SYSTEM, tool: Role.TOOL } as const;
 
 /** The sorts of memory. */
@@ -29,6 +35,7 @@ export type KindName = keyof typeof KINDS;
 
 /** Who spoke. */
 export type RoleName = keyof typeof ROLES;
+export type VerdictName = keyof typeof VERDICTS;
 
 /** What a memory has beside its content, as described at `Memory`. Null stands for: not set. */
 export interface Fields {
@@ -111,6 +118,12 @@ export function metadata(memory: Memory): Record<string, PlainValue> {
 function toMetadata(metadata: NonNullable<Fields["metadata"]>): Memory["metadata"] {
   const set = Object.entries(metadata).flatMap(([key, value]) => (value == null ? [] : [[key, toValue(value)] as const]));
   return Object.fromEntries(set);
+}
+
+
+/** The number of a verdict. */
+export function toVerdict(name: VerdictName): Verdict {
+  return numberOf(VERDICTS, name);
 }
 
 function numberOf<T>(numbers: Readonly<Record<string, T>>, name: string): T {

@@ -14,7 +14,7 @@ export type { AddManyOptions, Drafts, DraftLike } from "./bulk.js";
 export { Client, connect, type ConnectOptions } from "./client.js";
 export type { EmbedOptions, ModelOptions, Texts } from "./embeddings.js";
 export * from "./errors.js";
-export { metadata, type Changes, type Draft, type Fields, type KindName, type RoleName } from "./fields.js";
+export { metadata, type Changes, type Draft, type Fields, type KindName, type RoleName, type VerdictName } from "./fields.js";
 export type { FilterLike } from "./filters.js";
 export type { AuditEntry } from "./gen/quipu/v1/admin_service_pb.js";
 export { ApiKeyRole, type ApiKey } from "./gen/quipu/v1/api_key_pb.js";
@@ -25,10 +25,12 @@ export {
   MemoryKind,
   RedactionKind,
   Role,
+  Verdict,
   type Memory,
   type MemoryRevision,
   type Redaction,
 } from "./gen/quipu/v1/memory_pb.js";
+export type { MemoryUse } from "./gen/quipu/v1/memory_service_pb.js";
 export { PackedSource, type Citation, type Hit, type LeftOut, type SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 export type { Session } from "./gen/quipu/v1/session_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";

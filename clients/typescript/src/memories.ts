@@ -2,16 +2,19 @@
 
 import { create } from "@bufbuild/protobuf";
 import { creation } from "./bulk.js";
-import { given, toMemory, type Changes, type Fields } from "./fields.js";
+import { given, toMemory, toVerdict, type Changes, type Fields, type VerdictName } from "./fields.js";
 import { filtering, type FilterLike } from "./filters.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 import {
   BatchGetMemoriesRequestSchema,
   DeleteMemoryRequestSchema,
   GetMemoryRequestSchema,
+  GetMemoryUsesRequestSchema,
   ListMemoriesRequestSchema,
   ListMemoryRevisionsRequestSchema,
   MemoryService,
+  RecordFeedbackRequestSchema,
+  type MemoryUse,
   UndeleteMemoryRequestSchema,
   UpdateMemoryRequestSchema,
 } from "./gen/quipu/v1/memory_service_pb.js";
@@ -160,6 +163,28 @@ export async function undelete(session: Session, memory: MemoryLike, options: Sp
   });
   const response = await session.wire.unary(MemoryService.method.undeleteMemory, request, options);
   return session.sawMemory(present(response.memory));
+}
+
+export async function feedback(
+  session: Session,
+  memory: MemoryLike,
+  verdict: VerdictName,
+  options: SpaceWriteOptions,
+): Promise<Memory> {
+  const request = create(RecordFeedbackRequestSchema, {
+    name: session.name(memory, options.space),
+    verdict: toVerdict(verdict),
+    requestId: requestIdOrNew(options.requestId),
+  });
+  const response = await session.wire.unary(MemoryService.method.recordFeedback, request, options);
+  return session.sawMemory(present(response.memory));
+}
+
+export async function uses(session: Session, memories: readonly MemoryLike[], options: SpaceOptions): Promise<MemoryUse[]> {
+  const names = memories.map((memory) => session.name(memory, options.space));
+  const parent = names[0] === undefined ? session.parent(options.space) : spaceOf(names[0]);
+  const request = create(GetMemoryUsesRequestSchema, { parent, names });
+  return (await session.wire.unary(MemoryService.method.getMemoryUses, request, options)).uses;
 }
 
 export function history(session: Session, memory: MemoryLike, options: SpaceOptions): Results<MemoryRevision> {

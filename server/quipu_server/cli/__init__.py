@@ -15,7 +15,7 @@ from quipu_server.cli.exporting import export_memories
 from quipu_server.cli.importing import import_memories
 from quipu_server.cli.index import index
 from quipu_server.cli.jobs import jobs
-from quipu_server.cli.memories import delete, get, history, list_memories, put, undelete, update
+from quipu_server.cli.memories import delete, feedback, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
 from quipu_server.cli.pack import pack
 from quipu_server.cli.search import search
@@ -40,6 +40,7 @@ COMMANDS = (
     update,
     delete,
     undelete,
+    feedback,
     history,
     watch,
     import_memories,

@@ -12,8 +12,19 @@ if TYPE_CHECKING:
     from quipu import Draft, Memory
 
 TIMES = ("event_time", "expire_time")
-OUTPUTS = ("name", "create_time", "update_time", "delete_time", "etag", "revision", "redactions")
+OUTPUTS = (
+    "name",
+    "create_time",
+    "update_time",
+    "delete_time",
+    "etag",
+    "revision",
+    "redactions",
+    "feedback",
+    "importance_given",
+)
 """Fields that only the server sets: shown by `--json`, ignored in what is imported."""
+DEFAULT_IMPORTANCE = 0.5
 
 
 def from_line(line: bytes) -> "Draft":
@@ -32,7 +43,10 @@ def from_line(line: bytes) -> "Draft":
 
 def to_line(memory: "Memory") -> str:
     """A memory as a line that can be imported: without what only the server sets."""
-    return dump({key: value for key, value in as_document(memory).items() if key not in OUTPUTS})
+    # Imported, the default would be an importance that somebody gave.
+    is_default = not memory.importance_given and memory.importance == DEFAULT_IMPORTANCE
+    left_out = (*OUTPUTS, "importance") if is_default else OUTPUTS
+    return dump({key: value for key, value in as_document(memory).items() if key not in left_out})
 
 
 def as_document(memory: "Memory") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Commands for single memories: `put`, `get`, `ls`, `update`, `rm`, `undelete`, `history`."""
+"""Commands for single memories: `put`, `get`, `ls`, `update`, `rm`, `undelete`, `feedback`, `history`."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -13,6 +13,7 @@ from quipu_server.cli.lines import as_document, dump, read_time
 
 if TYPE_CHECKING:
     from quipu import Memory
+    from quipu.fields import VerdictName
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 CLEARABLE = ("role", "speaker", "session", "tags", "metadata", "event_time", "expire_time")
@@ -136,6 +137,16 @@ def undelete(address: str, space: str, memories: tuple[str, ...]) -> None:
     with connected(address, space) as client:
         for memory in memories:
             client.undelete(memory)
+
+
+@click.command()
+@click.argument("memory")
+@click.argument("verdict", type=click.Choice(["useful", "irrelevant", "outdated", "wrong"]))
+@space_option
+def feedback(address: str, space: str, memory: str, verdict: "VerdictName") -> None:
+    """Say of MEMORY that it was useful, irrelevant, outdated or wrong. It moves in later searches."""
+    with connected(address, space) as client:
+        client.feedback(memory, verdict)
 
 
 @click.command()

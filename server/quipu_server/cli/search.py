@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from quipu.v1.search_service_pb2 import ScoreExplanation
 
 TERMS = ("dense", "lexical", "importance", "recency")
+OTHERS = ("confidence", "neighbours", "session", "role", "use", "feedback")
+"""Terms that most scores do not have."""
 
 
 @click.command()
@@ -87,7 +89,7 @@ def terms(hit: "Hit") -> list[str]:
     """The terms of the score, if they were asked for."""
     if not hit.HasField("explanation"):
         return []
-    parts = " + ".join(f"{name} {getattr(hit.explanation, f'{name}_term'):.3f}" for name in TERMS)
+    parts = " + ".join(f"{name.removesuffix('_term')} {value:.3f}" for name, value in shares(hit.explanation).items())
     measured = [f"{name} {value:.3f}" for name, value in measures(hit.explanation).items()]
     return [parts, *measured, " ".join(hit.explanation.matched_terms)]
 
@@ -110,9 +112,14 @@ def document(hit: "Hit") -> dict[str, Any]:
 
 def explanation(message: "ScoreExplanation") -> dict[str, Any]:
     """The terms of a score for JSON."""
-    shares = {f"{name}_term": getattr(message, f"{name}_term") for name in TERMS}
     age_s = message.age.ToTimedelta().total_seconds()
-    return {**measures(message), **shares, "age_s": age_s, "matched_terms": [*message.matched_terms]}
+    return {**measures(message), **shares(message), "age_s": age_s, "matched_terms": [*message.matched_terms]}
+
+
+def shares(message: "ScoreExplanation") -> dict[str, float]:
+    """The terms: those that all scores have, and others that are not 0."""
+    values = {f"{name}_term": getattr(message, f"{name}_term") for name in (*TERMS, *OTHERS)}
+    return {name: value for name, value in values.items() if value or name.removesuffix("_term") in TERMS}
 
 
 def measures(message: "ScoreExplanation") -> dict[str, float]:

@@ -104,9 +104,13 @@ def document(space: "Space") -> dict[str, Any]:
     }
 
 
-def weights(space: "Space") -> dict[str, float]:
-    """The weights that are set."""
+def weights(space: "Space") -> dict[str, float | str]:
+    """The weights that are set, and the formula by its name."""
+    from quipu.v1.ranking_pb2 import RankingFormula
+
     given = {field.name: value for field, value in space.ranking.ListFields()}
+    if formula := given.pop("formula", None):
+        given["formula"] = RankingFormula.Name(formula).removeprefix("RANKING_FORMULA_").lower()
     if half_life := given.pop("recency_half_life", None):
         given["recency_half_life_s"] = half_life.ToTimedelta().total_seconds()
     return given

@@ -3,13 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Evidence, Revisions, TermStatistics, Vector
-from quipu_server.hot.columns import NEVER
+from quipu_server.domain import Evidence, Revisions, Role, TermStatistics, Vector
+from quipu_server.hot.columns import NEVER, TextColumn
 from quipu_server.hot.contents import Contents, Slots
+from quipu_server.hot.sessions import NO_SESSION
 from quipu_server.hot.words import Matches
 from quipu_server.scoring import cosines
 
 NO_SPAN = -1
+
+_NUMBERS = {role.name.lower() if role else "": role.value for role in Role}
+"""Of roles, by what the column calls them."""
 
 
 def evidence(
@@ -18,13 +22,18 @@ def evidence(
     query: Vector | None,
     found: Matches,
     totals: TermStatistics | None,
+    sessions: NDArray[np.float64] | None = None,
 ) -> Evidence:
-    """Evidence for memories of these contents. found: the words of the query; totals: None for no scores of them."""
+    """Evidence for memories of these contents.
+
+    found: the words of the query; totals: None for no scores of them. sessions: the score of each session.
+    """
     columns = contents.columns
     slots = np.searchsorted(columns.revisions, revisions)
     best_cosines, spans = _compare(contents, slots, query)
     if len(contents.unembedded):
         best_cosines[np.isin(slots, contents.unembedded)] = np.nan
+    session_of = contents.sessions.session_of[slots]
     return Evidence(
         revisions=revisions,
         memory_ids=columns.texts["id"].decode(slots),
@@ -34,6 +43,12 @@ def evidence(
         recency_times=_recency_times(contents, slots),
         spans=spans,
         matched=(found.frequencies(slots) > 0.0).T,
+        roles=_roles(columns.texts["role"], slots),
+        given=columns.given[slots],
+        balances=columns.balances[slots].astype(np.int64),
+        messages=session_of != NO_SESSION,
+        sessions_bm25=np.zeros(len(slots)) if sessions is None else np.append(sessions, 0.0)[session_of],
+        best_session_bm25=0.0 if sessions is None else float(sessions.max(initial=0.0)),
     )
 
 
@@ -59,3 +74,9 @@ def _recency_times(contents: Contents, slots: Slots) -> NDArray[np.float64]:
     """Seconds since 1970: event time, else creation."""
     happened, created = (contents.columns.times[name][slots] for name in ("event_time", "create_time"))
     return np.where(happened == NEVER, created, happened) / 1e6
+
+
+def _roles(column: TextColumn, slots: Slots) -> NDArray[np.int8]:
+    """Numbers of roles; the column has their names."""
+    numbers = np.array([_NUMBERS[name] for name in column.vocabulary.values], np.int8)
+    return numbers[column.codes[slots]] if len(slots) else np.empty(0, np.int8)

@@ -32,6 +32,19 @@ TIMES: Mapping[str, Callable[[IndexRow], datetime | None]] = {
     "expire_time": lambda row: row.expire_time,
 }
 
+NUMBERS = (
+    "revisions",
+    "created",
+    "importances",
+    "given",
+    "balances",
+    "lengths",
+    "row_starts",
+    "row_slots",
+    "spans",
+)
+"""The columns that are plain arrays."""
+
 
 def microseconds(time: datetime | None) -> int:
     """Microseconds since 1970; NEVER if there is no time."""
@@ -80,9 +93,9 @@ class Columns:
     """Facts of slots 0, 1, 2 …
 
     texts: `id`, `kind`, `role`, `speaker`, `session`, `tags`. times: int64 microseconds, by field.
-    revisions: ascending. created: the revisions that created the memories. lengths: words, float64. row_starts: int64,
-    one more than slots: a slot has the rows from its own to the next. row_slots, spans: of each row, the slot and the
-    part of the content.
+    revisions: ascending. created: the revision that created the memory. given, balances: see IndexRow. lengths: words,
+    float64. row_starts: int64, one more than slots: a slot has the rows from its own to the next. row_slots, spans: of
+    each row, the slot and the part of the content.
     """
 
     texts: Mapping[str, TextColumn]
@@ -90,6 +103,8 @@ class Columns:
     revisions: NDArray[np.int64]
     created: NDArray[np.int64]
     importances: NDArray[np.float64]
+    given: NDArray[np.bool_]
+    balances: NDArray[np.int32]
     lengths: NDArray[np.float64]
     row_starts: NDArray[np.int64]
     row_slots: NDArray[np.int32]
@@ -112,6 +127,8 @@ class GrowingColumns:
         self._revisions = Growing(np.int64)
         self._created = Growing(np.int64)
         self._importances = Growing(np.float64)
+        self._given = Growing(np.bool_)
+        self._balances = Growing(np.int32)
         self._lengths = Growing(np.float64)
         self._row_starts = Growing(np.int64)
         self._row_starts.extend([0])
@@ -127,7 +144,7 @@ class GrowingColumns:
         if (owners := columns.texts["tags"].owners) is not None:
             grown._tag_owners = Growing.over(owners)
         grown._times = {name: Growing.over(times) for name, times in columns.times.items()}
-        for name in ("revisions", "created", "importances", "lengths", "row_starts", "row_slots", "spans"):
+        for name in NUMBERS:
             setattr(grown, f"_{name}", Growing.over(getattr(columns, name)))
         return grown
 
@@ -154,15 +171,8 @@ class GrowingColumns:
 
     @property
     def nbytes(self) -> int:
-        numbers: list[Growing[Any]] = [self._revisions, self._created, self._importances, self._lengths]
-        numbers += [
-            self._row_starts,
-            self._tag_owners,
-            self._row_slots,
-            self._spans,
-            *self._codes.values(),
-            *self._times.values(),
-        ]
+        numbers: list[Growing[Any]] = [getattr(self, f"_{name}") for name in NUMBERS]
+        numbers += [self._tag_owners, *self._codes.values(), *self._times.values()]
         return sum(a.nbytes for a in numbers) + sum(v.nbytes for v in self._vocabularies.values())
 
     def extend(self, rows: Sequence[IndexRow]) -> None:
@@ -177,6 +187,8 @@ class GrowingColumns:
             self._times[name].extend([microseconds(time(row)) for row in rows])
         self._created.extend([row.created for row in rows])
         self._importances.extend([row.importance for row in rows])
+        self._given.extend([row.importance_given for row in rows])
+        self._balances.extend([row.balance for row in rows])
         self._lengths.extend([row.length for row in rows])
         self._extend_rows(rows, slots)
         self._revisions.extend([row.revision for row in rows])
@@ -199,6 +211,8 @@ class GrowingColumns:
             self._revisions.view(),
             self._created.view(),
             self._importances.view(),
+            self._given.view(),
+            self._balances.view(),
             self._lengths.view(),
             self._row_starts.view(),
             self._row_slots.view(),

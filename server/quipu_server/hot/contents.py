@@ -12,6 +12,7 @@ from quipu_server.hot.delta import Delta
 from quipu_server.hot.graph import GraphSegment
 from quipu_server.hot.postings import UNKNOWN_TERM, Occurrences
 from quipu_server.hot.segment import Mask, Part, Segment
+from quipu_server.hot.sessions import Sessions
 from quipu_server.hot.vocabulary import Vocabulary
 
 Slots = NDArray[np.int64]
@@ -37,6 +38,7 @@ class Contents:
     live_count: int
     total_length: int
     earliest_expiry: int
+    sessions: Sessions
     unembedded: Slots = field(default_factory=lambda: np.empty(0, np.int64))
 
     def embedded(self, mask: Mask | None) -> Mask | None:

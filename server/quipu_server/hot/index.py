@@ -17,6 +17,7 @@ from quipu_server.hot.graph import GraphSegment
 from quipu_server.hot.merging import exact_ones, runs_to_join
 from quipu_server.hot.newest import Newest
 from quipu_server.hot.segment import Segment
+from quipu_server.hot.sessions import GrowingSessions
 from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
 from quipu_server.hot.vocabulary import Vocabulary
 
@@ -55,6 +56,7 @@ class HotIndex:
         self._newest = Newest()
         self._live = np.empty(0, np.bool_)
         self._total_length = 0
+        self._sessions = GrowingSessions()
         self._earliest_expiry = FOREVER
         self._unembedded: set[int] = set()
         self._frozen: list[Segment] = []
@@ -76,6 +78,7 @@ class HotIndex:
         index._live, index._total_length = contents.live, contents.total_length
         index._earliest_expiry = contents.earliest_expiry
         index._unembedded = set(contents.unembedded.tolist())
+        index._sessions = GrowingSessions.of(contents.columns, contents.live)
         index._delta = GrowingDelta.restore(contents.delta) if contents.delta else None
         index._contents = contents
         return index
@@ -90,6 +93,7 @@ class HotIndex:
         """Memory it holds, about."""
         whole = self._columns.nbytes + self._vocabulary.nbytes + self._live.nbytes + self._newest.nbytes
         segments = sum(segment.nbytes for segment in (*self._contents.segments, *self._frozen))
+        whole += self._sessions.nbytes
         return whole + segments + (self._delta.nbytes if self._delta else 0) + self._coming_bytes
 
     @property
@@ -135,6 +139,7 @@ class HotIndex:
         if made:
             self._add(made)
         self._end(ended)
+        self._sessions.append(self._columns.view(), np.array(ended, np.int64))
 
     def publish(self, revision: int, nonce: int = 0) -> None:
         """Let readers see what was appended. nonce: of the write that made the revision."""
@@ -230,10 +235,11 @@ class HotIndex:
         self._total_length -= int(self._columns.lengths[slots].sum())
 
     def _at(self, revision: int, nonce: int, segments: tuple[Segment | GraphSegment, ...]) -> Contents:
+        columns = self._columns.view()
         return Contents(
             revision=revision,
             nonce=nonce,
-            columns=self._columns.view(),
+            columns=columns,
             vocabulary=self._vocabulary,
             segments=segments,
             delta=self._delta.view() if self._delta else None,
@@ -242,6 +248,7 @@ class HotIndex:
             total_length=self._total_length,
             earliest_expiry=self._earliest_expiry,
             unembedded=np.fromiter(self._unembedded, np.int64, len(self._unembedded)),
+            sessions=self._sessions.view(columns),
         )
 
 

@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from quipu_server.hot import graph_arrays
 from quipu_server.hot.codes import CodeFile
-from quipu_server.hot.columns import TEXTS, TIMES, Columns, TextColumn
+from quipu_server.hot.columns import NUMBERS, TEXTS, TIMES, Columns, TextColumn
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.delta import Delta
 from quipu_server.hot.graph import GraphSegment
 from quipu_server.hot.packed import PackedStrings
 from quipu_server.hot.postings import Postings
 from quipu_server.hot.segment import Segment
+from quipu_server.hot.sessions import GrowingSessions
 from quipu_server.hot.snapshot_file import Arrays, Mapped, Stored
 from quipu_server.hot.vocabulary import Vocabulary
 
 EXACT = ".exact"
 """The exact codes of a graph that compares others: they stay in the file."""
 
-_COLUMNS = ("revisions", "created", "importances", "lengths", "row_starts", "row_slots", "spans")
 _POSTINGS = ("terms", "starts", "slots", "frequencies", "shortest", "most")
 _DELTA = ("codes", "terms", "slots", "frequencies")
 _STRINGS = ("text", "starts", "hashes", "numbers")
@@ -52,10 +52,11 @@ def from_stored(stored: Stored) -> Contents:
     header, arrays = stored.header, stored.arrays
     live: NDArray[np.bool_] = arrays["live"]
     stand_ins = arrays["row_slots"][arrays["spans"][:, 0] < 0]
+    columns = _columns(arrays, len(live))
     return Contents(
         revision=header["revision"],
         nonce=header["nonce"],
-        columns=_columns(arrays, len(live)),
+        columns=columns,
         vocabulary=_vocabulary(arrays, "terms"),
         segments=tuple(_segment(stored, number) for number in range(len(header["segments"]))),
         delta=None if header["delta"] is None else _delta(arrays, header["delta"]),
@@ -64,6 +65,7 @@ def from_stored(stored: Stored) -> Contents:
         total_length=header["total_length"],
         earliest_expiry=header["earliest_expiry"],
         unembedded=stand_ins[live[stand_ins]].astype(np.int64),
+        sessions=GrowingSessions.of(columns, live).view(columns),
     )
 
 
@@ -82,7 +84,7 @@ def let_go(contents: Contents) -> None:
 def _arrays(contents: Contents) -> Iterator[tuple[str, NDArray[Any]]]:
     columns = contents.columns
     yield "live", contents.live
-    yield from ((name, getattr(columns, name)) for name in _COLUMNS)
+    yield from ((name, getattr(columns, name)) for name in NUMBERS)
     yield from ((f"times.{name}", times) for name, times in columns.times.items())
     for name, column in columns.texts.items():
         yield f"codes.{name}", column.codes
@@ -134,7 +136,7 @@ def _columns(arrays: Arrays, slot_count: int) -> Columns:
         for name in (*TEXTS, "tags")
     }
     times = {name: arrays[f"times.{name}"] for name in TIMES}
-    return Columns(texts, times, **{name: arrays[name] for name in _COLUMNS})
+    return Columns(texts, times, **{name: arrays[name] for name in NUMBERS})
 
 
 def _segment(stored: Stored, number: int) -> Segment | GraphSegment:

@@ -32,8 +32,8 @@ class Matches:
 
     def __init__(self, contents: Contents, terms: Sequence[str]) -> None:
         self._contents = contents
-        self._parts = contents.occurrences(terms)
-        self._counts = np.array([sum(len(part.slots) for part in parts) for parts in self._parts], np.int64)
+        self.parts = contents.occurrences(terms)
+        self._counts = np.array([sum(len(part.slots) for part in parts) for parts in self.parts], np.int64)
         self._is_few = int(self._counts.sum()) <= PLAIN_OCCURRENCES
         self._scored: tuple[TermStatistics, Floats] | None = None
 
@@ -42,7 +42,7 @@ class Matches:
         contents, counts = self._contents, self._counts
         if not contents.all_live:
             live = contents.live
-            counts = np.array([sum(np.count_nonzero(live[p.slots]) for p in parts) for parts in self._parts], np.int64)
+            counts = np.array([sum(np.count_nonzero(live[p.slots]) for p in parts) for parts in self.parts], np.int64)
         return TermStatistics(contents.live_count, contents.total_length, counts)
 
     def best(self, totals: TermStatistics, depth: int, mask: Mask | None) -> Slots:
@@ -50,10 +50,10 @@ class Matches:
         contents = self._contents
         if self._is_few or not depth:
             return best_of_all(contents, self.scores(totals), depth, mask)
-        if mask is not None and np.count_nonzero(mask) * len(self._parts) * LOOK_UP_COST < self._counts.sum():
+        if mask is not None and np.count_nonzero(mask) * len(self.parts) * LOOK_UP_COST < self._counts.sum():
             slots = np.flatnonzero(mask)
         else:
-            slots = pruning.candidates(contents, self._parts, totals, depth, mask)
+            slots = pruning.candidates(contents, self.parts, totals, depth, mask)
         scores = self._looked_up(slots, totals)
         return best_slots(contents, slots[scores > 0.0], scores[scores > 0.0], depth)
 
@@ -69,7 +69,7 @@ class Matches:
 
     def frequencies(self, slots: Slots) -> Floats:
         """How often each term occurs in each slot, shape (terms, slots)."""
-        return np.array([occurrences_in(parts, slots) for parts in self._parts]).reshape(len(self._parts), len(slots))
+        return np.array([occurrences_in(parts, slots) for parts in self.parts]).reshape(len(self.parts), len(slots))
 
     def _looked_up(self, slots: Slots, totals: TermStatistics) -> Floats:
         """The same scores as those of `scores`."""
@@ -82,7 +82,7 @@ class Matches:
 
     def _add_up(self, totals: TermStatistics) -> Floats:
         contents = self._contents
-        parts: list[Occurrences] = [part for parts in self._parts for part in parts]
+        parts: list[Occurrences] = [part for parts in self.parts for part in parts]
         if not parts:
             return np.zeros(len(contents.live))
         slots = np.concatenate([part.slots for part in parts])

@@ -16,17 +16,24 @@ from quipu_server.rpc import names
 from quipu_server.rpc.caller import Context, caller_tenant
 from quipu_server.rpc.convert.filters import read_filtering
 from quipu_server.rpc.convert.ingests import Offering
-from quipu_server.rpc.convert.memories import read_draft, read_patch, write_memory, write_revision
+from quipu_server.rpc.convert.memories import (
+    read_draft,
+    read_patch,
+    read_verdict,
+    write_memory,
+    write_revision,
+    write_use,
+)
 from quipu_server.rpc.convert.times import from_microseconds, to_microseconds
 from quipu_server.rpc.convert.watches import read_watch, write_changes
 from quipu_server.rpc.digest import request_key
 from quipu_server.rpc.ingest import ingest
 from quipu_server.rpc.pages import Place, invalid_token, read_token, write_token
 from quipu_server.rpc.validate import check_count, check_page_size, check_revision
+from quipu_server.uses import Uses
 from quipu_server.watching import Watching
 
 MOST_DRAFTS = 500
-MOST_NAMES = 1_000
 ORDERS = ("create_time", "update_time", "event_time")
 DESCENDING = " desc"
 
@@ -43,10 +50,11 @@ class MemoryService(MemoryServiceServicer):
     """Keeps memories."""
 
     def __init__(
-        self, memories: Memories, streams: Streams, most_content_bytes: int, goes_on: Callable[[], bool]
+        self, memories: Memories, uses: Uses, streams: Streams, most_content_bytes: int, goes_on: Callable[[], bool]
     ) -> None:
         """goes_on: tells whether streams that have no end of their own may stay."""
         self._memories = memories
+        self._uses = uses
         self._streams = streams
         self._most_content_bytes = most_content_bytes
         self._goes_on = goes_on
@@ -81,7 +89,7 @@ class MemoryService(MemoryServiceServicer):
         self, request: messages.BatchGetMemoriesRequest, context: Context
     ) -> messages.BatchGetMemoriesResponse:
         space = names.read_space(request.parent, "parent")
-        ids = _read_ids(request.names, space)
+        ids = names.read_memories(request.names, space)
         found = await self._memories.batch_get(caller_tenant(context), space, ids)
         return messages.BatchGetMemoriesResponse(
             memories=[write_memory(found[memory_id], space) for memory_id in ids if memory_id in found],
@@ -127,6 +135,22 @@ class MemoryService(MemoryServiceServicer):
         target = _target(request.name, "name", context)
         memory = await self._memories.undelete(target, request=request_key(request, request.request_id))
         return messages.UndeleteMemoryResponse(memory=write_memory(memory, target.space))
+
+    async def RecordFeedback(
+        self, request: messages.RecordFeedbackRequest, context: Context
+    ) -> messages.RecordFeedbackResponse:
+        target = _target(request.name, "name", context)
+        key = request_key(request, request.request_id)
+        memory = await self._memories.judge(target, read_verdict(request), request=key)
+        return messages.RecordFeedbackResponse(memory=write_memory(memory, target.space))
+
+    async def GetMemoryUses(
+        self, request: messages.GetMemoryUsesRequest, context: Context
+    ) -> messages.GetMemoryUsesResponse:
+        space = names.read_space(request.parent, "parent")
+        ids = names.read_memories(request.names, space)
+        found = await self._uses.get(caller_tenant(context), space, ids)
+        return messages.GetMemoryUsesResponse(uses=[write_use(space, key, found.get(key)) for key in ids])
 
     async def ListMemoryRevisions(
         self, request: messages.ListMemoryRevisionsRequest, context: Context
@@ -180,17 +204,6 @@ def _check_member(request: messages.CreateMemoryRequest, parent: str, path: str)
         raise InvalidArgument(f"{path}request_id", "must be empty; a batch has one id for all")
     if request.defer_embedding:
         raise InvalidArgument(f"{path}defer_embedding", "must not be set; say it for the batch as a whole")
-
-
-def _read_ids(memory_names: Sequence[str], space: str) -> Sequence[str]:
-    check_count(memory_names, "names", MOST_NAMES, least=1)
-    ids = []
-    for i, name in enumerate(memory_names):
-        home, memory_id = names.read_memory(name, f"names[{i}]")
-        if home != space:
-            raise InvalidArgument(f"names[{i}]", f"is not below {names.write_space(space)}")
-        ids.append(memory_id)
-    return ids
 
 
 def _read_listing(request: messages.ListMemoriesRequest) -> Listing:

@@ -2,9 +2,13 @@
 checked whether the caller's key is good for it."""
 
 import re
+from collections.abc import Sequence
 
 from quipu_server.access.domain import caller_or_nobody
 from quipu_server.errors import InvalidArgument
+from quipu_server.rpc.validate import check_count
+
+MOST_NAMES = 1_000
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}"
 _ID_RULE = "1 to 128 letters, digits, '.', '_', '~', '-', beginning with a letter or digit"
@@ -106,3 +110,15 @@ def _read(pattern: re.Pattern[str], name: str, path: str, form: str) -> re.Match
     if (found := pattern.fullmatch(name)) is None:
         raise InvalidArgument(path, f"must be a name of the form {form}; an id has {_ID_RULE}")
     return found
+
+
+def read_memories(memory_names: Sequence[str], space: str) -> Sequence[str]:
+    """The ids of 1 to 1,000 memories of a space, from a field `names`. Raises InvalidArgument."""
+    check_count(memory_names, "names", MOST_NAMES, least=1)
+    ids = []
+    for i, name in enumerate(memory_names):
+        home, memory_id = read_memory(name, f"names[{i}]")
+        if home != space:
+            raise InvalidArgument(f"names[{i}]", f"is not below {write_space(space)}")
+        ids.append(memory_id)
+    return ids

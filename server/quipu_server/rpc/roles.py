@@ -26,6 +26,8 @@ ROLES: dict[str, Role] = {
     f"{_MEMORIES}UndeleteMemory": Role.WRITE,
     f"{_MEMORIES}ListMemoryRevisions": Role.READ,
     f"{_MEMORIES}WatchMemories": Role.READ,
+    f"{_MEMORIES}RecordFeedback": Role.WRITE,
+    f"{_MEMORIES}GetMemoryUses": Role.READ,
     f"{_SPACES}CreateSpace": Role.WRITE,
     f"{_SPACES}GetSpace": Role.READ,
     f"{_SPACES}ListSpaces": Role.READ,

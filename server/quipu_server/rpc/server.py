@@ -55,6 +55,7 @@ from quipu_server.rpc.tls import certificates_of
 from quipu_server.search import Search
 from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
+from quipu_server.uses import Uses
 
 SERVICES = [
     service.full_name
@@ -87,6 +88,7 @@ class UseCases:
     indexes: Indexes
     sessions: Sessions
     packs: Packs
+    uses: Uses
     jobs: JobControl
     authenticator: Authenticator
     administration: Administration
@@ -140,7 +142,11 @@ class RpcServer:
         )
         server = aio.server(interceptors=[interceptor], options=_options(settings))
         memory_service = MemoryService(
-            use_cases.memories, use_cases.streams, settings.content_bytes, lambda: self.health.is_serving
+            use_cases.memories,
+            use_cases.uses,
+            use_cases.streams,
+            settings.content_bytes,
+            lambda: self.health.is_serving,
         )
         add_MemoryServiceServicer_to_server(memory_service, server)
         add_SpaceServiceServicer_to_server(SpaceService(use_cases.spaces), server)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import RankingWeights, Revisions, TermStatistics, Vector
+from quipu_server.domain import Revisions, TermStatistics, Vector
 from quipu_server.ports import SearchView, Selection
 from quipu_server.scoring import highest_bm25
+from quipu_server.search.conversation import LEADERS, Neighbourhood, alone, surround
 from quipu_server.search.ranking import Pool
 from quipu_server.search.stopwatch import Stopwatch
+from quipu_server.weights import RankingWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +34,27 @@ class Quarry:
     weights: RankingWeights
 
 
-async def sum_statistics(quarries: Sequence[Quarry]) -> Sequence[TermStatistics | None]:
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Statistics of terms over memories, and over whole sessions; None: not needed."""
+
+    memories: TermStatistics | None = None
+    sessions: TermStatistics | None = None
+
+
+async def sum_statistics(quarries: Sequence[Quarry]) -> Sequence[Statistics]:
     """Statistics for each, summed over all spaces with the same terms so that their scores compare."""
-    totals: dict[tuple[str, ...], TermStatistics] = {}
+    memories: dict[tuple[str, ...], TermStatistics] = {}
+    sessions: dict[tuple[str, ...], TermStatistics] = {}
     for quarry in quarries:
         if quarry.terms:
-            own = await quarry.view.statistics(quarry.terms)
-            totals[quarry.terms] = totals[quarry.terms] + own if quarry.terms in totals else own
-    return [totals.get(quarry.terms) for quarry in quarries]
+            _add(memories, quarry.terms, await quarry.view.statistics(quarry.terms))
+            if quarry.weights.session:
+                _add(sessions, quarry.terms, await quarry.view.session_statistics(quarry.terms))
+    return [Statistics(memories.get(q.terms), sessions.get(q.terms) if q.weights.session else None) for q in quarries]
 
 
-async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None, depth: int, watch: Stopwatch) -> Pool:
+async def gather(quarry: Quarry, probe: Probe, statistics: Statistics, depth: int, watch: Stopwatch) -> Pool:
     """The `depth` best by meaning and by words, with what ranking needs to know of them."""
     view, selection = quarry.view, quarry.selection
     dense = lexical = np.empty(0, np.int64)
@@ -50,22 +62,26 @@ async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None
         if probe.vector is not None:
             dense = await view.dense(probe.vector, depth, selection)
     with watch.stage("lexical"):
-        if statistics is not None:
-            lexical = await view.lexical(quarry.terms, statistics, depth, selection)
+        if statistics.memories is not None:
+            lexical = await view.lexical(quarry.terms, statistics.memories, depth, selection)
     with watch.stage("rank"):
-        found = _together(dense, lexical)
-        evidence = await view.evidence(found, probe.vector, quarry.terms, statistics)
-        listed = np.ones(len(found), np.bool_)
+        found = await _surround(quarry, probe, dense, lexical)
+        evidence = await view.evidence(
+            found.revisions, probe.vector, quarry.terms, statistics.memories, statistics.sessions
+        )
+        listed = found.is_candidate
         if probe.example is not None:
-            listed[:] = [(view.space.name, memory_id) != probe.example for memory_id in evidence.memory_ids]
+            listed = listed & [(view.space.name, memory_id) != probe.example for memory_id in evidence.memory_ids]
         return Pool(
             view.space,
             evidence,
-            _among(found, dense) & listed,
-            _among(found, lexical) & listed,
+            _among(found.revisions, dense) & listed,
+            _among(found.revisions, lexical) & listed,
             listed,
             quarry.weights,
-            highest_bm25(statistics) if statistics is not None else 0.0,
+            highest_bm25(statistics.memories) if statistics.memories is not None else 0.0,
+            found.around,
+            ~found.is_candidate,
         )
 
 
@@ -73,6 +89,19 @@ def _together(some: Revisions, others: Revisions) -> Revisions:
     """The revisions of both, ascending, each once: as `np.union1d`, which takes five times as long for so few."""
     found = np.sort(np.concatenate([some, others]))
     return found[np.append(True, found[1:] != found[:-1])] if len(found) else found
+
+
+async def _surround(quarry: Quarry, probe: Probe, dense: Revisions, lexical: Revisions) -> Neighbourhood:
+    found = _together(dense, lexical)
+    if not quarry.weights.neighbours or not len(found):
+        return alone(found)
+    # Only what shares a word with the query is found by words alone.
+    leaders = found[:0] if probe.vector is None else np.concatenate([dense[:LEADERS], lexical[:LEADERS]])
+    return await surround(quarry.view, quarry.selection, found, leaders)
+
+
+def _add(totals: dict[tuple[str, ...], TermStatistics], terms: tuple[str, ...], own: TermStatistics) -> None:
+    totals[terms] = totals[terms] + own if terms in totals else own
 
 
 def _among(found: Revisions, some: Revisions) -> NDArray[np.bool_]:

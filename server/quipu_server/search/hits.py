@@ -8,6 +8,7 @@ from quipu_server.domain import Memory
 from quipu_server.search.gathering import Quarry
 from quipu_server.search.query import Explanation, ScoredHit
 from quipu_server.search.ranking import Ranked
+from quipu_server.search.terms import TERMS
 
 
 def make_hit(
@@ -34,14 +35,10 @@ def _explain(query_terms: Sequence[str], ranked: Ranked, i: int) -> Explanation:
     place = int(ranked.places[i])
     evidence = ranked.pools[int(ranked.pool_numbers[i])].evidence
     cosine = float(evidence.cosines[place])
-    dense, lexical, importance, recency = ranked.terms[i].tolist()
     return Explanation(
         cosine=None if np.isnan(cosine) else cosine,
         bm25=float(evidence.bm25[place]) if query_terms else None,
-        dense_term=dense,
-        lexical_term=lexical,
-        importance_term=importance,
-        recency_term=recency,
+        terms=dict(zip(TERMS, ranked.terms[i].tolist(), strict=True)),
         age_s=float(ranked.ages_s[i]),
         matched_terms=tuple(np.array(query_terms, dtype=object)[evidence.matched[place]]) if query_terms else (),
     )

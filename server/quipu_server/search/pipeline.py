@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
-from quipu_server.domain import DEFAULT_WEIGHTS, Head, Memory, Mode, Path, Space
+import numpy as np
+
+from quipu_server.domain import Head, Memory, Mode, Path, Space
 from quipu_server.errors import NotFound
 from quipu_server.measuring import Measurements, Meter
 from quipu_server.passages import Passages
@@ -15,8 +17,10 @@ from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
 from quipu_server.search.hydration import Hydration
 from quipu_server.search.query import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
-from quipu_server.search.ranking import Ranked, rank
+from quipu_server.search.ranking import Pool, Ranked, rank
 from quipu_server.search.stopwatch import Stopwatch
+from quipu_server.uses import Uses
+from quipu_server.weights import DEFAULTS, Formula, RankingWeights
 
 WINDOW = 100
 """How many of the best of each list are gathered and scaled, unless more hits are asked for."""
@@ -47,6 +51,7 @@ class Search:
         analyser: Analyser,
         passages: Passages,
         contexts: Contexts,
+        uses: Uses,
         meter: Meter | None = None,
     ) -> None:
         self._freshness = freshness
@@ -58,6 +63,7 @@ class Search:
         self._passages = passages
         self._meter = meter or Measurements()
         self._contexts = contexts
+        self._uses = uses
 
     async def search(self, query: SearchQuery) -> AsyncIterator[SearchSlice]:
         """Yield the hits in their final order; the last slice carries the summary.
@@ -71,6 +77,7 @@ class Search:
         if query.expand_context:
             with watch.stage("context"):
                 runs = await self._contexts.around(hits, query.expand_context, query.as_of)
+        self._count(hits)
         summary = _summarise(query, found, len(hits), watch)
         self._meter.searched(_path(found), watch.stages, watch.elapsed)
         for part in slices(hits, runs, summary):
@@ -94,13 +101,15 @@ class Search:
         probe, fresh = await self._look(query, mode, watch)
         head = fresh[0][1]
         with watch.stage("filter"):
-            quarries = [await self._quarry(query, probe, view, head) for view, _ in fresh]
+            formula = query.ranking.formula or fresh[0][0].space.ranking.formula or Formula.QUIPU
+            quarries = [await self._quarry(query, probe, view, head, formula) for view, _ in fresh]
         depth = max(WINDOW, query.k) + (probe.example is not None)
         with watch.stage("lexical"):
             statistics = await sum_statistics(quarries)
         pools = [await gather(q, probe, s, depth, watch) for q, s in zip(quarries, statistics, strict=True)]
         unembedded = [0 if probe.vector is None else await q.view.unembedded_count() for q in quarries]
         with watch.stage("rank"):
+            pools = [await self._with_uses(pool) if pool.weights.use else pool for pool in pools]
             ranked = rank(pools, mode, max(WINDOW, query.k), query.min_relevance, head.now)
             return _Found(quarries, ranked, head, unembedded)
 
@@ -155,14 +164,23 @@ class Search:
             vectors = (await self._passages.make(space, [memory.fields], [None], Lane.QUERY))[0].vectors
         return Probe(self._passages.scale(space, vectors.mean(axis=0)), text, example)
 
-    async def _quarry(self, query: SearchQuery, probe: Probe, view: SearchView, head: Head) -> Quarry:
+    async def _quarry(self, query: SearchQuery, probe: Probe, view: SearchView, head: Head, formula: Formula) -> Quarry:
         selection = await view.select(query.condition, head.now)
-        weights = query.ranking.over(view.space.ranking.over(DEFAULT_WEIGHTS))
-        return Quarry(view, selection, self._terms(probe, view.space), weights)
+        return Quarry(view, selection, self._terms(probe, view.space), _complete(query, view.space, formula))
 
     def _terms(self, probe: Probe, space: Space) -> tuple[str, ...]:
         """The distinct analysed words of the query in the order they first occur."""
         return tuple(dict.fromkeys(self._analyser.terms(probe.text, space.language))) if probe.text else ()
+
+    async def _with_uses(self, pool: Pool) -> Pool:
+        """How often its candidates were found is read from the store: it is in no index, as it is in no log."""
+        uses = await self._uses.of(pool.space, pool.evidence.memory_ids)
+        counts = [uses[key].count if key in uses else 0 for key in pool.evidence.memory_ids]
+        return replace(pool, uses=np.array(counts, np.int64))
+
+    def _count(self, hits: Sequence[ScoredHit]) -> None:
+        for space in {hit.space.id: hit.space for hit in hits}.values():
+            self._uses.count(space, [hit.memory.memory_id for hit in hits if hit.space.id == space.id])
 
     async def _hydrate(self, query: SearchQuery, found: _Found) -> Sequence[ScoredHit]:
         """Those of the best k that the database still holds as they were found."""
@@ -183,6 +201,11 @@ class Search:
 def _path(found: _Found) -> Path:
     """What answered: memory, if all spaces were there."""
     return Path.HOT if all(quarry.view.path is Path.HOT for quarry in found.quarries) else Path.STORE
+
+
+def _complete(query: SearchQuery, space: Space, formula: Formula) -> RankingWeights:
+    """The weights of a space for this search, without gaps. All spaces have one formula, so that scores compare."""
+    return replace(query.ranking.over(space.ranking.over(DEFAULTS[formula])), formula=formula)
 
 
 def _summarise(query: SearchQuery, found: _Found, hit_count: int, watch: Stopwatch) -> Summary:

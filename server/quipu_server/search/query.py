@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from quipu_server.domain import Memory, Mode, Path, RankingWeights, Space, Vector
+from quipu_server.domain import Memory, Mode, Path, Space, Vector
 from quipu_server.filters import Condition
+from quipu_server.weights import RankingWeights
 
 if TYPE_CHECKING:
     from quipu_server.search.context import ContextRun
@@ -46,10 +47,8 @@ class Explanation:
 
     cosine: float | None
     bm25: float | None
-    dense_term: float
-    lexical_term: float
-    importance_term: float
-    recency_term: float
+    terms: Mapping[str, float]
+    """By name; the score is their sum."""
     age_s: float
     matched_terms: tuple[str, ...]
 

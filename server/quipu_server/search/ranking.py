@@ -1,23 +1,30 @@
 """Fuses the candidates of all spaces into one order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Evidence, Mode, RankingWeights, Space
+from quipu_server.domain import Evidence, Mode, Space
 from quipu_server.scoring import descending
+from quipu_server.search import terms as t
+from quipu_server.search.importance import importance
+from quipu_server.weights import Formula, RankingWeights
 
 Floats = NDArray[np.float64]
+Weight = Floats | float
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The candidates of one space: evidence, which of them each list proposed, and which may be hits at all.
 
-    weights: without gaps. highest_bm25: what a lexical relevance of 1 would score.
+    weights: without gaps. highest_bm25: what a lexical relevance of 1 would score. around: see Neighbourhood.
+    witnesses: those that only count as neighbours. uses: how often each was used; None: not asked.
     """
 
     space: Space
@@ -27,6 +34,9 @@ class Pool:
     listed: NDArray[np.bool_]
     weights: RankingWeights
     highest_bm25: float
+    around: NDArray[np.intp]
+    witnesses: NDArray[np.bool_]
+    uses: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,56 +49,123 @@ class Ranked:
     scores: Floats
     relevances: Floats
     terms: Floats
-    """Shape (n, 4): dense, lexical, importance, recency; a score is the sum of its row."""
+    """Shape (n, terms), in the order of TERMS; a score is the sum of its row."""
     ages_s: Floats
 
 
+class _Joined:
+    """The candidates of all pools, one after the other."""
+
+    def __init__(self, pools: Sequence[Pool], mode: Mode) -> None:
+        self.pools = pools
+        self._mode = mode
+        self.numbers = np.repeat(np.arange(len(pools)), [len(p.in_dense) for p in pools])
+
+    def evidence(self, name: str) -> NDArray[Any]:
+        return _join([getattr(p.evidence, name) for p in self.pools])
+
+    def mark(self, name: str) -> NDArray[Any]:
+        return _join([getattr(p, name) for p in self.pools])
+
+    def weight(self, name: str) -> Weight:
+        """One for all, or one for each candidate. A single list has weight 1."""
+        if name in ("dense", "lexical") and self._mode is not Mode.HYBRID:
+            return float(name == self._mode)
+        return self.spread([getattr(p.weights, name) for p in self.pools])
+
+    def spread(self, values: Sequence[float]) -> Weight:
+        """The value of its pool for each candidate; one number when all pools have the same."""
+        return values[0] if len(set(values)) == 1 else np.array(values, np.float64)[self.numbers]
+
+    @property
+    def around(self) -> NDArray[np.intp]:
+        """Places of neighbours among all."""
+        if len(self.pools) == 1:
+            return self.pools[0].around
+        counts = [len(p.in_dense) for p in self.pools]
+        starts = np.cumsum([0, *counts[:-1]]).repeat(counts)[:, None]
+        around: NDArray[np.intp] = self.mark("around")
+        return np.where(around < 0, around, around + starts)
+
+
 def rank(pools: Sequence[Pool], mode: Mode, window: int, min_relevance: float, now: datetime) -> Ranked:
-    """Order the candidates: scale each list, weigh, admit by relevance, add importance and recency.
+    """Order the candidates: scale each list, weigh, admit by relevance, add what else counts.
 
     window: how many of the best of each list the scaling spans.
     """
-    cosine, bm25 = _joined(pools, "cosines"), _joined(pools, "bm25")
-    dense = _scaled(cosine, np.concatenate([p.in_dense for p in pools]), window, floor=None)
-    lexical = _scaled(bm25, np.concatenate([p.in_lexical for p in pools]), window, floor=0.0)
-    numbers = np.repeat(np.arange(len(pools)), [len(p.in_dense) for p in pools])
-    w_dense, w_lexical, w_importance, w_recency, half_life_s = _weights(pools, mode)[numbers].T
-    ages_s = np.maximum(now.timestamp() - _joined(pools, "recency_times"), 0.0)
-    terms = np.stack(
-        [
-            w_dense * dense,
-            w_lexical * lexical,
-            w_importance * _joined(pools, "importances"),
-            w_recency * 0.5 ** (ages_s / half_life_s),
-        ],
-        axis=1,
+    joined = _Joined(pools, mode)
+    cosines, bm25 = joined.evidence("cosines"), joined.evidence("bm25")
+    witnesses = joined.mark("witnesses")
+    scaled = t.Likeness(
+        _scaled(cosines, joined.mark("in_dense"), witnesses, window, floor=None),
+        _scaled(bm25, joined.mark("in_lexical"), witnesses, window, floor=0.0),
     )
-    highest = np.array([p.highest_bm25 or 1.0 for p in pools])[numbers]
-    relevances = _relevances(w_dense, np.nan_to_num(cosine), w_lexical, bm25 / highest)
-    return _ordered(pools, numbers, terms, relevances, ages_s, min_relevance)
+    cosines = np.nan_to_num(cosines)
+    ages_s = np.maximum(now.timestamp() - joined.evidence("recency_times"), 0.0)
+    formula = pools[0].weights.formula or Formula.QUIPU
+    terms = _terms(joined, t.likeness(formula, cosines, bm25, scaled), ages_s)
+    highest = joined.spread([p.highest_bm25 or 1.0 for p in pools])
+    relevances = _relevances(joined.weight("dense"), cosines, joined.weight("lexical"), bm25 / highest)
+    return _ordered(joined, terms, relevances, ages_s, min_relevance)
 
 
-def _joined(pools: Sequence[Pool], name: str) -> Floats:
-    return np.concatenate([getattr(p.evidence, name) for p in pools])
+def _terms(joined: _Joined, like: t.Likeness, ages_s: Floats) -> Floats:
+    """Shape (candidates, terms). What has no weight stays 0."""
+    columns = dict(zip(t.TERMS, np.zeros((len(t.TERMS), len(ages_s))), strict=True))
+    weigh = joined.weight
+    columns["dense"][:] = weigh("dense") * like.dense
+    columns["lexical"][:] = weigh("lexical") * like.lexical
+    if np.any(weight := weigh("importance")):
+        columns["importance"][:] = weight * _importances(joined, ages_s)
+    if np.any(weight := weigh("recency")):
+        columns["recency"][:] = weight * t.decay(ages_s, weigh("recency_half_life_s"))
+    if np.any(weight := weigh("confidence")):
+        columns["confidence"][:] = weight * t.CONFIDENCE * t.decay(ages_s, t.CONFIDENCE_HALF_LIFE_S)
+    if joined.evidence("messages").any():
+        _add_conversation(joined, columns)
+    _multiply(joined, columns)
+    return np.stack(list(columns.values()), axis=1)
 
 
-def _weights(pools: Sequence[Pool], mode: Mode) -> Floats:
-    """Shape (pools, 5): dense, lexical, importance, recency, half-life. A single list has weight 1."""
-    rows = [
-        (
-            p.weights.dense if mode is Mode.HYBRID else float(mode is Mode.DENSE),
-            p.weights.lexical if mode is Mode.HYBRID else float(mode is Mode.LEXICAL),
-            p.weights.importance,
-            p.weights.recency,
-            p.weights.recency_half_life_s,
-        )
-        for p in pools
-    ]
-    return np.array(rows, dtype=np.float64)
+def _importances(joined: _Joined, ages_s: Floats) -> Floats:
+    parts = tuple(joined.weight(f"importance_{name}") for name in ("recency", "role", "explicit"))
+    explicit, given, roles = (joined.evidence(name) for name in ("importances", "given", "roles"))
+    return importance(explicit, given, roles, ages_s, parts)
 
 
-def _scaled(scores: Floats, listed: NDArray[np.bool_], window: int, floor: float | None) -> Floats:
-    """Min-max over the `window` best of the listed scores; 0 for what is not among them.
+def _add_conversation(joined: _Joined, columns: dict[str, Floats]) -> None:
+    """What neighbours, session and role of messages say."""
+    fused = columns["dense"] + columns["lexical"]
+    columns["neighbours"][:] = joined.weight("neighbours") * t.neighbour_scores(fused, joined.around)
+    best = max(p.evidence.best_session_bm25 for p in joined.pools)
+    columns["session"][:] = joined.weight("session") * t.session_shares(joined.evidence("sessions_bm25"), best)
+    columns["role"][:] = joined.weight("role") * t.by_users(joined.evidence("messages"), joined.evidence("roles"))
+
+
+def _multiply(joined: _Joined, columns: dict[str, Floats]) -> None:
+    """What use and feedback add to the sum of the other terms, or take off it."""
+    balances = joined.evidence("balances")
+    if all(p.uses is not None for p in joined.pools):
+        factors = t.use_factors(joined.mark("uses"), joined.weight("use"))
+        columns["use"][:] = (factors - 1.0) * np.maximum(_sum(columns.values()), 0.0)
+    if balances.any():
+        factors = t.feedback_factors(balances, joined.weight("feedback"))
+        columns["feedback"][:] = (factors - 1.0) * np.maximum(_sum(columns.values()), 0.0)
+
+
+def _sum(columns: Iterable[Floats]) -> Floats:
+    """One after the other, so that anybody who adds the terms up gets the same score."""
+    return reduce(np.add, columns)
+
+
+def _join(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _scaled(
+    scores: Floats, listed: NDArray[np.bool_], witnesses: NDArray[np.bool_], window: int, floor: float | None
+) -> Floats:
+    """Min-max over the `window` best of the listed scores; 0 for what is neither listed nor a witness.
 
     floor: the lowest score when fewer than `window` are listed, because all others have it; None: the lowest listed.
     """
@@ -99,27 +176,23 @@ def _scaled(scores: Floats, listed: NDArray[np.bool_], window: int, floor: float
     best = np.sort(values)[::-1][:window]
     low = floor if floor is not None and len(values) < window else best[-1]
     spread = best[0] - low
-    scaled[listed] = np.minimum(np.maximum((values - low) / spread, 0.0), 1.0) if spread > 0 else 1.0
+    counted = listed | (witnesses & ~np.isnan(scores)) if witnesses.any() else listed
+    values = scores[counted]
+    scaled[counted] = np.minimum(np.maximum((values - low) / spread, 0.0), 1.0) if spread > 0 else values >= low
     return scaled
 
 
-def _relevances(w_dense: Floats, cosine: Floats, w_lexical: Floats, coverage: Floats) -> Floats:
+def _relevances(w_dense: Weight, cosines: Floats, w_lexical: Weight, coverage: Floats) -> Floats:
     total = np.maximum(w_dense + w_lexical, np.finfo(np.float64).tiny)
-    return np.clip((w_dense * np.maximum(cosine, 0.0) + w_lexical * coverage) / total, 0.0, 1.0)
+    relevances: Floats = np.clip((w_dense * np.maximum(cosines, 0.0) + w_lexical * coverage) / total, 0.0, 1.0)
+    return relevances
 
 
-def _ordered(
-    pools: Sequence[Pool],
-    numbers: NDArray[np.intp],
-    terms: Floats,
-    relevances: Floats,
-    ages_s: Floats,
-    min_relevance: float,
-) -> Ranked:
-    scores = terms.sum(axis=1)
-    places = np.concatenate([np.arange(len(p.in_dense)) for p in pools])
-    listed = np.concatenate([p.listed for p in pools])
-    admitted = np.flatnonzero(listed & (relevances >= min_relevance))
+def _ordered(joined: _Joined, terms: Floats, relevances: Floats, ages_s: Floats, min_relevance: float) -> Ranked:
+    pools, numbers = joined.pools, joined.numbers
+    scores = _sum(terms.T)
+    places = _join([np.arange(len(p.in_dense)) for p in pools])
+    admitted = np.flatnonzero(joined.mark("listed") & (relevances >= min_relevance))
 
     def names(some: NDArray[np.intp]) -> Sequence[tuple[str, str]]:
         rows = zip(numbers[admitted[some]].tolist(), places[admitted[some]].tolist(), strict=True)

@@ -32,7 +32,7 @@ _COPY_UNEMBEDDED = "COPY unembedded (space_id, passage_id, dimension, memory_id)
 _COPY_REVISIONS = """
 COPY memory_revisions (
     space_id, revision, nonce, passage_id, importance, event_time, expire_time, create_time, update_time, change, kind,
-    created, role, memory_id, speaker, session, tags, metadata
+    created, role, memory_id, speaker, session, tags, metadata, importance_given, feedback
 ) FROM STDIN (FORMAT BINARY)
 """
 _LOCK = """
@@ -261,4 +261,6 @@ def _revision_rows(space: Space, memories: Sequence[Memory]) -> Iterator[Sequenc
             binary.text(fields.session),
             binary.text_array(fields.tags),
             binary.jsonb(encode_metadata(fields.metadata)),
+            binary.boolean(fields.importance_given),
+            binary.int4_array(fields.feedback) if any(fields.feedback) else None,
         )

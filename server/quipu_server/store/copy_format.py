@@ -83,6 +83,10 @@ def timestamptz(time: datetime | None) -> Field:
     return None if time is None else int8((time - _EPOCH) // _MICROSECOND)
 
 
+def boolean(value: bool) -> bytes:
+    return b"\x01" if value else b"\x00"
+
+
 def jsonb(document: str) -> bytes:
     return b"\x01" + document.encode()
 

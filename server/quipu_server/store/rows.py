@@ -10,24 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import (
+    NO_FEEDBACK,
     Change,
     IndexRow,
     Kind,
     Memory,
     MemoryFields,
-    RankingWeights,
     Role,
     Space,
     SpaceStatus,
+    balance,
 )
 from quipu_server.store.metadata import decode_metadata
+from quipu_server.weights import Formula, RankingWeights
 
 CONTENT = "(SELECT p.content FROM passages p WHERE p.space_id = r.space_id AND p.passage_id = r.passage_id)"
 """The content of a memory_revisions r. As a subquery it can only be read by its key."""
 
 MEMORY_COLUMNS = f"""
     r.memory_id, r.revision, r.created, r.change, r.passage_id, r.create_time, r.update_time, {CONTENT}, r.kind, r.role,
-    r.speaker, r.session, r.tags, r.metadata, r.importance, r.event_time, r.expire_time
+    r.speaker, r.session, r.tags, r.metadata, r.importance, r.event_time, r.expire_time, r.importance_given, r.feedback
 """
 """What `to_memory` takes, from memory_revisions r."""
 
@@ -57,7 +59,7 @@ _VECTOR_HEADER = 2
 def to_memory(row: Sequence[Any]) -> Memory:
     """The memory of a row of MEMORY_COLUMNS."""
     memory_id, revision, created, change, passage_id, create_time, update_time, content, *rest = row
-    kind, role, speaker, session, tags, metadata, importance, event_time, expire_time = rest
+    kind, role, speaker, session, tags, metadata, importance, event_time, expire_time, given, feedback = rest
     fields = MemoryFields(
         content,
         _KINDS[kind],
@@ -69,6 +71,8 @@ def to_memory(row: Sequence[Any]) -> Memory:
         importance,
         event_time,
         expire_time,
+        given,
+        tuple(feedback or NO_FEEDBACK),
     )
     return Memory(memory_id, fields, revision, created, passage_id, create_time, update_time, _CHANGES[change])
 
@@ -85,7 +89,7 @@ def to_space(row: Sequence[Any]) -> Space:
         fingerprint,
         language,
         display_name,
-        RankingWeights(**ranking),
+        decode_ranking(ranking),
         version,
         create_time,
         update_time,
@@ -98,7 +102,13 @@ def to_space_status(row: Sequence[Any]) -> SpaceStatus:
     return SpaceStatus(to_space(space), revision, memory_count)
 
 
-def encode_ranking(weights: RankingWeights) -> dict[str, float]:
+def decode_ranking(document: Mapping[str, Any]) -> RankingWeights:
+    """The weights of a document of `encode_ranking`."""
+    formula = document.get("formula")
+    return RankingWeights(**{**document, "formula": formula and Formula(formula)})
+
+
+def encode_ranking(weights: RankingWeights) -> dict[str, float | str]:
     """The weights that are given, as JSON."""
     return {name: value for name, value in asdict(weights).items() if value is not None}
 
@@ -113,7 +123,7 @@ def encode_space(space: Space) -> dict[str, object]:
 def decode_space(document: Mapping[str, Any]) -> Space:
     """The space of a document of `encode_space`."""
     times = {name: _decode_time(document[name]) for name in ("create_time", "update_time")}
-    ranking = RankingWeights(**document["ranking"])
+    ranking = decode_ranking(document["ranking"])
     return Space(**{**document, **times, "id": UUID(document["id"]), "ranking": ranking})
 
 
@@ -151,7 +161,7 @@ INDEX_COLUMNS = """
     r.event_time, r.expire_time, r.create_time, r.update_time, p.terms, p.frequencies, p.length, v.codes, v.spans,
     CASE WHEN v.codes IS NULL AND r.change <> 3 THEN (
         SELECT u.dimension FROM unembedded u WHERE u.space_id = r.space_id AND u.passage_id = r.passage_id
-    ) END
+    ) END, r.importance_given, r.feedback
 """
 """What `to_index_row` takes, from memory_revisions r, its passages p, and its VECTORS."""
 
@@ -159,7 +169,8 @@ INDEX_COLUMNS = """
 def to_index_row(row: Sequence[Any]) -> IndexRow:
     """The index row of a row of INDEX_COLUMNS."""
     revision, created, nonce, memory_id, change, kind, role, speaker, session, tags, *rest = row
-    importance, event_time, expire_time, create_time, update_time, terms, frequencies, length, *chunks = rest
+    importance, event_time, expire_time, create_time, update_time, *rest = rest
+    terms, frequencies, length, codes, spans, dimension, given, feedback = rest
     return IndexRow(
         revision,
         created,
@@ -179,5 +190,7 @@ def to_index_row(row: Sequence[Any]) -> IndexRow:
         terms,
         frequencies,
         length,
-        *decode_chunks(*chunks),
+        *decode_chunks(codes, spans, dimension),
+        given,
+        balance(feedback or NO_FEEDBACK),
     )

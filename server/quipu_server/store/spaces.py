@@ -40,7 +40,17 @@ SELECT {SPACE_COLUMNS}, h.revision, h.memory_count FROM spaces s
 CROSS JOIN LATERAL (SELECT revision, memory_count FROM heads h WHERE h.space_id = s.space_id LIMIT 1) h
 """
 _LOCK = "SELECT memory_count FROM heads WHERE space_id = %s FOR UPDATE"
-_TABLES = ("vectors", "unembedded", "passages", "memory_revisions", "sessions", "requests", "heads", "spaces")
+_TABLES = (
+    "memory_uses",
+    "vectors",
+    "unembedded",
+    "passages",
+    "memory_revisions",
+    "sessions",
+    "requests",
+    "heads",
+    "spaces",
+)
 
 
 class PostgresSpaceStore:

@@ -8,12 +8,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Evidence, Path, Revisions, Space, TermStatistics, Vector
+from quipu_server.domain import (
+    NO_FEEDBACK,
+    Evidence,
+    Path,
+    Revisions,
+    Space,
+    Surroundings,
+    TermStatistics,
+    Vector,
+    balance,
+)
 from quipu_server.filters import Condition
 from quipu_server.ports import Selection
 from quipu_server.scoring import best, cosines
 from quipu_server.store.cold_search import walk
 from quipu_server.store.conditions import compile_condition
+from quipu_server.store.conversation import (
+    LENGTHS,
+    SESSION,
+    SURROUNDINGS,
+    SessionPostings,
+    to_session_postings,
+    to_surroundings,
+)
 from quipu_server.store.database import Database
 from quipu_server.store.listing import AS_OF, LIVE, UNEXPIRED
 from quipu_server.store.postings import Postings, to_postings
@@ -56,13 +74,14 @@ CROSS JOIN LATERAL (
 ) found
 """
 _POSTINGS = f"""
-SELECT r.revision, r.memory_id, p.length, found.terms, found.frequencies
+SELECT r.revision, r.memory_id, p.length, {SESSION}, found.terms, found.frequencies
 FROM memory_revisions r JOIN passages p ON p.space_id = r.space_id AND p.passage_id = r.passage_id {_FOUND}
 WHERE r.space_id = %(space_id)s AND {AS_OF} AND {LIVE} AND found.terms <> '{{}}'
 """
 _EVIDENCE = f"""
 SELECT r.revision, r.memory_id, p.length, found.terms, found.frequencies,
-       r.importance, coalesce(r.event_time, r.create_time), v.codes, v.spans
+       r.importance, coalesce(r.event_time, r.create_time), {SESSION}, r.role, r.importance_given, r.feedback,
+       v.codes, v.spans
 FROM memory_revisions r JOIN passages p ON p.space_id = r.space_id AND p.passage_id = r.passage_id {_FOUND} {VECTORS}
 WHERE r.space_id = %(space_id)s AND r.revision = ANY (%(revisions)s::bigint[])
 """
@@ -101,6 +120,8 @@ class StoreView:
         self._exact_memories = exact_memories
         self.plan = ""
         self._postings: Postings | None = None
+        self._in_sessions: Sequence[str] = ()
+        self._sessions: SessionPostings | None = None
 
     async def unembedded_count(self) -> int:
         async with self._database.connection() as connection:
@@ -133,15 +154,28 @@ class StoreView:
     ) -> Revisions:
         return (await self._find(terms)).best(statistics, depth, _revisions(selection))
 
+    async def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
+        return (await self._find_sessions(terms)).statistics()
+
+    async def surroundings(self, revisions: Revisions, selection: Selection) -> Surroundings:
+        rows = await self._read(SURROUNDINGS, {"revisions": revisions.tolist()})
+        return to_surroundings(rows, revisions, _revisions(selection))
+
     async def evidence(
-        self, revisions: Revisions, query: Vector | None, terms: Sequence[str], statistics: TermStatistics | None
+        self,
+        revisions: Revisions,
+        query: Vector | None,
+        terms: Sequence[str],
+        statistics: TermStatistics | None,
+        sessions: TermStatistics | None = None,
     ) -> Evidence:
         asked = revisions.tolist()
         rows = await self._read(_EVIDENCE, {"revisions": asked, "terms": list(terms)})
         places = {revision: place for place, revision in enumerate(asked)}
         rows.sort(key=lambda row: places[row[0]])
         postings = to_postings((row[:5] for row in rows), terms)
-        nearest = [_nearest_chunk(*decode_chunks(*row[7:]), query) for row in rows]
+        nearest = [_nearest_chunk(*decode_chunks(*row[11:]), query) for row in rows]
+        scores = (await self._find_sessions(terms)).scores(sessions) if sessions is not None else {}
         return Evidence(
             revisions=postings.revisions,
             memory_ids=postings.memory_ids,
@@ -151,6 +185,12 @@ class StoreView:
             recency_times=np.array([row[6].timestamp() for row in rows], dtype=np.float64),
             spans=np.array([span for _, span in nearest], dtype=np.int32).reshape(-1, 2),
             matched=postings.matched(),
+            roles=np.array([row[8] for row in rows], dtype=np.int8),
+            given=np.array([row[9] for row in rows], dtype=np.bool_),
+            balances=np.array([balance(row[10] or NO_FEEDBACK) for row in rows], dtype=np.int64),
+            messages=np.array([row[7] != "" for row in rows], dtype=np.bool_),
+            sessions_bm25=np.array([scores.get(row[7], 0.0) for row in rows], dtype=np.float64),
+            best_session_bm25=max(scores.values(), default=0.0),
         )
 
     async def _walk(self, query: Vector, depth: int, selected: Revisions) -> Revisions | None:
@@ -180,8 +220,17 @@ class StoreView:
     async def _find(self, terms: Sequence[str]) -> Postings:
         """The postings of all live memories, read once for statistics and scores."""
         if self._postings is None or self._postings.asked != tuple(terms):
-            self._postings = to_postings(await self._read(_POSTINGS, {"terms": list(terms)}), terms)
+            rows = await self._read(_POSTINGS, {"terms": list(terms)})
+            self._postings = to_postings(rows, terms)
+            self._in_sessions = [row[3] for row in rows]
         return self._postings
+
+    async def _find_sessions(self, terms: Sequence[str]) -> SessionPostings:
+        """The same postings by session."""
+        if self._sessions is None or self._sessions.asked != tuple(terms):
+            postings = await self._find(terms)
+            self._sessions = to_session_postings(postings, self._in_sessions, await self._read(LENGTHS))
+        return self._sessions
 
     async def _read(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[Any]:
         common = {"space_id": self.space.id, "revision": self.revision, "fingerprint": self.space.fingerprint}

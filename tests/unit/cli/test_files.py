@@ -122,3 +122,9 @@ def test_an_export_that_fails_leaves_no_file(quipu: Run, notebook: Notebook, tmp
     notebook.server.answers["ListMemories"] = lambda _: abort(notebook.server, "INTERNAL", "defect")
     assert quipu("export", str(tmp_path / "out.jsonl")) == 1
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_an_importance_that_nobody_gave_is_not_exported(quipu: Run, notebook: Notebook, tmp_path: Path) -> None:
+    assert quipu("import", write(tmp_path / "in.jsonl", {"id": "m1", "content": "x", "importance": 0.5})) == 0
+    assert quipu("export", str(tmp_path / "out.jsonl")) == 0
+    assert "importance" not in json.loads((tmp_path / "out.jsonl").read_text("utf-8"))

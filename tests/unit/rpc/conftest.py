@@ -20,7 +20,8 @@ from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
 from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
-from tests.unit.rpc.fakes import FakeEmbedder, FakeIndexes, FakeMemories, FakeSearch, FakeSpaces
+from quipu_server.uses import Uses
+from tests.unit.rpc.fakes import FakeEmbedder, FakeIndexes, FakeMemories, FakeSearch, FakeSpaces, FakeUses
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Fakes:
     search: FakeSearch = field(default_factory=FakeSearch)
     embedder: FakeEmbedder = field(default_factory=FakeEmbedder)
     indexes: FakeIndexes = field(default_factory=FakeIndexes)
+    uses: FakeUses = field(default_factory=FakeUses)
 
     def server(self, **settings: object) -> RpcServer:
         memories, spaces, search = cast(Memories, self.memories), cast(Spaces, self.spaces), cast(Search, self.search)
@@ -46,6 +48,7 @@ class Fakes:
             indexes=cast(Indexes, self.indexes),
             sessions=cast(Sessions, None),
             packs=cast(Packs, None),
+            uses=cast(Uses, self.uses),
             jobs=cast(JobControl, None),
             authenticator=Authenticator(None, source),
             administration=Administration(source, None),

@@ -9,26 +9,27 @@ from uuid import UUID
 import numpy as np
 
 from quipu_server.domain import (
-    DEFAULT_WEIGHTS,
     EmbeddedText,
     Memory,
     MemoryFields,
     ModelInfo,
     Path,
     Purpose,
-    RankingWeights,
     RequestKey,
     Space,
     SpaceStatus,
     TextToEmbed,
     Vector,
+    Verdict,
 )
 from quipu_server.errors import NotFound
 from quipu_server.indexes import IndexReport, IndexState
 from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.ports import NEWEST, Lane
+from quipu_server.ports_uses import Use
 from quipu_server.search import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.spaces import SpaceSettings
+from quipu_server.weights import DEFAULT_WEIGHTS, RankingWeights
 
 THEN = datetime(2024, 5, 1, 10, 0, 0, 123456, UTC)
 NIL = UUID(int=0)
@@ -102,6 +103,10 @@ class FakeMemories:
         self.asked = (target, request)
         return memory(target.memory_id, 10)
 
+    async def judge(self, target: Target, verdict: Verdict, *, request: RequestKey | None) -> Memory:
+        self.asked = (target, verdict, request)
+        return memory(target.memory_id, 11, MemoryFields("x").judged(verdict))
+
     async def list(self, tenant: str, space: str, listing: Listing) -> Page:
         self.asked = (tenant, space, listing)
         begin = 0 if listing.after is None else [m.memory_id for m in self.stored].index(listing.after[1]) + 1
@@ -113,6 +118,13 @@ class FakeMemories:
     async def history(self, target: Target, before: int | None, limit: int) -> Sequence[Memory]:
         self.asked = (target, before, limit)
         return [m for m in reversed(self.stored) if before is None or m.revision < before][:limit]
+
+
+class FakeUses:
+    """Each memory was found as often as its number says."""
+
+    async def get(self, tenant: str, space: str, memory_ids: Sequence[str]) -> Mapping[str, Use]:
+        return {key: Use(int(key[1:]), THEN) for key in memory_ids if key != "m0"}
 
 
 class FakeSpaces:

@@ -6,8 +6,9 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from quipu_server.domain import DEFAULT_WEIGHTS, Evidence, Mode, RankingWeights, Space
+from quipu_server.domain import Evidence, Mode, Space
 from quipu_server.search.ranking import Pool, rank
+from quipu_server.weights import DEFAULT_WEIGHTS, RankingWeights
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLAIN = RankingWeights(importance=0.0, recency=0.0).over(DEFAULT_WEIGHTS)
@@ -37,9 +38,26 @@ def pool(
         recency_times=NOW.timestamp() - ages * 86_400,
         spans=np.full((n, 2), -1, np.int32),
         matched=np.zeros((n, 0), np.bool_),
+        roles=np.zeros(n, np.int8),
+        given=np.ones(n, np.bool_),
+        balances=np.zeros(n, np.int64),
+        messages=np.zeros(n, np.bool_),
+        sessions_bm25=np.zeros(n),
+        best_session_bm25=0.0,
     )
+    alone, nobody = np.full((n, 2), -1), np.zeros(n, np.bool_)
     has_words = evidence.bm25 > 0
-    return Pool(space(name), evidence, ~np.isnan(evidence.cosines), has_words, np.ones(n, np.bool_), weights, 10.0)
+    return Pool(
+        space(name),
+        evidence,
+        ~np.isnan(evidence.cosines),
+        has_words,
+        np.ones(n, np.bool_),
+        weights,
+        10.0,
+        alone,
+        nobody,
+    )
 
 
 def order(pools: list[Pool], mode: Mode = Mode.HYBRID, min_relevance: float = 0.0) -> list[str]:

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/quipu-memory/quipu/clients/go"
+import (
+	"github.com/quipu-memory/quipu/clients/go"
+	"github.com/quipu-memory/quipu/clients/go/quipuv1"
+)
 
 func add(i *invocation) (any, error) {
 	content := i.with.text("content")
@@ -112,6 +115,16 @@ func undelete(i *invocation) (any, error) {
 		return nil, err
 	}
 	return plainOr(i.client.Undelete(i.ctx, memory, options))
+}
+
+func feedback(i *invocation) (any, error) {
+	memory := i.with.id("memory")
+	verdict := quipuv1.Verdict(i.with.enum("verdict", "VERDICT_", quipuv1.Verdict_value))
+	options := &quipu.FeedbackOptions{Space: i.with.text("space"), RequestID: i.with.text("request_id")}
+	if err := i.with.problem(); err != nil {
+		return nil, err
+	}
+	return plainOr(i.client.Feedback(i.ctx, memory, verdict, options))
 }
 
 func history(i *invocation) (any, error) {

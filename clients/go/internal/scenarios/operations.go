@@ -26,6 +26,7 @@ var operations = map[string]operation{
 	"update":         update,
 	"delete":         remove,
 	"undelete":       undelete,
+	"feedback":       feedback,
 	"history":        history,
 	"search":         search,
 	"watch":          watch,

@@ -127,6 +127,11 @@ func (a *arguments) ranking() *quipu.RankingWeights {
 		Lexical:    weights.numberOrNil("lexical"),
 		Importance: weights.numberOrNil("importance"),
 		Recency:    weights.numberOrNil("recency"),
+		Neighbours: weights.numberOrNil("neighbours"),
+		Session:    weights.numberOrNil("session"),
+		Role:       weights.numberOrNil("role"),
+		Feedback:   weights.numberOrNil("feedback"),
+		Formula:    quipuv1.RankingFormula(weights.enum("formula", "RANKING_FORMULA_", quipuv1.RankingFormula_value)),
 	}
 	if length, isGiven := weights.value("recency_half_life"); isGiven {
 		made.RecencyHalfLife = durationpb.New(weights.seconds("recency_half_life", length))

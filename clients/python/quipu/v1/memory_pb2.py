@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from quipu.v1 import value_pb2 as quipu_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15quipu/v1/memory.proto\x12\x08quipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\xc8\x06\n\x06Memory\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07\x63ontent\x18\x02 \x01(\tR\x07\x63ontent\x12(\n\x04kind\x18\x03 \x01(\x0e\x32\x14.quipu.v1.MemoryKindR\x04kind\x12\"\n\x04role\x18\x04 \x01(\x0e\x32\x0e.quipu.v1.RoleR\x04role\x12\x18\n\x07speaker\x18\x05 \x01(\tR\x07speaker\x12\x18\n\x07session\x18\x06 \x01(\tR\x07session\x12\x12\n\x04tags\x18\x07 \x03(\tR\x04tags\x12:\n\x08metadata\x18\x08 \x03(\x0b\x32\x1e.quipu.v1.Memory.MetadataEntryR\x08metadata\x12#\n\nimportance\x18\t \x01(\x01H\x00R\nimportance\x88\x01\x01\x12\x39\n\nevent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime\x12;\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12;\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ndeleteTime\x12\x12\n\x04\x65tag\x18\x0f \x01(\tR\x04\x65tag\x12\x1a\n\x08revision\x18\x10 \x01(\x03R\x08revision\x12(\n\x06vector\x18\x11 \x01(\x0b\x32\x10.quipu.v1.VectorR\x06vector\x12\x33\n\nredactions\x18\x12 \x03(\x0b\x32\x13.quipu.v1.RedactionR\nredactions\x1aL\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x0f.quipu.v1.ValueR\x05value:\x02\x38\x01\x42\r\n\x0b_importance\"v\n\tRedaction\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x17.quipu.v1.RedactionKindR\x04kind\x12\x14\n\x05start\x18\x03 \x01(\x05R\x05start\x12\x10\n\x03\x65nd\x18\x04 \x01(\x05R\x03\x65nd\"\x86\x01\n\x0eMemoryRevision\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12.\n\x06\x63hange\x18\x02 \x01(\x0e\x32\x16.quipu.v1.MemoryChangeR\x06\x63hange\x12(\n\x06memory\x18\x03 \x01(\x0b\x32\x10.quipu.v1.MemoryR\x06memory*\x94\x01\n\rRedactionKind\x12\x1e\n\x1aREDACTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14REDACTION_KIND_EMAIL\x10\x01\x12\x18\n\x14REDACTION_KIND_PHONE\x10\x02\x12\x16\n\x12REDACTION_KIND_SSN\x10\x03\x12\x17\n\x13REDACTION_KIND_CARD\x10\x04*\xc8\x01\n\nMemoryKind\x12\x1b\n\x17MEMORY_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMORY_KIND_EPISODIC\x10\x01\x12\x18\n\x14MEMORY_KIND_SEMANTIC\x10\x02\x12\x1a\n\x16MEMORY_KIND_PROCEDURAL\x10\x03\x12\x17\n\x13MEMORY_KIND_PROFILE\x10\x04\x12\x17\n\x13MEMORY_KIND_WORKING\x10\x05\x12\x1b\n\x17MEMORY_KIND_TOOL_RESULT\x10\x06*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x12\x0f\n\x0bROLE_SYSTEM\x10\x03\x12\r\n\tROLE_TOOL\x10\x04*\xb7\x01\n\x0cMemoryChange\x12\x1d\n\x19MEMORY_CHANGE_UNSPECIFIED\x10\x00\x12\x19\n\x15MEMORY_CHANGE_CREATED\x10\x01\x12\x19\n\x15MEMORY_CHANGE_UPDATED\x10\x02\x12\x19\n\x15MEMORY_CHANGE_DELETED\x10\x03\x12\x1b\n\x17MEMORY_CHANGE_UNDELETED\x10\x04\x12\x1a\n\x16MEMORY_CHANGE_EMBEDDED\x10\x05\x42\x96\x01\n\x0c\x63om.quipu.v1B\x0bMemoryProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15quipu/v1/memory.proto\x12\x08quipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\xa9\x07\n\x06Memory\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07\x63ontent\x18\x02 \x01(\tR\x07\x63ontent\x12(\n\x04kind\x18\x03 \x01(\x0e\x32\x14.quipu.v1.MemoryKindR\x04kind\x12\"\n\x04role\x18\x04 \x01(\x0e\x32\x0e.quipu.v1.RoleR\x04role\x12\x18\n\x07speaker\x18\x05 \x01(\tR\x07speaker\x12\x18\n\x07session\x18\x06 \x01(\tR\x07session\x12\x12\n\x04tags\x18\x07 \x03(\tR\x04tags\x12:\n\x08metadata\x18\x08 \x03(\x0b\x32\x1e.quipu.v1.Memory.MetadataEntryR\x08metadata\x12#\n\nimportance\x18\t \x01(\x01H\x00R\nimportance\x88\x01\x01\x12\x39\n\nevent_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\teventTime\x12;\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12;\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12;\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ndeleteTime\x12\x12\n\x04\x65tag\x18\x0f \x01(\tR\x04\x65tag\x12\x1a\n\x08revision\x18\x10 \x01(\x03R\x08revision\x12(\n\x06vector\x18\x11 \x01(\x0b\x32\x10.quipu.v1.VectorR\x06vector\x12\x33\n\nredactions\x18\x12 \x03(\x0b\x32\x13.quipu.v1.RedactionR\nredactions\x12\x34\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x13 \x01(\x0b\x32\x18.quipu.v1.FeedbackCountsR\x08\x66\x65\x65\x64\x62\x61\x63k\x12)\n\x10importance_given\x18\x14 \x01(\x08R\x0fimportanceGiven\x1aL\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x0f.quipu.v1.ValueR\x05value:\x02\x38\x01\x42\r\n\x0b_importance\"v\n\tRedaction\x12\x14\n\x05\x66ield\x18\x01 \x01(\tR\x05\x66ield\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x17.quipu.v1.RedactionKindR\x04kind\x12\x14\n\x05start\x18\x03 \x01(\x05R\x05start\x12\x10\n\x03\x65nd\x18\x04 \x01(\x05R\x03\x65nd\"z\n\x0e\x46\x65\x65\x64\x62\x61\x63kCounts\x12\x16\n\x06useful\x18\x01 \x01(\x05R\x06useful\x12\x1e\n\nirrelevant\x18\x02 \x01(\x05R\nirrelevant\x12\x1a\n\x08outdated\x18\x03 \x01(\x05R\x08outdated\x12\x14\n\x05wrong\x18\x04 \x01(\x05R\x05wrong\"\x86\x01\n\x0eMemoryRevision\x12\x1a\n\x08revision\x18\x01 \x01(\x03R\x08revision\x12.\n\x06\x63hange\x18\x02 \x01(\x0e\x32\x16.quipu.v1.MemoryChangeR\x06\x63hange\x12(\n\x06memory\x18\x03 \x01(\x0b\x32\x10.quipu.v1.MemoryR\x06memory*\x94\x01\n\rRedactionKind\x12\x1e\n\x1aREDACTION_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14REDACTION_KIND_EMAIL\x10\x01\x12\x18\n\x14REDACTION_KIND_PHONE\x10\x02\x12\x16\n\x12REDACTION_KIND_SSN\x10\x03\x12\x17\n\x13REDACTION_KIND_CARD\x10\x04*w\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_USEFUL\x10\x01\x12\x16\n\x12VERDICT_IRRELEVANT\x10\x02\x12\x14\n\x10VERDICT_OUTDATED\x10\x03\x12\x11\n\rVERDICT_WRONG\x10\x04*\xc8\x01\n\nMemoryKind\x12\x1b\n\x17MEMORY_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMORY_KIND_EPISODIC\x10\x01\x12\x18\n\x14MEMORY_KIND_SEMANTIC\x10\x02\x12\x1a\n\x16MEMORY_KIND_PROCEDURAL\x10\x03\x12\x17\n\x13MEMORY_KIND_PROFILE\x10\x04\x12\x17\n\x13MEMORY_KIND_WORKING\x10\x05\x12\x1b\n\x17MEMORY_KIND_TOOL_RESULT\x10\x06*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x12\x0f\n\x0bROLE_SYSTEM\x10\x03\x12\r\n\tROLE_TOOL\x10\x04*\xb7\x01\n\x0cMemoryChange\x12\x1d\n\x19MEMORY_CHANGE_UNSPECIFIED\x10\x00\x12\x19\n\x15MEMORY_CHANGE_CREATED\x10\x01\x12\x19\n\x15MEMORY_CHANGE_UPDATED\x10\x02\x12\x19\n\x15MEMORY_CHANGE_DELETED\x10\x03\x12\x1b\n\x17MEMORY_CHANGE_UNDELETED\x10\x04\x12\x1a\n\x16MEMORY_CHANGE_EMBEDDED\x10\x05\x42\x96\x01\n\x0c\x63om.quipu.v1B\x0bMemoryProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,20 +36,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\014com.quipu.v1B\013MemoryProtoP\001Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\242\002\003QXX\252\002\010Quipu.V1\312\002\010Quipu\\V1\342\002\024Quipu\\V1\\GPBMetadata\352\002\tQuipu::V1'
   _globals['_MEMORY_METADATAENTRY']._loaded_options = None
   _globals['_MEMORY_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_REDACTIONKIND']._serialized_start=1191
-  _globals['_REDACTIONKIND']._serialized_end=1339
-  _globals['_MEMORYKIND']._serialized_start=1342
-  _globals['_MEMORYKIND']._serialized_end=1542
-  _globals['_ROLE']._serialized_start=1544
-  _globals['_ROLE']._serialized_end=1639
-  _globals['_MEMORYCHANGE']._serialized_start=1642
-  _globals['_MEMORYCHANGE']._serialized_end=1825
+  _globals['_REDACTIONKIND']._serialized_start=1412
+  _globals['_REDACTIONKIND']._serialized_end=1560
+  _globals['_VERDICT']._serialized_start=1562
+  _globals['_VERDICT']._serialized_end=1681
+  _globals['_MEMORYKIND']._serialized_start=1684
+  _globals['_MEMORYKIND']._serialized_end=1884
+  _globals['_ROLE']._serialized_start=1886
+  _globals['_ROLE']._serialized_end=1981
+  _globals['_MEMORYCHANGE']._serialized_start=1984
+  _globals['_MEMORYCHANGE']._serialized_end=2167
   _globals['_MEMORY']._serialized_start=91
-  _globals['_MEMORY']._serialized_end=931
-  _globals['_MEMORY_METADATAENTRY']._serialized_start=840
-  _globals['_MEMORY_METADATAENTRY']._serialized_end=916
-  _globals['_REDACTION']._serialized_start=933
-  _globals['_REDACTION']._serialized_end=1051
-  _globals['_MEMORYREVISION']._serialized_start=1054
-  _globals['_MEMORYREVISION']._serialized_end=1188
+  _globals['_MEMORY']._serialized_end=1028
+  _globals['_MEMORY_METADATAENTRY']._serialized_start=937
+  _globals['_MEMORY_METADATAENTRY']._serialized_end=1013
+  _globals['_REDACTION']._serialized_start=1030
+  _globals['_REDACTION']._serialized_end=1148
+  _globals['_FEEDBACKCOUNTS']._serialized_start=1150
+  _globals['_FEEDBACKCOUNTS']._serialized_end=1272
+  _globals['_MEMORYREVISION']._serialized_start=1275
+  _globals['_MEMORYREVISION']._serialized_end=1409
 # @@protoc_insertion_point(module_scope)

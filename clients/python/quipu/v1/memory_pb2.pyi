@@ -53,6 +53,38 @@ REDACTION_KIND_CARD: RedactionKind.ValueType  # 4
 """The number of a payment card."""
 Global___RedactionKind: _TypeAlias = RedactionKind  # noqa: Y015
 
+class _Verdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERDICT_UNSPECIFIED: _Verdict.ValueType  # 0
+    """Not given: an error."""
+    VERDICT_USEFUL: _Verdict.ValueType  # 1
+    """It helped."""
+    VERDICT_IRRELEVANT: _Verdict.ValueType  # 2
+    """It had nothing to do with what was asked."""
+    VERDICT_OUTDATED: _Verdict.ValueType  # 3
+    """It was true once, and is no more."""
+    VERDICT_WRONG: _Verdict.ValueType  # 4
+    """It is false."""
+
+class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
+    """What somebody says of a memory that was found."""
+
+VERDICT_UNSPECIFIED: Verdict.ValueType  # 0
+"""Not given: an error."""
+VERDICT_USEFUL: Verdict.ValueType  # 1
+"""It helped."""
+VERDICT_IRRELEVANT: Verdict.ValueType  # 2
+"""It had nothing to do with what was asked."""
+VERDICT_OUTDATED: Verdict.ValueType  # 3
+"""It was true once, and is no more."""
+VERDICT_WRONG: Verdict.ValueType  # 4
+"""It is false."""
+Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
+
 class _MemoryKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -206,6 +238,8 @@ class Memory(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     VECTOR_FIELD_NUMBER: _builtins.int
     REDACTIONS_FIELD_NUMBER: _builtins.int
+    FEEDBACK_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_GIVEN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only; identifier on update. `spaces/{space}/memories/{memory}`."""
     content: _builtins.str
@@ -230,6 +264,8 @@ class Memory(_message.Message):
     """
     revision: _builtins.int
     """Output only. Revision of the space at which this version was written: the token for reads that must see it."""
+    importance_given: _builtins.bool
+    """Output only. Whether the importance was given; when it was not, `importance` holds the default."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Labels: at most 64, each 1 to 128 bytes. Repetitions are dropped; order is kept."""
@@ -270,6 +306,10 @@ class Memory(_message.Message):
     def redactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Redaction]:
         """Output only, in the answer to a write. The personal data that the server left out of the texts, as its guard is set."""
 
+    @_builtins.property
+    def feedback(self) -> Global___FeedbackCounts:
+        """Output only. What was said of the content with RecordFeedback; not set when nothing was. A new content starts anew."""
+
     def __init__(
         self,
         *,
@@ -291,10 +331,12 @@ class Memory(_message.Message):
         revision: _builtins.int = ...,
         vector: _value_pb2.Vector | None = ...,
         redactions: _abc.Iterable[Global___Redaction] | None = ...,
+        feedback: Global___FeedbackCounts | None = ...,
+        importance_given: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "create_time", b"create_time", "delete_time", b"delete_time", "event_time", b"event_time", "expire_time", b"expire_time", "importance", b"importance", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "create_time", b"create_time", "delete_time", b"delete_time", "event_time", b"event_time", "expire_time", b"expire_time", "feedback", b"feedback", "importance", b"importance", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "content", b"content", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "event_time", b"event_time", "expire_time", b"expire_time", "importance", b"importance", "kind", b"kind", "metadata", b"metadata", "name", b"name", "redactions", b"redactions", "revision", b"revision", "role", b"role", "session", b"session", "speaker", b"speaker", "tags", b"tags", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "content", b"content", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "event_time", b"event_time", "expire_time", b"expire_time", "feedback", b"feedback", "importance", b"importance", "importance_given", b"importance_given", "kind", b"kind", "metadata", b"metadata", "name", b"name", "redactions", b"redactions", "revision", b"revision", "role", b"role", "session", b"session", "speaker", b"speaker", "tags", b"tags", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__importance: _TypeAlias = _typing.Literal["importance"]  # noqa: Y015
     _WhichOneofArgType__importance: _TypeAlias = _typing.Literal["_importance", b"_importance"]  # noqa: Y015
@@ -335,6 +377,40 @@ class Redaction(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Redaction: _TypeAlias = Redaction  # noqa: Y015
+
+@_typing.final
+class FeedbackCounts(_message.Message):
+    """How often each verdict was given to a memory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USEFUL_FIELD_NUMBER: _builtins.int
+    IRRELEVANT_FIELD_NUMBER: _builtins.int
+    OUTDATED_FIELD_NUMBER: _builtins.int
+    WRONG_FIELD_NUMBER: _builtins.int
+    useful: _builtins.int
+    """Times it was useful."""
+    irrelevant: _builtins.int
+    """Times it had nothing to do with what was asked."""
+    outdated: _builtins.int
+    """Times it was true once, and no more."""
+    wrong: _builtins.int
+    """Times it was false."""
+    def __init__(
+        self,
+        *,
+        useful: _builtins.int = ...,
+        irrelevant: _builtins.int = ...,
+        outdated: _builtins.int = ...,
+        wrong: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["irrelevant", b"irrelevant", "outdated", b"outdated", "useful", b"useful", "wrong", b"wrong"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeedbackCounts: _TypeAlias = FeedbackCounts  # noqa: Y015
 
 @_typing.final
 class MemoryRevision(_message.Message):

@@ -75,6 +75,16 @@ class MemoryServiceStub(object):
                 request_serializer=quipu_dot_v1_dot_memory__service__pb2.UndeleteMemoryRequest.SerializeToString,
                 response_deserializer=quipu_dot_v1_dot_memory__service__pb2.UndeleteMemoryResponse.FromString,
                 _registered_method=True)
+        self.RecordFeedback = channel.unary_unary(
+                '/quipu.v1.MemoryService/RecordFeedback',
+                request_serializer=quipu_dot_v1_dot_memory__service__pb2.RecordFeedbackRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_memory__service__pb2.RecordFeedbackResponse.FromString,
+                _registered_method=True)
+        self.GetMemoryUses = channel.unary_unary(
+                '/quipu.v1.MemoryService/GetMemoryUses',
+                request_serializer=quipu_dot_v1_dot_memory__service__pb2.GetMemoryUsesRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_memory__service__pb2.GetMemoryUsesResponse.FromString,
+                _registered_method=True)
         self.ListMemoryRevisions = channel.unary_unary(
                 '/quipu.v1.MemoryService/ListMemoryRevisions',
                 request_serializer=quipu_dot_v1_dot_memory__service__pb2.ListMemoryRevisionsRequest.SerializeToString,
@@ -153,6 +163,22 @@ class MemoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordFeedback(self, request, context):
+        """Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+        and makes a revision. Nothing said lifts a memory above `min_relevance`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMemoryUses(self, request, context):
+        """Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+        the last moments are lost when a server crashes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListMemoryRevisions(self, request, context):
         """Lists the history of a memory, newest first.
         """
@@ -224,6 +250,16 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.UndeleteMemory,
                     request_deserializer=quipu_dot_v1_dot_memory__service__pb2.UndeleteMemoryRequest.FromString,
                     response_serializer=quipu_dot_v1_dot_memory__service__pb2.UndeleteMemoryResponse.SerializeToString,
+            ),
+            'RecordFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordFeedback,
+                    request_deserializer=quipu_dot_v1_dot_memory__service__pb2.RecordFeedbackRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_memory__service__pb2.RecordFeedbackResponse.SerializeToString,
+            ),
+            'GetMemoryUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMemoryUses,
+                    request_deserializer=quipu_dot_v1_dot_memory__service__pb2.GetMemoryUsesRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_memory__service__pb2.GetMemoryUsesResponse.SerializeToString,
             ),
             'ListMemoryRevisions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMemoryRevisions,
@@ -458,6 +494,60 @@ class MemoryService(object):
             '/quipu.v1.MemoryService/UndeleteMemory',
             quipu_dot_v1_dot_memory__service__pb2.UndeleteMemoryRequest.SerializeToString,
             quipu_dot_v1_dot_memory__service__pb2.UndeleteMemoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.MemoryService/RecordFeedback',
+            quipu_dot_v1_dot_memory__service__pb2.RecordFeedbackRequest.SerializeToString,
+            quipu_dot_v1_dot_memory__service__pb2.RecordFeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMemoryUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.MemoryService/GetMemoryUses',
+            quipu_dot_v1_dot_memory__service__pb2.GetMemoryUsesRequest.SerializeToString,
+            quipu_dot_v1_dot_memory__service__pb2.GetMemoryUsesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,14 @@ class MemoryServiceStub:
     """Deletes a memory. Its history is kept, and UndeleteMemory brings it back."""
     UndeleteMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.UndeleteMemoryRequest, _memory_service_pb2.UndeleteMemoryResponse]
     """Brings a deleted memory back as it was."""
+    RecordFeedback: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.RecordFeedbackRequest, _memory_service_pb2.RecordFeedbackResponse]
+    """Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+    and makes a revision. Nothing said lifts a memory above `min_relevance`.
+    """
+    GetMemoryUses: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.GetMemoryUsesRequest, _memory_service_pb2.GetMemoryUsesResponse]
+    """Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+    the last moments are lost when a server crashes.
+    """
     ListMemoryRevisions: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoryRevisionsRequest, _memory_service_pb2.ListMemoryRevisionsResponse]
     """Lists the history of a memory, newest first."""
     IngestMemories: _grpc.StreamStreamMultiCallable[_memory_service_pb2.IngestMemoriesRequest, _memory_service_pb2.IngestMemoriesResponse]
@@ -91,6 +99,14 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Deletes a memory. Its history is kept, and UndeleteMemory brings it back."""
     UndeleteMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.UndeleteMemoryRequest, _memory_service_pb2.UndeleteMemoryResponse]  # type: ignore[assignment]
     """Brings a deleted memory back as it was."""
+    RecordFeedback: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.RecordFeedbackRequest, _memory_service_pb2.RecordFeedbackResponse]  # type: ignore[assignment]
+    """Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+    and makes a revision. Nothing said lifts a memory above `min_relevance`.
+    """
+    GetMemoryUses: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.GetMemoryUsesRequest, _memory_service_pb2.GetMemoryUsesResponse]  # type: ignore[assignment]
+    """Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+    the last moments are lost when a server crashes.
+    """
     ListMemoryRevisions: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoryRevisionsRequest, _memory_service_pb2.ListMemoryRevisionsResponse]  # type: ignore[assignment]
     """Lists the history of a memory, newest first."""
     IngestMemories: _aio.StreamStreamMultiCallable[_memory_service_pb2.IngestMemoriesRequest, _memory_service_pb2.IngestMemoriesResponse]  # type: ignore[assignment]
@@ -176,6 +192,26 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_memory_service_pb2.UndeleteMemoryResponse, _abc.Awaitable[_memory_service_pb2.UndeleteMemoryResponse]]:
         """Brings a deleted memory back as it was."""
+
+    @_abc_1.abstractmethod
+    def RecordFeedback(
+        self,
+        request: _memory_service_pb2.RecordFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_service_pb2.RecordFeedbackResponse, _abc.Awaitable[_memory_service_pb2.RecordFeedbackResponse]]:
+        """Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+        and makes a revision. Nothing said lifts a memory above `min_relevance`.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMemoryUses(
+        self,
+        request: _memory_service_pb2.GetMemoryUsesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_service_pb2.GetMemoryUsesResponse, _abc.Awaitable[_memory_service_pb2.GetMemoryUsesResponse]]:
+        """Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+        the last moments are lost when a server crashes.
+        """
 
     @_abc_1.abstractmethod
     def ListMemoryRevisions(

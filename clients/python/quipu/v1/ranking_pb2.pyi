@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,12 +18,46 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _RankingFormula:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RankingFormulaEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RankingFormula.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RANKING_FORMULA_UNSPECIFIED: _RankingFormula.ValueType  # 0
+    """That of the next wider place; `RANKING_FORMULA_QUIPU` in the end."""
+    RANKING_FORMULA_QUIPU: _RankingFormula.ValueType  # 1
+    """The cosine and the BM25 score are each scaled to 0..1 over the best candidates of the query (min-max)."""
+    RANKING_FORMULA_MEMORYMESH: _RankingFormula.ValueType  # 2
+    """That of memorymesh: cosine 0.6, importance 0.3, recency 0.1 with a half-life of 7 days. The importance is the mean of
+    freshness 0.4, role 0.2 and the importance that was given 0.4.
+    """
+    RANKING_FORMULA_MEMORIA: _RankingFormula.ValueType  # 3
+    """That of Memoria: 1 / (1 + distance) 0.3, b / (b + 1) of the BM25 score b 0.2, recency 0.2, confidence 0.3."""
+
+class RankingFormula(_RankingFormula, metaclass=_RankingFormulaEnumTypeWrapper):
+    """How terms make a score. Each formula has defaults of its own for the weights; all are in docs/ranking.md."""
+
+RANKING_FORMULA_UNSPECIFIED: RankingFormula.ValueType  # 0
+"""That of the next wider place; `RANKING_FORMULA_QUIPU` in the end."""
+RANKING_FORMULA_QUIPU: RankingFormula.ValueType  # 1
+"""The cosine and the BM25 score are each scaled to 0..1 over the best candidates of the query (min-max)."""
+RANKING_FORMULA_MEMORYMESH: RankingFormula.ValueType  # 2
+"""That of memorymesh: cosine 0.6, importance 0.3, recency 0.1 with a half-life of 7 days. The importance is the mean of
+freshness 0.4, role 0.2 and the importance that was given 0.4.
+"""
+RANKING_FORMULA_MEMORIA: RankingFormula.ValueType  # 3
+"""That of Memoria: 1 / (1 + distance) 0.3, b / (b + 1) of the BM25 score b 0.2, recency 0.2, confidence 0.3."""
+Global___RankingFormula: _TypeAlias = RankingFormula  # noqa: Y015
+
 @_typing.final
 class RankingWeights(_message.Message):
-    """Weights of the terms of a score. What is not set comes from the next wider place: request, space, server.
+    """Weights of the terms of a score. What is not set comes from the next wider place: request, space, defaults of the
+    formula. The defaults named here are those of `RANKING_FORMULA_QUIPU`.
 
-    score = dense · d + lexical · l + importance · i + recency · 0.5 ^ (age / half-life), where d and l are the cosine and
-    the BM25 score, each scaled to 0..1 over the best candidates of the query (min-max), and i is the importance.
+    score = (dense · d + lexical · l + importance · i + recency · 0.5 ^ (age / half-life) + neighbours · n + session · s +
+    role · u + confidence · c) · use factor · feedback factor. A memory must be relevant first: no weight lifts one above
+    `min_relevance`.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -32,6 +67,16 @@ class RankingWeights(_message.Message):
     IMPORTANCE_FIELD_NUMBER: _builtins.int
     RECENCY_FIELD_NUMBER: _builtins.int
     RECENCY_HALF_LIFE_FIELD_NUMBER: _builtins.int
+    NEIGHBOURS_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    FEEDBACK_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_RECENCY_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_ROLE_FIELD_NUMBER: _builtins.int
+    IMPORTANCE_EXPLICIT_FIELD_NUMBER: _builtins.int
+    FORMULA_FIELD_NUMBER: _builtins.int
     dense: _builtins.float
     """Optional. Weight of the dense (semantic) score in hybrid mode, 0 to 10; default 0.5."""
     lexical: _builtins.float
@@ -40,6 +85,36 @@ class RankingWeights(_message.Message):
     """Optional. Weight of importance, 0 to 10; default 0.05; 0 turns the term off."""
     recency: _builtins.float
     """Optional. Weight of recency, 0 to 10; default 0.05; 0 turns the term off."""
+    neighbours: _builtins.float
+    """Optional. For messages: weight of the messages before and after in the session, 0 to 10; default 0.2. n is the sum of
+    their dense and lexical terms. They count whether the filter lets them through or not, unless they are deleted.
+    """
+    session: _builtins.float
+    """Optional. For messages: weight of the session, 0 to 10; default 0.3. s is the BM25 score of all its messages as one
+    text, as a share of the best session's.
+    """
+    role: _builtins.float
+    """Optional. For messages: what a message of a user has over others, 0 to 10; default 0.2."""
+    confidence: _builtins.float
+    """Optional. Weight of confidence, 0 to 10; default 0. c falls from 0.65 to one half of it each 60 days."""
+    feedback: _builtins.float
+    """Optional. Weight of feedback, 0 to 10; default 0.1. The feedback factor is 1 + weight · (useful - irrelevant -
+    outdated - wrong), 0.5 at least and 2 at most.
+    """
+    use: _builtins.float
+    """Optional. Weight of use, 0 to 10; default 0. The use factor is 1 + weight · ln(1 + times found), 2 at most."""
+    importance_recency: _builtins.float
+    """Optional. Weight of freshness in the importance i, 0 to 10; default 0. Freshness falls evenly from 1 to 0 in 24 hours."""
+    importance_role: _builtins.float
+    """Optional. Weight of the role in the importance i, 0 to 10; default 0. System 0.9, user 0.7, assistant 0.5; of other
+    memories the role is left out.
+    """
+    importance_explicit: _builtins.float
+    """Optional. Weight of the importance that was given in the importance i, 0 to 10; default 1. i is the mean of what is
+    known of a memory by these three weights, 0.5 when that is nothing.
+    """
+    formula: Global___RankingFormula.ValueType
+    """Optional. How terms make a score; default: that of the space, or of the first of several."""
     @_builtins.property
     def recency_half_life(self) -> _duration_pb2.Duration:
         """Optional. The age at which recency has fallen to one half; at least 1 s; default 30 days."""
@@ -52,26 +127,72 @@ class RankingWeights(_message.Message):
         importance: _builtins.float | None = ...,
         recency: _builtins.float | None = ...,
         recency_half_life: _duration_pb2.Duration | None = ...,
+        neighbours: _builtins.float | None = ...,
+        session: _builtins.float | None = ...,
+        role: _builtins.float | None = ...,
+        confidence: _builtins.float | None = ...,
+        feedback: _builtins.float | None = ...,
+        use: _builtins.float | None = ...,
+        importance_recency: _builtins.float | None = ...,
+        importance_role: _builtins.float | None = ...,
+        importance_explicit: _builtins.float | None = ...,
+        formula: Global___RankingFormula.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_dense", b"_dense", "_importance", b"_importance", "_lexical", b"_lexical", "_recency", b"_recency", "dense", b"dense", "importance", b"importance", "lexical", b"lexical", "recency", b"recency", "recency_half_life", b"recency_half_life"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_dense", b"_dense", "_feedback", b"_feedback", "_importance", b"_importance", "_importance_explicit", b"_importance_explicit", "_importance_recency", b"_importance_recency", "_importance_role", b"_importance_role", "_lexical", b"_lexical", "_neighbours", b"_neighbours", "_recency", b"_recency", "_role", b"_role", "_session", b"_session", "_use", b"_use", "confidence", b"confidence", "dense", b"dense", "feedback", b"feedback", "importance", b"importance", "importance_explicit", b"importance_explicit", "importance_recency", b"importance_recency", "importance_role", b"importance_role", "lexical", b"lexical", "neighbours", b"neighbours", "recency", b"recency", "recency_half_life", b"recency_half_life", "role", b"role", "session", b"session", "use", b"use"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dense", b"_dense", "_importance", b"_importance", "_lexical", b"_lexical", "_recency", b"_recency", "dense", b"dense", "importance", b"importance", "lexical", b"lexical", "recency", b"recency", "recency_half_life", b"recency_half_life"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_dense", b"_dense", "_feedback", b"_feedback", "_importance", b"_importance", "_importance_explicit", b"_importance_explicit", "_importance_recency", b"_importance_recency", "_importance_role", b"_importance_role", "_lexical", b"_lexical", "_neighbours", b"_neighbours", "_recency", b"_recency", "_role", b"_role", "_session", b"_session", "_use", b"_use", "confidence", b"confidence", "dense", b"dense", "feedback", b"feedback", "formula", b"formula", "importance", b"importance", "importance_explicit", b"importance_explicit", "importance_recency", b"importance_recency", "importance_role", b"importance_role", "lexical", b"lexical", "neighbours", b"neighbours", "recency", b"recency", "recency_half_life", b"recency_half_life", "role", b"role", "session", b"session", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
     _WhichOneofReturnType__dense: _TypeAlias = _typing.Literal["dense"]  # noqa: Y015
     _WhichOneofArgType__dense: _TypeAlias = _typing.Literal["_dense", b"_dense"]  # noqa: Y015
+    _WhichOneofReturnType__feedback: _TypeAlias = _typing.Literal["feedback"]  # noqa: Y015
+    _WhichOneofArgType__feedback: _TypeAlias = _typing.Literal["_feedback", b"_feedback"]  # noqa: Y015
     _WhichOneofReturnType__importance: _TypeAlias = _typing.Literal["importance"]  # noqa: Y015
     _WhichOneofArgType__importance: _TypeAlias = _typing.Literal["_importance", b"_importance"]  # noqa: Y015
+    _WhichOneofReturnType__importance_explicit: _TypeAlias = _typing.Literal["importance_explicit"]  # noqa: Y015
+    _WhichOneofArgType__importance_explicit: _TypeAlias = _typing.Literal["_importance_explicit", b"_importance_explicit"]  # noqa: Y015
+    _WhichOneofReturnType__importance_recency: _TypeAlias = _typing.Literal["importance_recency"]  # noqa: Y015
+    _WhichOneofArgType__importance_recency: _TypeAlias = _typing.Literal["_importance_recency", b"_importance_recency"]  # noqa: Y015
+    _WhichOneofReturnType__importance_role: _TypeAlias = _typing.Literal["importance_role"]  # noqa: Y015
+    _WhichOneofArgType__importance_role: _TypeAlias = _typing.Literal["_importance_role", b"_importance_role"]  # noqa: Y015
     _WhichOneofReturnType__lexical: _TypeAlias = _typing.Literal["lexical"]  # noqa: Y015
     _WhichOneofArgType__lexical: _TypeAlias = _typing.Literal["_lexical", b"_lexical"]  # noqa: Y015
+    _WhichOneofReturnType__neighbours: _TypeAlias = _typing.Literal["neighbours"]  # noqa: Y015
+    _WhichOneofArgType__neighbours: _TypeAlias = _typing.Literal["_neighbours", b"_neighbours"]  # noqa: Y015
     _WhichOneofReturnType__recency: _TypeAlias = _typing.Literal["recency"]  # noqa: Y015
     _WhichOneofArgType__recency: _TypeAlias = _typing.Literal["_recency", b"_recency"]  # noqa: Y015
+    _WhichOneofReturnType__role: _TypeAlias = _typing.Literal["role"]  # noqa: Y015
+    _WhichOneofArgType__role: _TypeAlias = _typing.Literal["_role", b"_role"]  # noqa: Y015
+    _WhichOneofReturnType__session: _TypeAlias = _typing.Literal["session"]  # noqa: Y015
+    _WhichOneofArgType__session: _TypeAlias = _typing.Literal["_session", b"_session"]  # noqa: Y015
+    _WhichOneofReturnType__use: _TypeAlias = _typing.Literal["use"]  # noqa: Y015
+    _WhichOneofArgType__use: _TypeAlias = _typing.Literal["_use", b"_use"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dense) -> _WhichOneofReturnType__dense | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feedback) -> _WhichOneofReturnType__feedback | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__importance) -> _WhichOneofReturnType__importance | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__importance_explicit) -> _WhichOneofReturnType__importance_explicit | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__importance_recency) -> _WhichOneofReturnType__importance_recency | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__importance_role) -> _WhichOneofReturnType__importance_role | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lexical) -> _WhichOneofReturnType__lexical | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__neighbours) -> _WhichOneofReturnType__neighbours | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__recency) -> _WhichOneofReturnType__recency | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__role) -> _WhichOneofReturnType__role | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__session) -> _WhichOneofReturnType__session | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__use) -> _WhichOneofReturnType__use | None: ...
 
 Global___RankingWeights: _TypeAlias = RankingWeights  # noqa: Y015

@@ -373,7 +373,7 @@ Global___ContentSpan: _TypeAlias = ContentSpan  # noqa: Y015
 
 @_typing.final
 class ScoreExplanation(_message.Message):
-    """The terms of a score: score = dense_term + lexical_term + importance_term + recency_term."""
+    """The terms of a score, which is the sum of all fields that end in `_term`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -385,18 +385,36 @@ class ScoreExplanation(_message.Message):
     RECENCY_TERM_FIELD_NUMBER: _builtins.int
     AGE_FIELD_NUMBER: _builtins.int
     MATCHED_TERMS_FIELD_NUMBER: _builtins.int
+    NEIGHBOURS_TERM_FIELD_NUMBER: _builtins.int
+    SESSION_TERM_FIELD_NUMBER: _builtins.int
+    ROLE_TERM_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_TERM_FIELD_NUMBER: _builtins.int
+    USE_TERM_FIELD_NUMBER: _builtins.int
+    FEEDBACK_TERM_FIELD_NUMBER: _builtins.int
     cosine: _builtins.float
     """Cosine of the query and the best chunk, -1 to 1; not set in lexical mode."""
     bm25: _builtins.float
     """BM25 score, 0 or more; not set in dense mode."""
     dense_term: _builtins.float
-    """The cosine scaled to 0..1 over the candidates, times its weight."""
+    """The cosine as the formula counts it, by default scaled to 0..1 over the candidates, times its weight."""
     lexical_term: _builtins.float
-    """The BM25 score scaled to 0..1 over the candidates, times its weight."""
+    """The BM25 score as the formula counts it, by default scaled to 0..1 over the candidates, times its weight."""
     importance_term: _builtins.float
     """The importance times its weight."""
     recency_term: _builtins.float
     """0.5 ^ (age / half-life) times its weight."""
+    neighbours_term: _builtins.float
+    """For messages: dense and lexical terms of the messages before and after, times their weight."""
+    session_term: _builtins.float
+    """For messages: the BM25 score of the session as a share of the best session's, times its weight."""
+    role_term: _builtins.float
+    """For messages of users: the weight of the role."""
+    confidence_term: _builtins.float
+    """The confidence times its weight."""
+    use_term: _builtins.float
+    """What the use factor adds to the terms above."""
+    feedback_term: _builtins.float
+    """What the feedback factor adds to all other terms, or takes off them."""
     @_builtins.property
     def age(self) -> _duration_pb2.Duration:
         """Age from which recency was computed, 0 for the future."""
@@ -416,10 +434,16 @@ class ScoreExplanation(_message.Message):
         recency_term: _builtins.float = ...,
         age: _duration_pb2.Duration | None = ...,
         matched_terms: _abc.Iterable[_builtins.str] | None = ...,
+        neighbours_term: _builtins.float = ...,
+        session_term: _builtins.float = ...,
+        role_term: _builtins.float = ...,
+        confidence_term: _builtins.float = ...,
+        use_term: _builtins.float = ...,
+        feedback_term: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_bm25", b"_bm25", "_cosine", b"_cosine", "age", b"age", "bm25", b"bm25", "cosine", b"cosine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bm25", b"_bm25", "_cosine", b"_cosine", "age", b"age", "bm25", b"bm25", "cosine", b"cosine", "dense_term", b"dense_term", "importance_term", b"importance_term", "lexical_term", b"lexical_term", "matched_terms", b"matched_terms", "recency_term", b"recency_term"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bm25", b"_bm25", "_cosine", b"_cosine", "age", b"age", "bm25", b"bm25", "confidence_term", b"confidence_term", "cosine", b"cosine", "dense_term", b"dense_term", "feedback_term", b"feedback_term", "importance_term", b"importance_term", "lexical_term", b"lexical_term", "matched_terms", b"matched_terms", "neighbours_term", b"neighbours_term", "recency_term", b"recency_term", "role_term", b"role_term", "session_term", b"session_term", "use_term", b"use_term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bm25: _TypeAlias = _typing.Literal["bm25"]  # noqa: Y015
     _WhichOneofArgType__bm25: _TypeAlias = _typing.Literal["_bm25", b"_bm25"]  # noqa: Y015

@@ -31,6 +31,8 @@ const CALLS: Record<string, Call> = {
   update: (client, { memory, ...options }: { memory: string }) => client.update(memory, options),
   delete: (client, { memory, ...options }: { memory: string }) => client.delete(memory, options),
   undelete: (client, { memory, ...options }: { memory: string }) => client.undelete(memory, options),
+  feedback: (client, { memory, verdict, ...options }: { memory: string; verdict: "useful" }) =>
+    client.feedback(memory, verdict, options),
   history: (client, { memory, ...options }: { memory: string }) => client.history(memory, options),
   search: (client, options: Mapping) => {
     const { text, vector, example, ...rest } = options;

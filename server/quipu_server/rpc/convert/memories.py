@@ -4,16 +4,23 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from quipu.v1.memory_pb2 import FeedbackCounts, MemoryChange, MemoryKind, MemoryRevision, RedactionKind
 from quipu.v1.memory_pb2 import Memory as MemoryMessage
-from quipu.v1.memory_pb2 import MemoryChange, MemoryKind, MemoryRevision, RedactionKind
 from quipu.v1.memory_pb2 import Redaction as RedactionMessage
 from quipu.v1.memory_pb2 import Role as RoleNumber
-from quipu.v1.memory_service_pb2 import CreateMemoryRequest, IngestItem, UpdateMemoryRequest
+from quipu.v1.memory_service_pb2 import (
+    CreateMemoryRequest,
+    IngestItem,
+    MemoryUse,
+    RecordFeedbackRequest,
+    UpdateMemoryRequest,
+)
 from quipu.v1.session_service_pb2 import NewMessage
-from quipu_server.domain import Kind, Memory, MemoryFields, Role, Vector
+from quipu_server.domain import Kind, Memory, MemoryFields, Role, Vector, Verdict
 from quipu_server.errors import InvalidArgument
 from quipu_server.filters import METADATA_PREFIX
 from quipu_server.inputs import Draft, Patch
+from quipu_server.ports_uses import Use
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.masks import read_mask
 from quipu_server.rpc.convert.times import read_time, write_optional_time, write_time
@@ -31,6 +38,7 @@ _DEFAULT_IMPORTANCE = 0.5
 _KINDS = {0: Kind.EPISODIC, **{kind.value: kind for kind in Kind}}
 _ROLES = {role.value: role for role in Role}
 _REDACTION_KINDS = {name.removeprefix("REDACTION_KIND_").lower(): number for name, number in RedactionKind.items()}
+_VERDICTS = {verdict.value: verdict for verdict in Verdict}
 _PATHS = frozenset({"content", "kind", "role", "speaker", "session", "tags", "metadata", "importance", "event_time",
                     "expire_time", "vector"})  # fmt: skip
 
@@ -62,6 +70,7 @@ def read_fields(message: MemoryMessage, path: str, most_content_bytes: int) -> M
         tags=_read_tags(message.tags, f"{path}.tags"),
         metadata=read_metadata(message.metadata, f"{path}.metadata"),
         importance=_read_importance(message, f"{path}.importance"),
+        importance_given=message.HasField("importance"),
         event_time=read_time(message.event_time, f"{path}.event_time") if message.HasField("event_time") else None,
         expire_time=_read_expire_time(message, f"{path}.expire_time"),
     )
@@ -88,6 +97,8 @@ def write_memory(memory: Memory, space: str) -> MemoryMessage:
         etag=memory.etag,
         revision=memory.revision,
         redactions=write_redactions(memory),
+        feedback=_write_feedback(fields.feedback),
+        importance_given=fields.importance_given,
     )
 
 
@@ -99,10 +110,28 @@ def write_redactions(memory: Memory) -> Sequence[RedactionMessage]:
     ]
 
 
+def read_verdict(request: RecordFeedbackRequest) -> Verdict:
+    """What is said of a memory. Raises InvalidArgument."""
+    return check_known(request.verdict, "verdict", _VERDICTS)
+
+
+def write_use(space: str, memory_id: str, use: Use | None) -> MemoryUse:
+    """How often a memory of a space was found; None: never."""
+    name = names.write_memory(space, memory_id)
+    if use is None:
+        return MemoryUse(name=name)
+    return MemoryUse(name=name, count=use.count, last_use_time=write_time(use.last_time))
+
+
 def write_revision(memory: Memory, space: str) -> MemoryRevision:
     """One entry of the history of a memory."""
     change = MemoryChange.ValueType(memory.change)
     return MemoryRevision(revision=memory.revision, change=change, memory=write_memory(memory, space))
+
+
+def _write_feedback(counts: Sequence[int]) -> FeedbackCounts | None:
+    names = (verdict.name.lower() for verdict in Verdict)
+    return FeedbackCounts(**dict(zip(names, counts, strict=True))) if any(counts) else None
 
 
 def _read_tags(tags: Sequence[str], path: str) -> tuple[str, ...]:

@@ -133,12 +133,9 @@ def _write_explanation(explanation: Explanation) -> ScoreExplanation:
     return ScoreExplanation(
         cosine=explanation.cosine,
         bm25=explanation.bm25,
-        dense_term=explanation.dense_term,
-        lexical_term=explanation.lexical_term,
-        importance_term=explanation.importance_term,
-        recency_term=explanation.recency_term,
         age=write_duration(explanation.age_s),
         matched_terms=explanation.matched_terms,
+        **{f"{name}_term": value for name, value in explanation.terms.items()},
     )
 
 

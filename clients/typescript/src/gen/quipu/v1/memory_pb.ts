@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory.proto.
  */
 export const file_quipu_v1_memory: GenFile = /*@__PURE__*/
-  fileDesc("ChVxdWlwdS92MS9tZW1vcnkucHJvdG8SCHF1aXB1LnYxIpQFCgZNZW1vcnkSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEiIKBGtpbmQYAyABKA4yFC5xdWlwdS52MS5NZW1vcnlLaW5kEhwKBHJvbGUYBCABKA4yDi5xdWlwdS52MS5Sb2xlEg8KB3NwZWFrZXIYBSABKAkSDwoHc2Vzc2lvbhgGIAEoCRIMCgR0YWdzGAcgAygJEjAKCG1ldGFkYXRhGAggAygLMh4ucXVpcHUudjEuTWVtb3J5Lk1ldGFkYXRhRW50cnkSFwoKaW1wb3J0YW5jZRgJIAEoAUgAiAEBEi4KCmV2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlbGV0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEhAKCHJldmlzaW9uGBAgASgDEiAKBnZlY3RvchgRIAEoCzIQLnF1aXB1LnYxLlZlY3RvchInCgpyZWRhY3Rpb25zGBIgAygLMhMucXVpcHUudjEuUmVkYWN0aW9uGkAKDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEh4KBXZhbHVlGAIgASgLMg8ucXVpcHUudjEuVmFsdWU6AjgBQg0KC19pbXBvcnRhbmNlIl0KCVJlZGFjdGlvbhINCgVmaWVsZBgBIAEoCRIlCgRraW5kGAIgASgOMhcucXVpcHUudjEuUmVkYWN0aW9uS2luZBINCgVzdGFydBgDIAEoBRILCgNlbmQYBCABKAUibAoOTWVtb3J5UmV2aXNpb24SEAoIcmV2aXNpb24YASABKAMSJgoGY2hhbmdlGAIgASgOMhYucXVpcHUudjEuTWVtb3J5Q2hhbmdlEiAKBm1lbW9yeRgDIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSqUAQoNUmVkYWN0aW9uS2luZBIeChpSRURBQ1RJT05fS0lORF9VTlNQRUNJRklFRBAAEhgKFFJFREFDVElPTl9LSU5EX0VNQUlMEAESGAoUUkVEQUNUSU9OX0tJTkRfUEhPTkUQAhIWChJSRURBQ1RJT05fS0lORF9TU04QAxIXChNSRURBQ1RJT05fS0lORF9DQVJEEAQqyAEKCk1lbW9yeUtpbmQSGwoXTUVNT1JZX0tJTkRfVU5TUEVDSUZJRUQQABIYChRNRU1PUllfS0lORF9FUElTT0RJQxABEhgKFE1FTU9SWV9LSU5EX1NFTUFOVElDEAISGgoWTUVNT1JZX0tJTkRfUFJPQ0VEVVJBTBADEhcKE01FTU9SWV9LSU5EX1BST0ZJTEUQBBIXChNNRU1PUllfS0lORF9XT1JLSU5HEAUSGwoXTUVNT1JZX0tJTkRfVE9PTF9SRVNVTFQQBipfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABINCglST0xFX1VTRVIQARISCg5ST0xFX0FTU0lTVEFOVBACEg8KC1JPTEVfU1lTVEVNEAMSDQoJUk9MRV9UT09MEAQqtwEKDE1lbW9yeUNoYW5nZRIdChlNRU1PUllfQ0hBTkdFX1VOU1BFQ0lGSUVEEAASGQoVTUVNT1JZX0NIQU5HRV9DUkVBVEVEEAESGQoVTUVNT1JZX0NIQU5HRV9VUERBVEVEEAISGQoVTUVNT1JZX0NIQU5HRV9ERUxFVEVEEAMSGwoXTUVNT1JZX0NIQU5HRV9VTkRFTEVURUQQBBIaChZNRU1PUllfQ0hBTkdFX0VNQkVEREVEEAVClgEKDGNvbS5xdWlwdS52MUILTWVtb3J5UHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_value]);
+  fileDesc("ChVxdWlwdS92MS9tZW1vcnkucHJvdG8SCHF1aXB1LnYxItoFCgZNZW1vcnkSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEiIKBGtpbmQYAyABKA4yFC5xdWlwdS52MS5NZW1vcnlLaW5kEhwKBHJvbGUYBCABKA4yDi5xdWlwdS52MS5Sb2xlEg8KB3NwZWFrZXIYBSABKAkSDwoHc2Vzc2lvbhgGIAEoCRIMCgR0YWdzGAcgAygJEjAKCG1ldGFkYXRhGAggAygLMh4ucXVpcHUudjEuTWVtb3J5Lk1ldGFkYXRhRW50cnkSFwoKaW1wb3J0YW5jZRgJIAEoAUgAiAEBEi4KCmV2ZW50X3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtjcmVhdGVfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlbGV0ZV90aW1lGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA8gASgJEhAKCHJldmlzaW9uGBAgASgDEiAKBnZlY3RvchgRIAEoCzIQLnF1aXB1LnYxLlZlY3RvchInCgpyZWRhY3Rpb25zGBIgAygLMhMucXVpcHUudjEuUmVkYWN0aW9uEioKCGZlZWRiYWNrGBMgASgLMhgucXVpcHUudjEuRmVlZGJhY2tDb3VudHMSGAoQaW1wb3J0YW5jZV9naXZlbhgUIAEoCBpACg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRIeCgV2YWx1ZRgCIAEoCzIPLnF1aXB1LnYxLlZhbHVlOgI4AUINCgtfaW1wb3J0YW5jZSJdCglSZWRhY3Rpb24SDQoFZmllbGQYASABKAkSJQoEa2luZBgCIAEoDjIXLnF1aXB1LnYxLlJlZGFjdGlvbktpbmQSDQoFc3RhcnQYAyABKAUSCwoDZW5kGAQgASgFIlUKDkZlZWRiYWNrQ291bnRzEg4KBnVzZWZ1bBgBIAEoBRISCgppcnJlbGV2YW50GAIgASgFEhAKCG91dGRhdGVkGAMgASgFEg0KBXdyb25nGAQgASgFImwKDk1lbW9yeVJldmlzaW9uEhAKCHJldmlzaW9uGAEgASgDEiYKBmNoYW5nZRgCIAEoDjIWLnF1aXB1LnYxLk1lbW9yeUNoYW5nZRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkqlAEKDVJlZGFjdGlvbktpbmQSHgoaUkVEQUNUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIYChRSRURBQ1RJT05fS0lORF9FTUFJTBABEhgKFFJFREFDVElPTl9LSU5EX1BIT05FEAISFgoSUkVEQUNUSU9OX0tJTkRfU1NOEAMSFwoTUkVEQUNUSU9OX0tJTkRfQ0FSRBAEKncKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhIKDlZFUkRJQ1RfVVNFRlVMEAESFgoSVkVSRElDVF9JUlJFTEVWQU5UEAISFAoQVkVSRElDVF9PVVREQVRFRBADEhEKDVZFUkRJQ1RfV1JPTkcQBCrIAQoKTWVtb3J5S2luZBIbChdNRU1PUllfS0lORF9VTlNQRUNJRklFRBAAEhgKFE1FTU9SWV9LSU5EX0VQSVNPRElDEAESGAoUTUVNT1JZX0tJTkRfU0VNQU5USUMQAhIaChZNRU1PUllfS0lORF9QUk9DRURVUkFMEAMSFwoTTUVNT1JZX0tJTkRfUFJPRklMRRAEEhcKE01FTU9SWV9LSU5EX1dPUktJTkcQBRIbChdNRU1PUllfS0lORF9UT09MX1JFU1VMVBAGKl8KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg0KCVJPTEVfVVNFUhABEhIKDlJPTEVfQVNTSVNUQU5UEAISDwoLUk9MRV9TWVNURU0QAxINCglST0xFX1RPT0wQBCq3AQoMTWVtb3J5Q2hhbmdlEh0KGU1FTU9SWV9DSEFOR0VfVU5TUEVDSUZJRUQQABIZChVNRU1PUllfQ0hBTkdFX0NSRUFURUQQARIZChVNRU1PUllfQ0hBTkdFX1VQREFURUQQAhIZChVNRU1PUllfQ0hBTkdFX0RFTEVURUQQAxIbChdNRU1PUllfQ0hBTkdFX1VOREVMRVRFRBAEEhoKFk1FTU9SWV9DSEFOR0VfRU1CRURERUQQBUKWAQoMY29tLnF1aXB1LnYxQgtNZW1vcnlQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_timestamp, file_quipu_v1_value]);
 
 /**
  * One thing remembered.
@@ -152,6 +152,20 @@ export type Memory = Message<"quipu.v1.Memory"> & {
    * @generated from field: repeated quipu.v1.Redaction redactions = 18;
    */
   redactions: Redaction[];
+
+  /**
+   * Output only. What was said of the content with RecordFeedback; not set when nothing was. A new content starts anew.
+   *
+   * @generated from field: quipu.v1.FeedbackCounts feedback = 19;
+   */
+  feedback?: FeedbackCounts;
+
+  /**
+   * Output only. Whether the importance was given; when it was not, `importance` holds the default.
+   *
+   * @generated from field: bool importance_given = 20;
+   */
+  importanceGiven: boolean;
 };
 
 /**
@@ -204,6 +218,48 @@ export const RedactionSchema: GenMessage<Redaction> = /*@__PURE__*/
   messageDesc(file_quipu_v1_memory, 1);
 
 /**
+ * How often each verdict was given to a memory.
+ *
+ * @generated from message quipu.v1.FeedbackCounts
+ */
+export type FeedbackCounts = Message<"quipu.v1.FeedbackCounts"> & {
+  /**
+   * Times it was useful.
+   *
+   * @generated from field: int32 useful = 1;
+   */
+  useful: number;
+
+  /**
+   * Times it had nothing to do with what was asked.
+   *
+   * @generated from field: int32 irrelevant = 2;
+   */
+  irrelevant: number;
+
+  /**
+   * Times it was true once, and no more.
+   *
+   * @generated from field: int32 outdated = 3;
+   */
+  outdated: number;
+
+  /**
+   * Times it was false.
+   *
+   * @generated from field: int32 wrong = 4;
+   */
+  wrong: number;
+};
+
+/**
+ * Describes the message quipu.v1.FeedbackCounts.
+ * Use `create(FeedbackCountsSchema)` to create a new message.
+ */
+export const FeedbackCountsSchema: GenMessage<FeedbackCounts> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory, 2);
+
+/**
  * One entry of the history of a memory.
  *
  * @generated from message quipu.v1.MemoryRevision
@@ -236,7 +292,7 @@ export type MemoryRevision = Message<"quipu.v1.MemoryRevision"> & {
  * Use `create(MemoryRevisionSchema)` to create a new message.
  */
 export const MemoryRevisionSchema: GenMessage<MemoryRevision> = /*@__PURE__*/
-  messageDesc(file_quipu_v1_memory, 2);
+  messageDesc(file_quipu_v1_memory, 3);
 
 /**
  * The kinds of personal data that are redacted.
@@ -285,6 +341,54 @@ export enum RedactionKind {
  */
 export const RedactionKindSchema: GenEnum<RedactionKind> = /*@__PURE__*/
   enumDesc(file_quipu_v1_memory, 0);
+
+/**
+ * What somebody says of a memory that was found.
+ *
+ * @generated from enum quipu.v1.Verdict
+ */
+export enum Verdict {
+  /**
+   * Not given: an error.
+   *
+   * @generated from enum value: VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It helped.
+   *
+   * @generated from enum value: VERDICT_USEFUL = 1;
+   */
+  USEFUL = 1,
+
+  /**
+   * It had nothing to do with what was asked.
+   *
+   * @generated from enum value: VERDICT_IRRELEVANT = 2;
+   */
+  IRRELEVANT = 2,
+
+  /**
+   * It was true once, and is no more.
+   *
+   * @generated from enum value: VERDICT_OUTDATED = 3;
+   */
+  OUTDATED = 3,
+
+  /**
+   * It is false.
+   *
+   * @generated from enum value: VERDICT_WRONG = 4;
+   */
+  WRONG = 4,
+}
+
+/**
+ * Describes the enum quipu.v1.Verdict.
+ */
+export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
+  enumDesc(file_quipu_v1_memory, 1);
 
 /**
  * The sorts of memory.
@@ -346,7 +450,7 @@ export enum MemoryKind {
  * Describes the enum quipu.v1.MemoryKind.
  */
 export const MemoryKindSchema: GenEnum<MemoryKind> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 1);
+  enumDesc(file_quipu_v1_memory, 2);
 
 /**
  * Who spoke.
@@ -394,7 +498,7 @@ export enum Role {
  * Describes the enum quipu.v1.Role.
  */
 export const RoleSchema: GenEnum<Role> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 2);
+  enumDesc(file_quipu_v1_memory, 3);
 
 /**
  * What a revision did to a memory.
@@ -449,5 +553,5 @@ export enum MemoryChange {
  * Describes the enum quipu.v1.MemoryChange.
  */
 export const MemoryChangeSchema: GenEnum<MemoryChange> = /*@__PURE__*/
-  enumDesc(file_quipu_v1_memory, 3);
+  enumDesc(file_quipu_v1_memory, 4);
 

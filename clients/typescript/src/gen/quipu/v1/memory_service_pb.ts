@@ -4,11 +4,11 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Filter } from "./filter_pb.js";
 import { file_quipu_v1_filter } from "./filter_pb.js";
-import type { Memory, MemoryRevision, Redaction } from "./memory_pb.js";
+import type { Memory, MemoryRevision, Redaction, Verdict } from "./memory_pb.js";
 import { file_quipu_v1_memory } from "./memory_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/memory_service.proto.
  */
 export const file_quipu_v1_memory_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEihwEKE0NyZWF0ZU1lbW9yeVJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkSEgoKcmVxdWVzdF9pZBgEIAEoCRIXCg9kZWZlcl9lbWJlZGRpbmcYBSABKAgiOAoUQ3JlYXRlTWVtb3J5UmVzcG9uc2USIAoGbWVtb3J5GAEgASgLMhAucXVpcHUudjEuTWVtb3J5IooBChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkSFwoPZGVmZXJfZW1iZWRkaW5nGAQgASgIIlMKG0JhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIQCghyZXZpc2lvbhgCIAEoAyIyChBHZXRNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMiNQoRR2V0TWVtb3J5UmVzcG9uc2USIAoGbWVtb3J5GAEgASgLMhAucXVpcHUudjEuTWVtb3J5IjgKF0JhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRINCgVuYW1lcxgCIAMoCSJPChhCYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSDwoHbWlzc2luZxgCIAMoCSLOAQoTTGlzdE1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSEAoGZmlsdGVyGAQgASgJSAASJwoLZmlsdGVyX3RyZWUYBSABKAsyEC5xdWlwdS52MS5GaWx0ZXJIABIQCghvcmRlcl9ieRgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgSEAoIcmV2aXNpb24YCCABKANCCwoJZmlsdGVyaW5nImUKFExpc3RNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAyKTAQoTVXBkYXRlTWVtb3J5UmVxdWVzdBIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKDWFsbG93X21pc3NpbmcYAyABKAgSEgoKcmVxdWVzdF9pZBgEIAEoCSI4ChRVcGRhdGVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiXAoTRGVsZXRlTWVtb3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIigKFERlbGV0ZU1lbW9yeVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDIjkKFVVuZGVsZXRlTWVtb3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiOgoWVW5kZWxldGVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiUQoaTGlzdE1lbW9yeVJldmlzaW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJjChtMaXN0TWVtb3J5UmV2aXNpb25zUmVzcG9uc2USKwoJcmV2aXNpb25zGAEgAygLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIu0CChRXYXRjaE1lbW9yaWVzUmVxdWVzdBIOCgZzcGFjZXMYASADKAkSSwoPYWZ0ZXJfcmV2aXNpb25zGAIgAygLMjIucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QuQWZ0ZXJSZXZpc2lvbnNFbnRyeRIQCgZmaWx0ZXIYAyABKAlIABInCgtmaWx0ZXJfdHJlZRgEIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEkUKDGFmdGVyX25vbmNlcxgFIAMoCzIvLnF1aXB1LnYxLldhdGNoTWVtb3JpZXNSZXF1ZXN0LkFmdGVyTm9uY2VzRW50cnkaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBGjIKEEFmdGVyTm9uY2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4AUILCglmaWx0ZXJpbmciiAEKFVdhdGNoTWVtb3JpZXNSZXNwb25zZRINCgVzcGFjZRgBIAEoCRIoCgdjaGFuZ2VzGAIgAygLMhcucXVpcHUudjEuV2F0Y2hlZENoYW5nZRIQCghyZXZpc2lvbhgDIAEoAxIVCg1oZWFkX3JldmlzaW9uGAQgASgDEg0KBW5vbmNlGAUgASgDIlgKDVdhdGNoZWRDaGFuZ2USKgoIcmV2aXNpb24YASABKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIMCgRsZWZ0GAIgASgIEg0KBW5vbmNlGAMgASgDInAKFUluZ2VzdE1lbW9yaWVzUmVxdWVzdBImCgVzdGFydBgBIAEoCzIVLnF1aXB1LnYxLkluZ2VzdFN0YXJ0SAASJAoEaXRlbRgCIAEoCzIULnF1aXB1LnYxLkluZ2VzdEl0ZW1IAEIJCgdtZXNzYWdlIkkKC0luZ2VzdFN0YXJ0Eg4KBnBhcmVudBgBIAEoCRIRCglzdHJlYW1faWQYAiABKAkSFwoPZGVmZXJfZW1iZWRkaW5nGAMgASgIIlEKCkluZ2VzdEl0ZW0SDgoGb2Zmc2V0GAEgASgDEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkiUwoWSW5nZXN0TWVtb3JpZXNSZXNwb25zZRI5ChBhY2tub3dsZWRnZW1lbnRzGAEgAygLMh8ucXVpcHUudjEuSW5nZXN0QWNrbm93bGVkZ2VtZW50IooBChVJbmdlc3RBY2tub3dsZWRnZW1lbnQSDgoGb2Zmc2V0GAEgASgDEioKBnN0b3JlZBgCIAEoCzIYLnF1aXB1LnYxLkluZ2VzdGVkTWVtb3J5SAASKgoHcmVmdXNlZBgDIAEoCzIXLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWxIAEIJCgdvdXRjb21lIlkKDkluZ2VzdGVkTWVtb3J5EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMSJwoKcmVkYWN0aW9ucxgDIAMoCzITLnF1aXB1LnYxLlJlZGFjdGlvbiK3AQoNSW5nZXN0UmVmdXNhbBIMCgRjb2RlGAEgASgFEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJEjcKCG1ldGFkYXRhGAUgAygLMiUucXVpcHUudjEuSW5nZXN0UmVmdXNhbC5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATK2BwoNTWVtb3J5U2VydmljZRJNCgxDcmVhdGVNZW1vcnkSHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVzcG9uc2USYgoTQmF0Y2hDcmVhdGVNZW1vcmllcxIkLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXF1ZXN0GiUucXVpcHUudjEuQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEkQKCUdldE1lbW9yeRIaLnF1aXB1LnYxLkdldE1lbW9yeVJlcXVlc3QaGy5xdWlwdS52MS5HZXRNZW1vcnlSZXNwb25zZRJZChBCYXRjaEdldE1lbW9yaWVzEiEucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QaIi5xdWlwdS52MS5CYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USTQoMTGlzdE1lbW9yaWVzEh0ucXVpcHUudjEuTGlzdE1lbW9yaWVzUmVxdWVzdBoeLnF1aXB1LnYxLkxpc3RNZW1vcmllc1Jlc3BvbnNlEk0KDFVwZGF0ZU1lbW9yeRIdLnF1aXB1LnYxLlVwZGF0ZU1lbW9yeVJlcXVlc3QaHi5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXNwb25zZRJNCgxEZWxldGVNZW1vcnkSHS5xdWlwdS52MS5EZWxldGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVzcG9uc2USUwoOVW5kZWxldGVNZW1vcnkSHy5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlcXVlc3QaIC5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlc3BvbnNlEmIKE0xpc3RNZW1vcnlSZXZpc2lvbnMSJC5xdWlwdS52MS5MaXN0TWVtb3J5UmV2aXNpb25zUmVxdWVzdBolLnF1aXB1LnYxLkxpc3RNZW1vcnlSZXZpc2lvbnNSZXNwb25zZRJXCg5Jbmdlc3RNZW1vcmllcxIfLnF1aXB1LnYxLkluZ2VzdE1lbW9yaWVzUmVxdWVzdBogLnF1aXB1LnYxLkluZ2VzdE1lbW9yaWVzUmVzcG9uc2UoATABElIKDVdhdGNoTWVtb3JpZXMSHi5xdWlwdS52MS5XYXRjaE1lbW9yaWVzUmVxdWVzdBofLnF1aXB1LnYxLldhdGNoTWVtb3JpZXNSZXNwb25zZTABQp0BCgxjb20ucXVpcHUudjFCEk1lbW9yeVNlcnZpY2VQcm90b1ABWjhnaXRodWIuY29tL3F1aXB1LW1lbW9yeS9xdWlwdS9jbGllbnRzL2dvL3F1aXB1djE7cXVpcHV2MaICA1FYWKoCCFF1aXB1LlYxygIIUXVpcHVcVjHiAhRRdWlwdVxWMVxHUEJNZXRhZGF0YeoCCVF1aXB1OjpWMWIGcHJvdG8z", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_memory]);
+  fileDesc("Ch1xdWlwdS92MS9tZW1vcnlfc2VydmljZS5wcm90bxIIcXVpcHUudjEihwEKE0NyZWF0ZU1lbW9yeVJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkSEgoKcmVxdWVzdF9pZBgEIAEoCRIXCg9kZWZlcl9lbWJlZGRpbmcYBSABKAgiOAoUQ3JlYXRlTWVtb3J5UmVzcG9uc2USIAoGbWVtb3J5GAEgASgLMhAucXVpcHUudjEuTWVtb3J5IooBChpCYXRjaENyZWF0ZU1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSLwoIcmVxdWVzdHMYAiADKAsyHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0EhIKCnJlcXVlc3RfaWQYAyABKAkSFwoPZGVmZXJfZW1iZWRkaW5nGAQgASgIIlMKG0JhdGNoQ3JlYXRlTWVtb3JpZXNSZXNwb25zZRIiCghtZW1vcmllcxgBIAMoCzIQLnF1aXB1LnYxLk1lbW9yeRIQCghyZXZpc2lvbhgCIAEoAyIyChBHZXRNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMiNQoRR2V0TWVtb3J5UmVzcG9uc2USIAoGbWVtb3J5GAEgASgLMhAucXVpcHUudjEuTWVtb3J5IjgKF0JhdGNoR2V0TWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRINCgVuYW1lcxgCIAMoCSJPChhCYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USIgoIbWVtb3JpZXMYASADKAsyEC5xdWlwdS52MS5NZW1vcnkSDwoHbWlzc2luZxgCIAMoCSLOAQoTTGlzdE1lbW9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSEAoGZmlsdGVyGAQgASgJSAASJwoLZmlsdGVyX3RyZWUYBSABKAsyEC5xdWlwdS52MS5GaWx0ZXJIABIQCghvcmRlcl9ieRgGIAEoCRIUCgxzaG93X2RlbGV0ZWQYByABKAgSEAoIcmV2aXNpb24YCCABKANCCwoJZmlsdGVyaW5nImUKFExpc3RNZW1vcmllc1Jlc3BvbnNlEiIKCG1lbW9yaWVzGAEgAygLMhAucXVpcHUudjEuTWVtb3J5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIQCghyZXZpc2lvbhgDIAEoAyKTAQoTVXBkYXRlTWVtb3J5UmVxdWVzdBIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhUKDWFsbG93X21pc3NpbmcYAyABKAgSEgoKcmVxdWVzdF9pZBgEIAEoCSI4ChRVcGRhdGVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiXAoTRGVsZXRlTWVtb3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkSFQoNYWxsb3dfbWlzc2luZxgDIAEoCBISCgpyZXF1ZXN0X2lkGAQgASgJIigKFERlbGV0ZU1lbW9yeVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgDIjkKFVVuZGVsZXRlTWVtb3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkiOgoWVW5kZWxldGVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkiUQoaTGlzdE1lbW9yeVJldmlzaW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJjChtMaXN0TWVtb3J5UmV2aXNpb25zUmVzcG9uc2USKwoJcmV2aXNpb25zGAEgAygLMhgucXVpcHUudjEuTWVtb3J5UmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIu0CChRXYXRjaE1lbW9yaWVzUmVxdWVzdBIOCgZzcGFjZXMYASADKAkSSwoPYWZ0ZXJfcmV2aXNpb25zGAIgAygLMjIucXVpcHUudjEuV2F0Y2hNZW1vcmllc1JlcXVlc3QuQWZ0ZXJSZXZpc2lvbnNFbnRyeRIQCgZmaWx0ZXIYAyABKAlIABInCgtmaWx0ZXJfdHJlZRgEIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEkUKDGFmdGVyX25vbmNlcxgFIAMoCzIvLnF1aXB1LnYxLldhdGNoTWVtb3JpZXNSZXF1ZXN0LkFmdGVyTm9uY2VzRW50cnkaNQoTQWZ0ZXJSZXZpc2lvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAM6AjgBGjIKEEFmdGVyTm9uY2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgDOgI4AUILCglmaWx0ZXJpbmciiAEKFVdhdGNoTWVtb3JpZXNSZXNwb25zZRINCgVzcGFjZRgBIAEoCRIoCgdjaGFuZ2VzGAIgAygLMhcucXVpcHUudjEuV2F0Y2hlZENoYW5nZRIQCghyZXZpc2lvbhgDIAEoAxIVCg1oZWFkX3JldmlzaW9uGAQgASgDEg0KBW5vbmNlGAUgASgDIlgKDVdhdGNoZWRDaGFuZ2USKgoIcmV2aXNpb24YASABKAsyGC5xdWlwdS52MS5NZW1vcnlSZXZpc2lvbhIMCgRsZWZ0GAIgASgIEg0KBW5vbmNlGAMgASgDInAKFUluZ2VzdE1lbW9yaWVzUmVxdWVzdBImCgVzdGFydBgBIAEoCzIVLnF1aXB1LnYxLkluZ2VzdFN0YXJ0SAASJAoEaXRlbRgCIAEoCzIULnF1aXB1LnYxLkluZ2VzdEl0ZW1IAEIJCgdtZXNzYWdlIkkKC0luZ2VzdFN0YXJ0Eg4KBnBhcmVudBgBIAEoCRIRCglzdHJlYW1faWQYAiABKAkSFwoPZGVmZXJfZW1iZWRkaW5nGAMgASgIIlEKCkluZ2VzdEl0ZW0SDgoGb2Zmc2V0GAEgASgDEhEKCW1lbW9yeV9pZBgCIAEoCRIgCgZtZW1vcnkYAyABKAsyEC5xdWlwdS52MS5NZW1vcnkiUwoWSW5nZXN0TWVtb3JpZXNSZXNwb25zZRI5ChBhY2tub3dsZWRnZW1lbnRzGAEgAygLMh8ucXVpcHUudjEuSW5nZXN0QWNrbm93bGVkZ2VtZW50IooBChVJbmdlc3RBY2tub3dsZWRnZW1lbnQSDgoGb2Zmc2V0GAEgASgDEioKBnN0b3JlZBgCIAEoCzIYLnF1aXB1LnYxLkluZ2VzdGVkTWVtb3J5SAASKgoHcmVmdXNlZBgDIAEoCzIXLnF1aXB1LnYxLkluZ2VzdFJlZnVzYWxIAEIJCgdvdXRjb21lIlkKDkluZ2VzdGVkTWVtb3J5EgwKBG5hbWUYASABKAkSEAoIcmV2aXNpb24YAiABKAMSJwoKcmVkYWN0aW9ucxgDIAMoCzITLnF1aXB1LnYxLlJlZGFjdGlvbiK3AQoNSW5nZXN0UmVmdXNhbBIMCgRjb2RlGAEgASgFEg4KBnJlYXNvbhgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEg0KBWZpZWxkGAQgASgJEjcKCG1ldGFkYXRhGAUgAygLMiUucXVpcHUudjEuSW5nZXN0UmVmdXNhbC5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJdChVSZWNvcmRGZWVkYmFja1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIiCgd2ZXJkaWN0GAIgASgOMhEucXVpcHUudjEuVmVyZGljdBISCgpyZXF1ZXN0X2lkGAMgASgJIjoKFlJlY29yZEZlZWRiYWNrUmVzcG9uc2USIAoGbWVtb3J5GAEgASgLMhAucXVpcHUudjEuTWVtb3J5IjUKFEdldE1lbW9yeVVzZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRINCgVuYW1lcxgCIAMoCSI6ChVHZXRNZW1vcnlVc2VzUmVzcG9uc2USIQoEdXNlcxgBIAMoCzITLnF1aXB1LnYxLk1lbW9yeVVzZSJbCglNZW1vcnlVc2USDAoEbmFtZRgBIAEoCRINCgVjb3VudBgCIAEoAxIxCg1sYXN0X3VzZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLdCAoNTWVtb3J5U2VydmljZRJNCgxDcmVhdGVNZW1vcnkSHS5xdWlwdS52MS5DcmVhdGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuQ3JlYXRlTWVtb3J5UmVzcG9uc2USYgoTQmF0Y2hDcmVhdGVNZW1vcmllcxIkLnF1aXB1LnYxLkJhdGNoQ3JlYXRlTWVtb3JpZXNSZXF1ZXN0GiUucXVpcHUudjEuQmF0Y2hDcmVhdGVNZW1vcmllc1Jlc3BvbnNlEkQKCUdldE1lbW9yeRIaLnF1aXB1LnYxLkdldE1lbW9yeVJlcXVlc3QaGy5xdWlwdS52MS5HZXRNZW1vcnlSZXNwb25zZRJZChBCYXRjaEdldE1lbW9yaWVzEiEucXVpcHUudjEuQmF0Y2hHZXRNZW1vcmllc1JlcXVlc3QaIi5xdWlwdS52MS5CYXRjaEdldE1lbW9yaWVzUmVzcG9uc2USTQoMTGlzdE1lbW9yaWVzEh0ucXVpcHUudjEuTGlzdE1lbW9yaWVzUmVxdWVzdBoeLnF1aXB1LnYxLkxpc3RNZW1vcmllc1Jlc3BvbnNlEk0KDFVwZGF0ZU1lbW9yeRIdLnF1aXB1LnYxLlVwZGF0ZU1lbW9yeVJlcXVlc3QaHi5xdWlwdS52MS5VcGRhdGVNZW1vcnlSZXNwb25zZRJNCgxEZWxldGVNZW1vcnkSHS5xdWlwdS52MS5EZWxldGVNZW1vcnlSZXF1ZXN0Gh4ucXVpcHUudjEuRGVsZXRlTWVtb3J5UmVzcG9uc2USUwoOVW5kZWxldGVNZW1vcnkSHy5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlcXVlc3QaIC5xdWlwdS52MS5VbmRlbGV0ZU1lbW9yeVJlc3BvbnNlElMKDlJlY29yZEZlZWRiYWNrEh8ucXVpcHUudjEuUmVjb3JkRmVlZGJhY2tSZXF1ZXN0GiAucXVpcHUudjEuUmVjb3JkRmVlZGJhY2tSZXNwb25zZRJQCg1HZXRNZW1vcnlVc2VzEh4ucXVpcHUudjEuR2V0TWVtb3J5VXNlc1JlcXVlc3QaHy5xdWlwdS52MS5HZXRNZW1vcnlVc2VzUmVzcG9uc2USYgoTTGlzdE1lbW9yeVJldmlzaW9ucxIkLnF1aXB1LnYxLkxpc3RNZW1vcnlSZXZpc2lvbnNSZXF1ZXN0GiUucXVpcHUudjEuTGlzdE1lbW9yeVJldmlzaW9uc1Jlc3BvbnNlElcKDkluZ2VzdE1lbW9yaWVzEh8ucXVpcHUudjEuSW5nZXN0TWVtb3JpZXNSZXF1ZXN0GiAucXVpcHUudjEuSW5nZXN0TWVtb3JpZXNSZXNwb25zZSgBMAESUgoNV2F0Y2hNZW1vcmllcxIeLnF1aXB1LnYxLldhdGNoTWVtb3JpZXNSZXF1ZXN0Gh8ucXVpcHUudjEuV2F0Y2hNZW1vcmllc1Jlc3BvbnNlMAFCnQEKDGNvbS5xdWlwdS52MUISTWVtb3J5U2VydmljZVByb3RvUAFaOGdpdGh1Yi5jb20vcXVpcHUtbWVtb3J5L3F1aXB1L2NsaWVudHMvZ28vcXVpcHV2MTtxdWlwdXYxogIDUVhYqgIIUXVpcHUuVjHKAghRdWlwdVxWMeICFFF1aXB1XFYxXEdQQk1ldGFkYXRh6gIJUXVpcHU6OlYxYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_quipu_v1_filter, file_quipu_v1_memory]);
 
 /**
  * Request of CreateMemory.
@@ -1030,6 +1030,146 @@ export const IngestRefusalSchema: GenMessage<IngestRefusal> = /*@__PURE__*/
   messageDesc(file_quipu_v1_memory_service, 27);
 
 /**
+ * Request of RecordFeedback.
+ *
+ * @generated from message quipu.v1.RecordFeedbackRequest
+ */
+export type RecordFeedbackRequest = Message<"quipu.v1.RecordFeedbackRequest"> & {
+  /**
+   * Required. `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Required. What to say of it.
+   *
+   * @generated from field: quipu.v1.Verdict verdict = 2;
+   */
+  verdict: Verdict;
+
+  /**
+   * Optional. A UUID that makes the request idempotent, as in CreateMemory.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message quipu.v1.RecordFeedbackRequest.
+ * Use `create(RecordFeedbackRequestSchema)` to create a new message.
+ */
+export const RecordFeedbackRequestSchema: GenMessage<RecordFeedbackRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 28);
+
+/**
+ * Response of RecordFeedback.
+ *
+ * @generated from message quipu.v1.RecordFeedbackResponse
+ */
+export type RecordFeedbackResponse = Message<"quipu.v1.RecordFeedbackResponse"> & {
+  /**
+   * The memory with the new counts.
+   *
+   * @generated from field: quipu.v1.Memory memory = 1;
+   */
+  memory?: Memory;
+};
+
+/**
+ * Describes the message quipu.v1.RecordFeedbackResponse.
+ * Use `create(RecordFeedbackResponseSchema)` to create a new message.
+ */
+export const RecordFeedbackResponseSchema: GenMessage<RecordFeedbackResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 29);
+
+/**
+ * Request of GetMemoryUses.
+ *
+ * @generated from message quipu.v1.GetMemoryUsesRequest
+ */
+export type GetMemoryUsesRequest = Message<"quipu.v1.GetMemoryUsesRequest"> & {
+  /**
+   * Required. `spaces/{space}`.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required. 1 to 1,000 names of memories of the space.
+   *
+   * @generated from field: repeated string names = 2;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message quipu.v1.GetMemoryUsesRequest.
+ * Use `create(GetMemoryUsesRequestSchema)` to create a new message.
+ */
+export const GetMemoryUsesRequestSchema: GenMessage<GetMemoryUsesRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 30);
+
+/**
+ * Response of GetMemoryUses.
+ *
+ * @generated from message quipu.v1.GetMemoryUsesResponse
+ */
+export type GetMemoryUsesResponse = Message<"quipu.v1.GetMemoryUsesResponse"> & {
+  /**
+   * One for each name, in the order of the request; a memory that was never found, or is not there, has the count 0.
+   *
+   * @generated from field: repeated quipu.v1.MemoryUse uses = 1;
+   */
+  uses: MemoryUse[];
+};
+
+/**
+ * Describes the message quipu.v1.GetMemoryUsesResponse.
+ * Use `create(GetMemoryUsesResponseSchema)` to create a new message.
+ */
+export const GetMemoryUsesResponseSchema: GenMessage<GetMemoryUsesResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 31);
+
+/**
+ * How often a memory was found.
+ *
+ * @generated from message quipu.v1.MemoryUse
+ */
+export type MemoryUse = Message<"quipu.v1.MemoryUse"> & {
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Searches that returned it.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * When it was returned last, within a minute, database time; not set when it never was.
+   *
+   * @generated from field: google.protobuf.Timestamp last_use_time = 3;
+   */
+  lastUseTime?: Timestamp;
+};
+
+/**
+ * Describes the message quipu.v1.MemoryUse.
+ * Use `create(MemoryUseSchema)` to create a new message.
+ */
+export const MemoryUseSchema: GenMessage<MemoryUse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_memory_service, 32);
+
+/**
  * Keeps memories. An acknowledged write is committed in the database and visible to every later search.
  *
  * @generated from service quipu.v1.MemoryService
@@ -1115,6 +1255,28 @@ export const MemoryService: GenService<{
     methodKind: "unary";
     input: typeof UndeleteMemoryRequestSchema;
     output: typeof UndeleteMemoryResponseSchema;
+  },
+  /**
+   * Says of a memory whether it was of use. It moves the memory in later searches by a bounded factor, on every server,
+   * and makes a revision. Nothing said lifts a memory above `min_relevance`.
+   *
+   * @generated from rpc quipu.v1.MemoryService.RecordFeedback
+   */
+  recordFeedback: {
+    methodKind: "unary";
+    input: typeof RecordFeedbackRequestSchema;
+    output: typeof RecordFeedbackResponseSchema;
+  },
+  /**
+   * Returns how often memories were found by searches. Counts are added in the background, within a minute; those of
+   * the last moments are lost when a server crashes.
+   *
+   * @generated from rpc quipu.v1.MemoryService.GetMemoryUses
+   */
+  getMemoryUses: {
+    methodKind: "unary";
+    input: typeof GetMemoryUsesRequestSchema;
+    output: typeof GetMemoryUsesResponseSchema;
   },
   /**
    * Lists the history of a memory, newest first.

@@ -2,8 +2,8 @@
 // @generated from file quipu/v1/ranking.proto (package quipu.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,13 +12,15 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/ranking.proto.
  */
 export const file_quipu_v1_ranking: GenFile = /*@__PURE__*/
-  fileDesc("ChZxdWlwdS92MS9yYW5raW5nLnByb3RvEghxdWlwdS52MSLQAQoOUmFua2luZ1dlaWdodHMSEgoFZGVuc2UYASABKAFIAIgBARIUCgdsZXhpY2FsGAIgASgBSAGIAQESFwoKaW1wb3J0YW5jZRgDIAEoAUgCiAEBEhQKB3JlY2VuY3kYBCABKAFIA4gBARI0ChFyZWNlbmN5X2hhbGZfbGlmZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIICgZfZGVuc2VCCgoIX2xleGljYWxCDQoLX2ltcG9ydGFuY2VCCgoIX3JlY2VuY3lClwEKDGNvbS5xdWlwdS52MUIMUmFua2luZ1Byb3RvUAFaOGdpdGh1Yi5jb20vcXVpcHUtbWVtb3J5L3F1aXB1L2NsaWVudHMvZ28vcXVpcHV2MTtxdWlwdXYxogIDUVhYqgIIUXVpcHUuVjHKAghRdWlwdVxWMeICFFF1aXB1XFYxXEdQQk1ldGFkYXRh6gIJUXVpcHU6OlYxYgZwcm90bzM", [file_google_protobuf_duration]);
+  fileDesc("ChZxdWlwdS92MS9yYW5raW5nLnByb3RvEghxdWlwdS52MSLrBAoOUmFua2luZ1dlaWdodHMSEgoFZGVuc2UYASABKAFIAIgBARIUCgdsZXhpY2FsGAIgASgBSAGIAQESFwoKaW1wb3J0YW5jZRgDIAEoAUgCiAEBEhQKB3JlY2VuY3kYBCABKAFIA4gBARI0ChFyZWNlbmN5X2hhbGZfbGlmZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCgpuZWlnaGJvdXJzGAYgASgBSASIAQESFAoHc2Vzc2lvbhgHIAEoAUgFiAEBEhEKBHJvbGUYCCABKAFIBogBARIXCgpjb25maWRlbmNlGAkgASgBSAeIAQESFQoIZmVlZGJhY2sYCiABKAFICIgBARIQCgN1c2UYCyABKAFICYgBARIfChJpbXBvcnRhbmNlX3JlY2VuY3kYDCABKAFICogBARIcCg9pbXBvcnRhbmNlX3JvbGUYDSABKAFIC4gBARIgChNpbXBvcnRhbmNlX2V4cGxpY2l0GA4gASgBSAyIAQESKQoHZm9ybXVsYRgPIAEoDjIYLnF1aXB1LnYxLlJhbmtpbmdGb3JtdWxhQggKBl9kZW5zZUIKCghfbGV4aWNhbEINCgtfaW1wb3J0YW5jZUIKCghfcmVjZW5jeUINCgtfbmVpZ2hib3Vyc0IKCghfc2Vzc2lvbkIHCgVfcm9sZUINCgtfY29uZmlkZW5jZUILCglfZmVlZGJhY2tCBgoEX3VzZUIVChNfaW1wb3J0YW5jZV9yZWNlbmN5QhIKEF9pbXBvcnRhbmNlX3JvbGVCFgoUX2ltcG9ydGFuY2VfZXhwbGljaXQqiQEKDlJhbmtpbmdGb3JtdWxhEh8KG1JBTktJTkdfRk9STVVMQV9VTlNQRUNJRklFRBAAEhkKFVJBTktJTkdfRk9STVVMQV9RVUlQVRABEh4KGlJBTktJTkdfRk9STVVMQV9NRU1PUllNRVNIEAISGwoXUkFOS0lOR19GT1JNVUxBX01FTU9SSUEQA0KXAQoMY29tLnF1aXB1LnYxQgxSYW5raW5nUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_duration]);
 
 /**
- * Weights of the terms of a score. What is not set comes from the next wider place: request, space, server.
+ * Weights of the terms of a score. What is not set comes from the next wider place: request, space, defaults of the
+ * formula. The defaults named here are those of `RANKING_FORMULA_QUIPU`.
  *
- * score = dense · d + lexical · l + importance · i + recency · 0.5 ^ (age / half-life), where d and l are the cosine and
- * the BM25 score, each scaled to 0..1 over the best candidates of the query (min-max), and i is the importance.
+ * score = (dense · d + lexical · l + importance · i + recency · 0.5 ^ (age / half-life) + neighbours · n + session · s +
+ * role · u + confidence · c) · use factor · feedback factor. A memory must be relevant first: no weight lifts one above
+ * `min_relevance`.
  *
  * @generated from message quipu.v1.RankingWeights
  */
@@ -57,6 +59,81 @@ export type RankingWeights = Message<"quipu.v1.RankingWeights"> & {
    * @generated from field: google.protobuf.Duration recency_half_life = 5;
    */
   recencyHalfLife?: Duration;
+
+  /**
+   * Optional. For messages: weight of the messages before and after in the session, 0 to 10; default 0.2. n is the sum of
+   * their dense and lexical terms. They count whether the filter lets them through or not, unless they are deleted.
+   *
+   * @generated from field: optional double neighbours = 6;
+   */
+  neighbours?: number;
+
+  /**
+   * Optional. For messages: weight of the session, 0 to 10; default 0.3. s is the BM25 score of all its messages as one
+   * text, as a share of the best session's.
+   *
+   * @generated from field: optional double session = 7;
+   */
+  session?: number;
+
+  /**
+   * Optional. For messages: what a message of a user has over others, 0 to 10; default 0.2.
+   *
+   * @generated from field: optional double role = 8;
+   */
+  role?: number;
+
+  /**
+   * Optional. Weight of confidence, 0 to 10; default 0. c falls from 0.65 to one half of it each 60 days.
+   *
+   * @generated from field: optional double confidence = 9;
+   */
+  confidence?: number;
+
+  /**
+   * Optional. Weight of feedback, 0 to 10; default 0.1. The feedback factor is 1 + weight · (useful - irrelevant -
+   * outdated - wrong), 0.5 at least and 2 at most.
+   *
+   * @generated from field: optional double feedback = 10;
+   */
+  feedback?: number;
+
+  /**
+   * Optional. Weight of use, 0 to 10; default 0. The use factor is 1 + weight · ln(1 + times found), 2 at most.
+   *
+   * @generated from field: optional double use = 11;
+   */
+  use?: number;
+
+  /**
+   * Optional. Weight of freshness in the importance i, 0 to 10; default 0. Freshness falls evenly from 1 to 0 in 24 hours.
+   *
+   * @generated from field: optional double importance_recency = 12;
+   */
+  importanceRecency?: number;
+
+  /**
+   * Optional. Weight of the role in the importance i, 0 to 10; default 0. System 0.9, user 0.7, assistant 0.5; of other
+   * memories the role is left out.
+   *
+   * @generated from field: optional double importance_role = 13;
+   */
+  importanceRole?: number;
+
+  /**
+   * Optional. Weight of the importance that was given in the importance i, 0 to 10; default 1. i is the mean of what is
+   * known of a memory by these three weights, 0.5 when that is nothing.
+   *
+   * @generated from field: optional double importance_explicit = 14;
+   */
+  importanceExplicit?: number;
+
+  /**
+   * Optional. How terms make a score; default: that of the space, or of the first of several.
+   *
+   * @generated from field: quipu.v1.RankingFormula formula = 15;
+   */
+  formula: RankingFormula;
 };
 
 /**
@@ -65,4 +142,46 @@ export type RankingWeights = Message<"quipu.v1.RankingWeights"> & {
  */
 export const RankingWeightsSchema: GenMessage<RankingWeights> = /*@__PURE__*/
   messageDesc(file_quipu_v1_ranking, 0);
+
+/**
+ * How terms make a score. Each formula has defaults of its own for the weights; all are in docs/ranking.md.
+ *
+ * @generated from enum quipu.v1.RankingFormula
+ */
+export enum RankingFormula {
+  /**
+   * That of the next wider place; `RANKING_FORMULA_QUIPU` in the end.
+   *
+   * @generated from enum value: RANKING_FORMULA_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The cosine and the BM25 score are each scaled to 0..1 over the best candidates of the query (min-max).
+   *
+   * @generated from enum value: RANKING_FORMULA_QUIPU = 1;
+   */
+  QUIPU = 1,
+
+  /**
+   * That of memorymesh: cosine 0.6, importance 0.3, recency 0.1 with a half-life of 7 days. The importance is the mean of
+   * freshness 0.4, role 0.2 and the importance that was given 0.4.
+   *
+   * @generated from enum value: RANKING_FORMULA_MEMORYMESH = 2;
+   */
+  MEMORYMESH = 2,
+
+  /**
+   * That of Memoria: 1 / (1 + distance) 0.3, b / (b + 1) of the BM25 score b 0.2, recency 0.2, confidence 0.3.
+   *
+   * @generated from enum value: RANKING_FORMULA_MEMORIA = 3;
+   */
+  MEMORIA = 3,
+}
+
+/**
+ * Describes the enum quipu.v1.RankingFormula.
+ */
+export const RankingFormulaSchema: GenEnum<RankingFormula> = /*@__PURE__*/
+  enumDesc(file_quipu_v1_ranking, 0);
 

@@ -1,0 +1,200 @@
+"""The messages of an index by session: their order, and the words of whole sessions.
+
+A message is a memory of kind episodic that has a session. A session is a code of the column `session`; codes are given
+to other memories too, and have no messages then.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quipu_server.domain import Kind, TermStatistics
+from quipu_server.hot.arrays import Growing
+from quipu_server.hot.columns import Columns, TextColumn
+from quipu_server.hot.postings import Occurrences
+from quipu_server.hot.segment import Mask
+
+CREATED_BITS = 39
+"""Of a key; what is left of 63 bits is for the session: more of both than a space can have."""
+
+RECENT = 4_096
+"""Messages that are kept apart from the many, so that adding to few of them is enough."""
+
+NO_SLOT = -1
+NO_SESSION = -1
+
+Slots = NDArray[np.int64]
+NumberT = TypeVar("NumberT", np.int64, np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Some messages by session and creation. `keys` ascend; a key that no message has stands at either end."""
+
+    keys: NDArray[np.int64]
+    slots: Slots
+
+    @classmethod
+    def of(cls, keys: NDArray[np.int64], slots: Slots) -> Self:
+        order = np.argsort(keys, kind="stable")
+        edges = np.array([NO_SESSION << CREATED_BITS, np.iinfo(np.int64).max])
+        return cls(np.insert(edges, 1, keys[order]), np.insert(np.full(2, NO_SLOT), 1, slots[order]))
+
+    def __len__(self) -> int:
+        return len(self.keys) - 2
+
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.slots.nbytes
+
+    def joined(self, keys: NDArray[np.int64], slots: Slots) -> "Run":
+        """A run of these as well."""
+        return Run.of(np.concatenate([self.keys[1:-1], keys]), np.concatenate([self.slots[1:-1], slots]))
+
+    def beside(self, keys: NDArray[np.int64], live: Mask, step: int) -> tuple[NDArray[np.int64], Slots]:
+        """The nearest live message of the same session after each key, or before it for a step of -1.
+
+        Returns its key, and its slot; NO_SLOT where there is none.
+        """
+        places = self.keys.searchsorted(keys, "right") if step > 0 else self.keys.searchsorted(keys, "left") - 1
+        sessions = keys >> CREATED_BITS
+        while True:
+            found = self.slots[places]
+            same = self.keys[places] >> CREATED_BITS == sessions
+            dead = same & ~live[found]
+            if not dead.any():
+                return self.keys[places], np.where(same, found, NO_SLOT)
+            places = places + step * dead
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sessions:
+    """An immutable view. session_of: of each slot, NO_SESSION for what is no message. runs: cover all messages.
+
+    counts, lengths: live messages and their words, by session.
+    """
+
+    session_of: NDArray[np.int32]
+    created: NDArray[np.int64]
+    runs: tuple[Run, ...]
+    counts: NDArray[np.int64]
+    lengths: NDArray[np.float64]
+
+    def neighbours(self, slots: Slots, live: Mask) -> Slots:
+        """The live messages before and after each slot, shape (n, 2); NO_SLOT where there is none."""
+        beside = np.full((len(slots), 2), NO_SLOT)
+        is_message = self.session_of[slots] != NO_SESSION
+        if is_message.any():
+            messages = slots[is_message]
+            keys = keys_of(self.session_of[messages], self.created[messages])
+            beside[is_message, 0] = self._nearest(keys, live, -1)
+            beside[is_message, 1] = self._nearest(keys, live, 1)
+        return beside
+
+    def _nearest(self, keys: NDArray[np.int64], live: Mask, step: int) -> Slots:
+        (nearest, slots), *others = [run.beside(keys, live, step) for run in self.runs]
+        for candidates, found in others:
+            better = (found != NO_SLOT) & ((slots == NO_SLOT) | (step * candidates < step * nearest))
+            nearest, slots = np.where(better, candidates, nearest), np.where(better, found, slots)
+        return slots
+
+    def frequencies(self, occurrences: Sequence[Sequence[Occurrences]], live: Mask) -> NDArray[np.float64]:
+        """How often each term occurs in the live messages of each session, shape (terms, sessions)."""
+        shape = len(occurrences), len(self.counts)
+        found = [part for parts in occurrences for part in parts]
+        if not found or not shape[1]:
+            return np.zeros(shape)
+        slots = np.concatenate([part.slots for part in found])
+        frequencies = np.concatenate([part.frequencies for part in found], dtype=np.float64)
+        terms = np.arange(shape[0]).repeat([sum(len(part.slots) for part in parts) for parts in occurrences])
+        sessions = self.session_of[slots]
+        counted = (sessions != NO_SESSION) & live[slots]
+        cells = terms[counted] * shape[1] + sessions[counted]
+        return np.bincount(cells, frequencies[counted], shape[0] * shape[1]).astype(np.float64).reshape(shape)
+
+    def statistics(self, frequencies: NDArray[np.float64]) -> TermStatistics:
+        """Statistics of terms with these frequencies, each session a document."""
+        return TermStatistics(
+            int(np.count_nonzero(self.counts)), int(self.lengths.sum()), np.count_nonzero(frequencies, axis=1)
+        )
+
+
+class GrowingSessions:
+    """Sessions to add to. One thread writes; what `view` returned never changes."""
+
+    def __init__(self) -> None:
+        nothing = Run.of(np.empty(0, np.int64), np.empty(0, np.int64))
+        self._many, self._recent = nothing, nothing
+        self._nothing = nothing
+        self._session_of = Growing(np.int32)
+        self._counts = np.empty(0, np.int64)
+        self._lengths = np.empty(0)
+
+    @classmethod
+    def of(cls, columns: Columns, live: Mask) -> Self:
+        """Those of what an index holds."""
+        grown = cls()
+        grown.append(columns, np.flatnonzero(~live))
+        return grown
+
+    @property
+    def nbytes(self) -> int:
+        arrays = (self._session_of, self._many, self._recent, self._counts, self._lengths)
+        return sum(a.nbytes for a in arrays)
+
+    def append(self, columns: Columns, ended: Slots) -> None:
+        """Take in the slots that are new in the columns; of all, those that ended are not live any more."""
+        first = len(self._session_of)
+        sessions = _sessions(columns.texts, first)
+        self._session_of.extend(sessions)
+        made = np.flatnonzero(sessions != NO_SESSION)
+        if len(made):
+            self._add(keys_of(sessions[made], columns.created[first + made]), first + made)
+        self._count(columns, first + made, 1)
+        self._count(columns, ended[self._session_of.view()[ended] != NO_SESSION], -1)
+
+    def view(self, columns: Columns) -> Sessions:
+        """What is there now."""
+        runs = tuple(run for run in (self._many, self._recent) if len(run)) or (self._nothing,)
+        return Sessions(self._session_of.view(), columns.created, runs, self._counts, self._lengths)
+
+    def _add(self, keys: NDArray[np.int64], slots: Slots) -> None:
+        self._recent = self._recent.joined(keys, slots)
+        if len(self._recent) > max(RECENT, len(self._many) // 8):
+            self._many = self._many.joined(self._recent.keys[1:-1], self._recent.slots[1:-1])
+            self._recent = self._nothing
+
+    def _count(self, columns: Columns, slots: Slots, sign: int) -> None:
+        """Count messages and words of some slots in, or out. Views hold the arrays from before."""
+        if not len(slots):
+            return
+        sessions = self._session_of.view()[slots]
+        size = max(len(self._counts), int(sessions.max()) + 1)
+        self._counts = _grown(self._counts, size) + sign * np.bincount(sessions, minlength=size)
+        words = np.bincount(sessions, weights=columns.lengths[slots], minlength=size)
+        self._lengths = _grown(self._lengths, size) + sign * words
+
+
+def keys_of(sessions: NDArray[np.int32], created: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers that order messages by session, then by creation."""
+    return (sessions.astype(np.int64) << CREATED_BITS) | created
+
+
+def _sessions(texts: Mapping[str, TextColumn], first: int) -> NDArray[np.int32]:
+    """The session of each slot from the first one on."""
+    codes, kinds = texts["session"].codes[first:], texts["kind"].codes[first:]
+    # A code that there is not is that of no slot.
+    nothing, episodic = texts["session"].vocabulary.find(""), texts["kind"].vocabulary.find(Kind.EPISODIC.name.lower())
+    is_message = (codes != _code(nothing)) & (kinds == _code(episodic))
+    return np.where(is_message, codes, np.int32(NO_SESSION))
+
+
+def _code(found: int | None) -> int:
+    return NO_SESSION if found is None else found
+
+
+def _grown(numbers: NDArray[NumberT], size: int) -> NDArray[NumberT]:
+    return np.concatenate([numbers, np.zeros(size - len(numbers), numbers.dtype)])
