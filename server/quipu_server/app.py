@@ -132,7 +132,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        background = [follow(database, server, catalogue), usage.exchange(), use_cases.uses.run()]
+        background = [follow(database, server, catalogue), usage.exchange(), catalogue.tidy(), use_cases.uses.run()]
         if settings.job_workers:
             background.append(build_worker(settings, database, kinds).run())
         others = [asyncio.create_task(work) for work in background]

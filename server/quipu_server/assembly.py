@@ -8,6 +8,7 @@ from quipu_server.access.authentication import Authenticator, Credentials
 from quipu_server.access.usage import Usage
 from quipu_server.config import Settings
 from quipu_server.embedding_later import EmbeddingJobs
+from quipu_server.erasing import Erasing
 from quipu_server.guard import Guard, SamePolicy
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
@@ -28,6 +29,7 @@ from quipu_server.sessions import Sessions
 from quipu_server.spaces import Spaces
 from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.database import Database
+from quipu_server.store.erasing import PostgresErasureStore
 from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.log import PostgresLog
 from quipu_server.store.sessions import PostgresSessionStore
@@ -80,6 +82,7 @@ def build_use_cases(parts: Parts) -> UseCases:
     return UseCases(
         memories=memories,
         streams=Streams(ingesting, Watching(spaces, store, source)),
+        erasing=Erasing(PostgresErasureStore(database), spaces, views, jobs),
         spaces=spaces,
         search=search,
         embedder=embedder,

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from quipu_server.cold_indexes import ColdIndexing
 from quipu_server.config import Settings
 from quipu_server.embedding_later import EmbeddingJobs, EmbeddingLater
+from quipu_server.erasing import VACUUM
 from quipu_server.jobs import Worker
 from quipu_server.ports import Embedder, SearchViews
 from quipu_server.ports_jobs import JobContext, JobKind, JobKinds, Json
 from quipu_server.spaces import Spaces
 from quipu_server.store.cold_indexes import PostgresColdIndexes
 from quipu_server.store.database import Database
+from quipu_server.store.erasing import vacuum
 from quipu_server.store.history import PostgresHistoryStore
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore
@@ -37,7 +39,7 @@ def build_kinds(settings: Settings, database: Database, embedder: Embedder, cata
     spaces = Spaces(PostgresSpaceStore(database), embedder, SnowballAnalyser(), catalogue)
     later = EmbeddingLater(PostgresUnembeddedStore(database), jobs, spaces, embedder, catalogue)
     cold = ColdIndexing(PostgresColdIndexes(database), store, spaces, embedder, settings.cold_index_memories)
-    kinds = JobKinds([Tidying(database).kind, *later.kinds, *cold.kinds])
+    kinds = JobKinds([Tidying(database).kind, Vacuuming(database).kind, *later.kinds, *cold.kinds])
     if settings.history_days:
         kinds.add(Trimming(PostgresHistoryStore(database), settings.history_days).kind)
     return kinds
@@ -65,3 +67,18 @@ class Tidying:
         jobs = await PostgresJobStore(self._database).trim_jobs(KEEP_JOBS_DAYS)
         windows = await trim_usage(self._database)
         return {"requests": requests, "jobs": jobs, "windows": windows}
+
+
+class Vacuuming:
+    """Lets the database write over the place of what was erased."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def kind(self) -> JobKind[Nothing]:
+        return JobKind(VACUUM, Nothing, self.run)
+
+    async def run(self, context: JobContext, payload: Nothing) -> None:
+        """Go through all tables that memories are in."""
+        await vacuum(self._database)

@@ -68,6 +68,20 @@ class Change(IntEnum):
     UNDELETED = 4
     EMBEDDED = 5
     """It got the vectors that it was stored without; nothing else changed."""
+    ARCHIVED = 6
+    UNARCHIVED = 7
+    ERASED = 8
+    """Nothing is left of it; the revisions before it say so, too."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether there is no memory after it."""
+        return self is Change.DELETED or self is Change.ERASED
+
+    @property
+    def is_live(self) -> bool:
+        """Whether searches may find the memory after it."""
+        return not self.is_end and self is not Change.ARCHIVED
 
 
 class Verdict(IntEnum):
@@ -226,7 +240,11 @@ class Memory:
 
     @property
     def is_deleted(self) -> bool:
-        return self.change is Change.DELETED
+        return self.change.is_end
+
+    @property
+    def is_archived(self) -> bool:
+        return self.change is Change.ARCHIVED
 
     def is_expired(self, now: datetime) -> bool:
         return self.fields.expire_time is not None and self.fields.expire_time <= now
@@ -330,11 +348,13 @@ class Head:
     asked_s: float = 0.0
     oldest: int = 0
     """The oldest revision that the space can be read as of; 0 when everything is kept."""
+    erased: int = 0
+    """Revision of the last erasure: what was made of the space before holds what must be gone; 0: there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """What an index holds of one revision of a memory; `change` DELETED ends the memory and carries nothing else.
+    """What an index holds of one revision of a memory; one that is not live carries nothing else.
 
     created: the revision that created the memory.
     nonce: of the write; it tells two histories apart that have the same revisions.

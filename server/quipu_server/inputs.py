@@ -45,6 +45,7 @@ class Listing:
     order_by: str = "create_time"
     descending: bool = False
     show_deleted: bool = False
+    show_archived: bool = False
     revision: int | None = None
     after: tuple[datetime | None, str] | None = None
     limit: int = 50

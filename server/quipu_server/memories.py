@@ -116,6 +116,7 @@ class Memories:
                     raise NotFound("memory", target.name)
                 return _Edit(Change.CREATED, _filled(screened.take(anew=True).fields), None, patch.vector)
             check_etag(target, latest, etag)
+            _check_in_use(target, latest)
             clean = screened.take(anew=False)
             if not clean.changes(latest.fields):
                 return latest
@@ -151,7 +152,7 @@ class Memories:
         home = await self._home(target)
 
         def decide(latest: Memory | None) -> _Edit:
-            if latest is None:
+            if latest is None or latest.change is Change.ERASED:
                 raise NotFound("memory", target.name)
             if not latest.is_deleted:
                 raise FailedPrecondition(target.name, "the memory is not deleted", reason="MEMORY_NOT_DELETED")
@@ -159,12 +160,37 @@ class Memories:
 
         return await self._write(home, target, decide, request, retry=True)
 
+    async def archive(self, target: Target, *, etag: str, request: RequestKey | None) -> Memory:
+        """Take a memory out of use. Raises NotFound, EtagMismatch, FailedPrecondition (MEMORY_ARCHIVED)."""
+
+        def decide(latest: Memory | None) -> _Edit:
+            if latest is None or latest.is_deleted:
+                raise NotFound("memory", target.name)
+            check_etag(target, latest, etag)
+            _check_in_use(target, latest)
+            return _Edit(Change.ARCHIVED, latest.fields, latest)
+
+        return await self._write(await self._home(target), target, decide, request, retry=not etag)
+
+    async def unarchive(self, target: Target, *, request: RequestKey | None) -> Memory:
+        """Bring an archived memory back. Raises NotFound, FailedPrecondition (MEMORY_NOT_ARCHIVED)."""
+
+        def decide(latest: Memory | None) -> _Edit:
+            if latest is None or latest.is_deleted:
+                raise NotFound("memory", target.name)
+            if not latest.is_archived:
+                raise FailedPrecondition(target.name, "the memory is not archived", reason="MEMORY_NOT_ARCHIVED")
+            return _Edit(Change.UNARCHIVED, latest.fields, latest)
+
+        return await self._write(await self._home(target), target, decide, request, retry=True)
+
     async def judge(self, target: Target, verdict: Verdict, *, request: RequestKey | None) -> Memory:
         """Count a verdict on a memory. Raises NotFound, also when it is deleted."""
 
         def decide(latest: Memory | None) -> _Edit:
             if latest is None or latest.is_deleted:
                 raise NotFound("memory", target.name)
+            _check_in_use(target, latest)
             return _Edit(Change.UPDATED, latest.fields.judged(verdict), latest)
 
         return await self._write(await self._home(target), target, decide, request, retry=True)
@@ -184,6 +210,7 @@ class Memories:
             listing.order_by,
             listing.descending,
             listing.show_deleted,
+            listing.show_archived,
             listing.after,
             listing.limit + 1,
         )
@@ -256,6 +283,12 @@ class Memories:
         memories = await self._store.append(home, writes, request)
         self._views.written(home, memories[-1].revision)
         return memories
+
+
+def _check_in_use(target: Target, latest: Memory) -> None:
+    if latest.is_archived:
+        message = f"{target.name} is archived: bring it back with UnarchiveMemory first"
+        raise FailedPrecondition(target.name, message, reason="MEMORY_ARCHIVED")
 
 
 def _filled(values: MemoryFields) -> MemoryFields:

@@ -128,6 +128,7 @@ class ListQuery:
     order_by: str
     descending: bool
     show_deleted: bool
+    show_archived: bool
     after: tuple[datetime | None, str] | None
     limit: int
 
@@ -187,13 +188,14 @@ class MemoryStore(Protocol):
     async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
         """The newest version of each memory, deleted and expired ones included; absent where there is none.
 
-        A deleted memory has change DELETED and the fields it had before. upto: no version is newer than this revision.
+        A deleted memory has change DELETED and the fields it had before; one that was erased has nothing.
+        upto: no version is newer than this revision.
         """
 
     async def hydrate(
         self, space: Space, revisions: Revisions, now: datetime, *, past: bool = False
     ) -> Mapping[int, Memory]:
-        """Those of the revisions that are current, not deleted and not expired, by revision.
+        """Those of the revisions that are current, live and not expired, by revision.
 
         past: those that were current once as well.
         """
@@ -221,7 +223,7 @@ class LogSource(Protocol):
         """The head of each space that exists."""
 
     def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:
-        """The versions that are current at the revision and not deleted, in batches, by revision."""
+        """The versions that are current at the revision and live, in batches, by revision."""
 
     async def nonce(self, space: Space, revision: int) -> int:
         """The nonce of a revision; 0 when the log has no such revision."""
@@ -230,7 +232,7 @@ class LogSource(Protocol):
         """At most `limit` revisions above `after` up to `upto`, in order, deletions included. None is missing."""
 
     async def matching(self, space: Space, condition: Condition, revision: int) -> Revisions:
-        """Ascending revisions of the versions, current at the revision and not deleted, that meet the condition."""
+        """Ascending revisions of the versions, current at the revision and live, that meet the condition."""
 
 
 class Selection(Protocol):
@@ -311,7 +313,7 @@ class SearchViews(Protocol):
         """Tell that a write was acknowledged; a hot index catches up in the background."""
 
     def forget(self, space: Space) -> None:
-        """Tell that a space was deleted."""
+        """Tell that a space was deleted, or some of it erased: nothing that was made of it stays."""
 
 
 class Analyser(Protocol):

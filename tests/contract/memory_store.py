@@ -72,7 +72,7 @@ class Data:
         return sorted(newest.values(), key=lambda memory: memory.revision)
 
     def live(self, space: Space, revision: int) -> list[Memory]:
-        return [memory for memory in self.current(space, revision) if not memory.is_deleted]
+        return [memory for memory in self.current(space, revision) if memory.change.is_live]
 
 
 class Spaces:
@@ -136,7 +136,8 @@ class Spaces:
 
     async def space_status(self, space: Space) -> SpaceStatus:
         head = len(self._data.versions(space))
-        return SpaceStatus(self._data.spaces[space.id], head, len(self._data.live(space, head)))
+        kept = [memory for memory in self._data.current(space, head) if not memory.is_deleted]
+        return SpaceStatus(self._data.spaces[space.id], head, len(kept))
 
     async def list_spaces(
         self, tenant: str, after: str, limit: int, prefixes: Sequence[str] = ()
@@ -216,7 +217,7 @@ class Memories:
         self, space: Space, revisions: Revisions, now: datetime, *, past: bool = False
     ) -> Mapping[int, Memory]:
         versions = self._data.log[space.id]
-        live = [m for m in versions if not m.is_deleted] if past else self._data.live(space, len(versions))
+        live = [m for m in versions if m.change.is_live] if past else self._data.live(space, len(versions))
         return {m.revision: m for m in live if m.revision in revisions and not m.is_expired(now)}
 
     async def vectors(self, space: Space, passage_id: UUID) -> Vectors:
@@ -224,6 +225,7 @@ class Memories:
 
     async def list_memories(self, query: ListQuery) -> Sequence[Memory]:
         found = [m for m in self._data.current(query.space, query.revision) if query.show_deleted or not m.is_deleted]
+        found = [m for m in found if query.show_archived or not m.is_archived]
         found = [m for m in found if not m.is_expired(query.now)]
         found = [m for m in found if query.condition is None or meets(m, query.condition)]
         keys = sorted((sort_key(query, time_of(query, m), m.memory_id), m) for m in found)

@@ -17,7 +17,7 @@ ORDERS = ("create_time", "update_time", "event_time")
 
 
 def a_query(space: Space, revision: int, order_by: str = "create_time", limit: int = 100) -> ListQuery:
-    return ListQuery(space, revision, NOW, None, order_by, False, False, None, limit)
+    return ListQuery(space, revision, NOW, None, order_by, False, False, False, None, limit)
 
 
 async def pages(stores: Stores, query: ListQuery) -> AsyncIterator[Sequence[Memory]]:

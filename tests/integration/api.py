@@ -19,6 +19,7 @@ from quipu.v1.job_service_pb2_grpc import JobServiceStub
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import BatchCreateMemoriesRequest, CreateMemoryRequest
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
+from quipu.v1.retention_service_pb2_grpc import RetentionServiceStub
 from quipu.v1.search_service_pb2 import Hit, SearchContext, SearchRequest, SearchSummary
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu.v1.session_service_pb2_grpc import SessionServiceStub
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
+    from quipu.v1.retention_service_pb2_grpc import RetentionServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
     from quipu.v1.session_service_pb2_grpc import SessionServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
@@ -75,6 +77,7 @@ class Api:
     jobs: JobServiceAsyncStub
     admin: AdminServiceAsyncStub
     sessions: SessionServiceAsyncStub
+    retention: RetentionServiceAsyncStub
 
     @classmethod
     def over(cls, channel: aio.Channel) -> Api:
@@ -88,6 +91,7 @@ class Api:
             JobServiceStub(channel),
             AdminServiceStub(channel),
             SessionServiceStub(channel),
+            RetentionServiceStub(channel),
         )
 
     async def create(self, space: str, content: str, memory_id: str = "", **fields: Any) -> Memory:

@@ -12,6 +12,7 @@ from quipu.v1 import admin_service_pb2 as admin
 from quipu.v1 import embedding_service_pb2 as embedding
 from quipu.v1 import index_service_pb2 as index
 from quipu.v1 import memory_service_pb2 as memories
+from quipu.v1 import retention_service_pb2 as retention
 from quipu.v1 import search_service_pb2 as searches
 from quipu.v1 import space_service_pb2 as spaces
 from quipu.v1.api_key_pb2 import API_KEY_ROLE_ADMIN, API_KEY_ROLE_READ, ApiKey
@@ -291,3 +292,24 @@ def revoke_key(aim: Aim) -> Requests:
 def audit(aim: Aim) -> Requests:
     yield [admin.ListAuditEntriesRequest()]
     yield [admin.ListAuditEntriesRequest(parent=aim.tenant_name)]
+
+
+@probe("RetentionService/ArchiveMemory")
+def archive(aim: Aim) -> Requests:
+    yield [retention.ArchiveMemoryRequest(name=aim.memory_name, etag="1")]
+    yield [retention.ArchiveMemoryRequest(name=aim.memory_name)]
+    yield [retention.ArchiveMemoryRequest(name=aim.memory_name, request_id=aim.request_id)]
+
+
+@probe("RetentionService/UnarchiveMemory")
+def unarchive(aim: Aim) -> Requests:
+    yield [retention.UnarchiveMemoryRequest(name=aim.memory_name)]
+    yield [retention.UnarchiveMemoryRequest(name=aim.memory_name, request_id=aim.request_id)]
+
+
+@probe("RetentionService/EraseMemories")
+def erase(aim: Aim) -> Requests:
+    for dry_run in (True, False):
+        yield [retention.EraseMemoriesRequest(parent=aim.space_name, names=[aim.memory_name], dry_run=dry_run)]
+        for text in FILTERS:
+            yield [retention.EraseMemoriesRequest(parent=aim.space_name, filter=text, dry_run=dry_run)]

@@ -144,6 +144,12 @@ const (
 	// FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
 	// `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
 	ErrorReason_ERROR_REASON_SESSION_ENDED ErrorReason = 25
+	// FAILED_PRECONDITION: the memory is archived: it is not changed before it is brought back. With PreconditionFailure.
+	// `{"reason": "MEMORY_ARCHIVED", "domain": "quipu", "metadata": {"name": "spaces/a/memories/b"}}`
+	ErrorReason_ERROR_REASON_MEMORY_ARCHIVED ErrorReason = 26
+	// FAILED_PRECONDITION: the memory is not archived. With PreconditionFailure.
+	// `{"reason": "MEMORY_NOT_ARCHIVED", "domain": "quipu", "metadata": {"name": "spaces/a/memories/b"}}`
+	ErrorReason_ERROR_REASON_MEMORY_NOT_ARCHIVED ErrorReason = 27
 	// RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
 	// `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
 	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 53
@@ -191,6 +197,8 @@ var (
 		23: "ERROR_REASON_CONTENT_BLOCKED",
 		24: "ERROR_REASON_SESSION_NOT_FOUND",
 		25: "ERROR_REASON_SESSION_ENDED",
+		26: "ERROR_REASON_MEMORY_ARCHIVED",
+		27: "ERROR_REASON_MEMORY_NOT_ARCHIVED",
 		53: "ERROR_REASON_QUOTA_EXCEEDED",
 	}
 	ErrorReason_value = map[string]int32{
@@ -233,6 +241,8 @@ var (
 		"ERROR_REASON_CONTENT_BLOCKED":       23,
 		"ERROR_REASON_SESSION_NOT_FOUND":     24,
 		"ERROR_REASON_SESSION_ENDED":         25,
+		"ERROR_REASON_MEMORY_ARCHIVED":       26,
+		"ERROR_REASON_MEMORY_NOT_ARCHIVED":   27,
 		"ERROR_REASON_QUOTA_EXCEEDED":        53,
 	}
 )
@@ -268,8 +278,7 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xda\n" +
-	"\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xa2\v\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -310,7 +319,9 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x19ERROR_REASON_LOG_REPLACED\x10\x16\x12 \n" +
 	"\x1cERROR_REASON_CONTENT_BLOCKED\x10\x17\x12\"\n" +
 	"\x1eERROR_REASON_SESSION_NOT_FOUND\x10\x18\x12\x1e\n" +
-	"\x1aERROR_REASON_SESSION_ENDED\x10\x19\x12\x1f\n" +
+	"\x1aERROR_REASON_SESSION_ENDED\x10\x19\x12 \n" +
+	"\x1cERROR_REASON_MEMORY_ARCHIVED\x10\x1a\x12$\n" +
+	" ERROR_REASON_MEMORY_NOT_ARCHIVED\x10\x1b\x12\x1f\n" +
 	"\x1bERROR_REASON_QUOTA_EXCEEDED\x105B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 

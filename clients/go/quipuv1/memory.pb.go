@@ -290,6 +290,12 @@ const (
 	MemoryChange_MEMORY_CHANGE_UNDELETED MemoryChange = 4
 	// The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag.
 	MemoryChange_MEMORY_CHANGE_EMBEDDED MemoryChange = 5
+	// The memory was archived.
+	MemoryChange_MEMORY_CHANGE_ARCHIVED MemoryChange = 6
+	// The memory was brought back from the archive.
+	MemoryChange_MEMORY_CHANGE_UNARCHIVED MemoryChange = 7
+	// The memory was erased. The revisions it had before say so, too, whatever they did.
+	MemoryChange_MEMORY_CHANGE_ERASED MemoryChange = 8
 )
 
 // Enum value maps for MemoryChange.
@@ -301,6 +307,9 @@ var (
 		3: "MEMORY_CHANGE_DELETED",
 		4: "MEMORY_CHANGE_UNDELETED",
 		5: "MEMORY_CHANGE_EMBEDDED",
+		6: "MEMORY_CHANGE_ARCHIVED",
+		7: "MEMORY_CHANGE_UNARCHIVED",
+		8: "MEMORY_CHANGE_ERASED",
 	}
 	MemoryChange_value = map[string]int32{
 		"MEMORY_CHANGE_UNSPECIFIED": 0,
@@ -309,6 +318,9 @@ var (
 		"MEMORY_CHANGE_DELETED":     3,
 		"MEMORY_CHANGE_UNDELETED":   4,
 		"MEMORY_CHANGE_EMBEDDED":    5,
+		"MEMORY_CHANGE_ARCHIVED":    6,
+		"MEMORY_CHANGE_UNARCHIVED":  7,
+		"MEMORY_CHANGE_ERASED":      8,
 	}
 )
 
@@ -387,8 +399,10 @@ type Memory struct {
 	Feedback *FeedbackCounts `protobuf:"bytes,19,opt,name=feedback,proto3" json:"feedback,omitempty"`
 	// Output only. Whether the importance was given; when it was not, `importance` holds the default.
 	ImportanceGiven bool `protobuf:"varint,20,opt,name=importance_given,json=importanceGiven,proto3" json:"importance_given,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Output only. When the memory was archived; set only while it is.
+	ArchiveTime   *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=archive_time,json=archiveTime,proto3" json:"archive_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Memory) Reset() {
@@ -559,6 +573,13 @@ func (x *Memory) GetImportanceGiven() bool {
 		return x.ImportanceGiven
 	}
 	return false
+}
+
+func (x *Memory) GetArchiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ArchiveTime
+	}
+	return nil
 }
 
 // Personal data that was left out of a text. In its place stands the kind, as `[email]`.
@@ -775,7 +796,7 @@ var File_quipu_v1_memory_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\n" +
-	"\x15quipu/v1/memory.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\xa9\a\n" +
+	"\x15quipu/v1/memory.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14quipu/v1/value.proto\"\xe8\a\n" +
 	"\x06Memory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\x12(\n" +
@@ -806,7 +827,8 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"redactions\x18\x12 \x03(\v2\x13.quipu.v1.RedactionR\n" +
 	"redactions\x124\n" +
 	"\bfeedback\x18\x13 \x01(\v2\x18.quipu.v1.FeedbackCountsR\bfeedback\x12)\n" +
-	"\x10importance_given\x18\x14 \x01(\bR\x0fimportanceGiven\x1aL\n" +
+	"\x10importance_given\x18\x14 \x01(\bR\x0fimportanceGiven\x12=\n" +
+	"\farchive_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\varchiveTime\x1aL\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
 	"\x05value\x18\x02 \x01(\v2\x0f.quipu.v1.ValueR\x05value:\x028\x01B\r\n" +
@@ -853,14 +875,17 @@ const file_quipu_v1_memory_proto_rawDesc = "" +
 	"\tROLE_USER\x10\x01\x12\x12\n" +
 	"\x0eROLE_ASSISTANT\x10\x02\x12\x0f\n" +
 	"\vROLE_SYSTEM\x10\x03\x12\r\n" +
-	"\tROLE_TOOL\x10\x04*\xb7\x01\n" +
+	"\tROLE_TOOL\x10\x04*\x8b\x02\n" +
 	"\fMemoryChange\x12\x1d\n" +
 	"\x19MEMORY_CHANGE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15MEMORY_CHANGE_CREATED\x10\x01\x12\x19\n" +
 	"\x15MEMORY_CHANGE_UPDATED\x10\x02\x12\x19\n" +
 	"\x15MEMORY_CHANGE_DELETED\x10\x03\x12\x1b\n" +
 	"\x17MEMORY_CHANGE_UNDELETED\x10\x04\x12\x1a\n" +
-	"\x16MEMORY_CHANGE_EMBEDDED\x10\x05B\x96\x01\n" +
+	"\x16MEMORY_CHANGE_EMBEDDED\x10\x05\x12\x1a\n" +
+	"\x16MEMORY_CHANGE_ARCHIVED\x10\x06\x12\x1c\n" +
+	"\x18MEMORY_CHANGE_UNARCHIVED\x10\a\x12\x18\n" +
+	"\x14MEMORY_CHANGE_ERASED\x10\bB\x96\x01\n" +
 	"\fcom.quipu.v1B\vMemoryProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (
@@ -904,15 +929,16 @@ var file_quipu_v1_memory_proto_depIdxs = []int32{
 	11, // 8: quipu.v1.Memory.vector:type_name -> quipu.v1.Vector
 	6,  // 9: quipu.v1.Memory.redactions:type_name -> quipu.v1.Redaction
 	7,  // 10: quipu.v1.Memory.feedback:type_name -> quipu.v1.FeedbackCounts
-	0,  // 11: quipu.v1.Redaction.kind:type_name -> quipu.v1.RedactionKind
-	4,  // 12: quipu.v1.MemoryRevision.change:type_name -> quipu.v1.MemoryChange
-	5,  // 13: quipu.v1.MemoryRevision.memory:type_name -> quipu.v1.Memory
-	12, // 14: quipu.v1.Memory.MetadataEntry.value:type_name -> quipu.v1.Value
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	10, // 11: quipu.v1.Memory.archive_time:type_name -> google.protobuf.Timestamp
+	0,  // 12: quipu.v1.Redaction.kind:type_name -> quipu.v1.RedactionKind
+	4,  // 13: quipu.v1.MemoryRevision.change:type_name -> quipu.v1.MemoryChange
+	5,  // 14: quipu.v1.MemoryRevision.memory:type_name -> quipu.v1.Memory
+	12, // 15: quipu.v1.Memory.MetadataEntry.value:type_name -> quipu.v1.Value
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_proto_init() }

@@ -520,7 +520,9 @@ type ListMemoriesRequest struct {
 	ShowDeleted bool `protobuf:"varint,7,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	// Optional. A revision of the space: the memories as they were then, less those that have expired since. OUT_OF_RANGE for
 	// one that the space has not come to. Without it, as they are when the first page is made.
-	Revision      int64 `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision int64 `protobuf:"varint,8,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Optional. Shows archived memories too.
+	ShowArchived  bool `protobuf:"varint,9,opt,name=show_archived,json=showArchived,proto3" json:"show_archived,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -620,6 +622,13 @@ func (x *ListMemoriesRequest) GetRevision() int64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *ListMemoriesRequest) GetShowArchived() bool {
+	if x != nil {
+		return x.ShowArchived
+	}
+	return false
 }
 
 type isListMemoriesRequest_Filtering interface {
@@ -2240,7 +2249,7 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\x05names\x18\x02 \x03(\tR\x05names\"b\n" +
 	"\x18BatchGetMemoriesResponse\x12,\n" +
 	"\bmemories\x18\x01 \x03(\v2\x10.quipu.v1.MemoryR\bmemories\x12\x18\n" +
-	"\amissing\x18\x02 \x03(\tR\amissing\"\x9f\x02\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"\xc4\x02\n" +
 	"\x13ListMemoriesRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -2251,7 +2260,8 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"filterTree\x12\x19\n" +
 	"\border_by\x18\x06 \x01(\tR\aorderBy\x12!\n" +
 	"\fshow_deleted\x18\a \x01(\bR\vshowDeleted\x12\x1a\n" +
-	"\brevision\x18\b \x01(\x03R\brevisionB\v\n" +
+	"\brevision\x18\b \x01(\x03R\brevision\x12#\n" +
+	"\rshow_archived\x18\t \x01(\bR\fshowArchivedB\v\n" +
 	"\tfiltering\"\x88\x01\n" +
 	"\x14ListMemoriesResponse\x12,\n" +
 	"\bmemories\x18\x01 \x03(\v2\x10.quipu.v1.MemoryR\bmemories\x12&\n" +

@@ -12,6 +12,7 @@ from quipu.indexes import IndexOperations
 from quipu.ingests import IngestOperations
 from quipu.jobs import JobOperations
 from quipu.memories import MemoryOperations
+from quipu.retention import RetentionOperations
 from quipu.searches import SearchOperations
 from quipu.sessions import SessionOperations
 from quipu.spaces import SpaceOperations
@@ -37,6 +38,7 @@ class _Calls(
     IndexOperations,
     AdminOperations,
     JobOperations,
+    RetentionOperations,
 ):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 

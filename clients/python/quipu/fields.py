@@ -22,7 +22,9 @@ RoleName: TypeAlias = Literal["user", "assistant", "system", "tool"]
 VerdictName: TypeAlias = Literal["useful", "irrelevant", "outdated", "wrong"]
 
 
-ChangeName: TypeAlias = Literal["created", "updated", "deleted", "undeleted", "embedded"]
+ChangeName: TypeAlias = Literal[
+    "created", "updated", "deleted", "undeleted", "embedded", "archived", "unarchived", "erased"
+]
 
 
 class Fields(TypedDict, total=False):

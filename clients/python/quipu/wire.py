@@ -20,6 +20,7 @@ from quipu.v1.embedding_service_pb2_grpc import EmbeddingServiceStub
 from quipu.v1.index_service_pb2_grpc import IndexServiceStub
 from quipu.v1.job_service_pb2_grpc import JobServiceStub
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceStub
+from quipu.v1.retention_service_pb2_grpc import RetentionServiceStub
 from quipu.v1.search_service_pb2_grpc import SearchServiceStub
 from quipu.v1.session_service_pb2_grpc import SessionServiceStub
 from quipu.v1.space_service_pb2_grpc import SpaceServiceStub
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from quipu.v1.index_service_pb2_grpc import IndexServiceAsyncStub
     from quipu.v1.job_service_pb2_grpc import JobServiceAsyncStub
     from quipu.v1.memory_service_pb2_grpc import MemoryServiceAsyncStub
+    from quipu.v1.retention_service_pb2_grpc import RetentionServiceAsyncStub
     from quipu.v1.search_service_pb2_grpc import SearchServiceAsyncStub
     from quipu.v1.session_service_pb2_grpc import SessionServiceAsyncStub
     from quipu.v1.space_service_pb2_grpc import SpaceServiceAsyncStub
@@ -124,6 +126,10 @@ class Wire(ABC):
     @cached_property
     def jobs(self) -> "JobServiceAsyncStub":
         return JobServiceStub(self._channel)
+
+    @cached_property
+    def retention(self) -> "RetentionServiceAsyncStub":
+        return RetentionServiceStub(self._channel)
 
     @cached_property
     @abstractmethod

@@ -9,6 +9,7 @@ from statistics import fmean
 from uuid import UUID
 
 from quipu_server.domain import Head, Space
+from quipu_server.errors import StoreUnavailable
 from quipu_server.hot import reporting
 from quipu_server.hot.budget import Budget
 from quipu_server.hot.contents import Contents
@@ -25,6 +26,10 @@ from quipu_server.ports import LogSource, SearchView
 
 ColdViews = Callable[[Space, int], SearchView]
 """Gives a view of a space at a revision that needs no index."""
+
+
+TIDY_EVERY_S = 600.0
+TIDY_RETRY_S = 2.0
 
 
 class HotCatalogue:
@@ -110,11 +115,20 @@ class HotCatalogue:
                 resident.check(heads[key])
 
     def forget(self, space: Space) -> None:
-        """Tell that a space was deleted."""
+        """Tell that a space was deleted, or some of it erased: nothing that was made of it stays."""
         self._drop(space.id)
         self._budget.forget(space.id)
         if self._snapshots is not None:
             self._snapshots.discard(space)
+
+    async def tidy(self) -> None:
+        """From time to time remove the snapshots of spaces that others have deleted or erased something of."""
+        while self._snapshots is not None:
+            try:
+                await self._snapshots.tidy(self._source)
+                await asyncio.sleep(TIDY_EVERY_S)
+            except StoreUnavailable:
+                await asyncio.sleep(TIDY_RETRY_S)
 
     async def close(self, within_s: float = 0.0) -> None:
         """End all background work; for so long, write snapshots of what has changed."""
@@ -122,7 +136,7 @@ class HotCatalogue:
         for resident in residents:
             await resident.stop()
         if self._snapshots is not None:
-            last = [(resident.space, contents) for resident in residents if (contents := resident.contents)]
+            last = [(resident.space, contents) for resident in residents if (contents := resident.worth_keeping)]
             await self._snapshots.close(last, within_s)
         for threads in (self._searching, self._building):
             await asyncio.to_thread(threads.shutdown)
@@ -145,7 +159,7 @@ class HotCatalogue:
             for key in self._budget.resize(resident.space.id, resident.nbytes):
                 self._evictions += key in self._residents
                 self._drop(key)
-            if self._snapshots is not None and (contents := resident.contents) is not None:
+            if self._snapshots is not None and (contents := resident.worth_keeping) is not None:
                 self._snapshots.consider(resident.space, contents)
 
     def _drop(self, key: UUID) -> None:

@@ -50,6 +50,8 @@ class HotIndex:
         self._condenser = condenser
         self._claimed: Sequence[Segment | GraphSegment] = ()
         self._may_condense = True
+        self.holds_erased = False
+        """Whether it may hold something of memories that were erased, though no search finds it."""
         self.on_graph: Callable[[], object] = lambda: None
         self._columns = GrowingColumns()
         self._vocabulary = Vocabulary()
@@ -108,8 +110,8 @@ class HotIndex:
 
     @property
     def is_worn(self) -> bool:
-        """Whether it holds so much that is dead that a new one should be built."""
-        return len(self._columns) > 2 * len(self._newest) + SPARE_DEAD
+        """Whether it holds what must be gone, or so much that is dead, that a new one should be built."""
+        return self.holds_erased or len(self._columns) > 2 * len(self._newest) + SPARE_DEAD
 
     def follow(self, rows: Sequence[IndexRow]) -> None:
         """Append the next rows of the log and publish. Raises LogGap."""
@@ -122,7 +124,7 @@ class HotIndex:
         self.publish(first + len(rows) - 1, rows[-1].nonce)
 
     def append(self, rows: Sequence[IndexRow]) -> None:
-        """Take in rows of the log, by revision. Raises LogGap when one deletes what is not there."""
+        """Take in rows of the log, by revision."""
         first_slot = len(self._columns)
         made: list[IndexRow] = []
         ended: list[int] = []
@@ -131,11 +133,10 @@ class HotIndex:
             before = self._newest.take(code)
             if before is not None:
                 ended.append(before)
-            if row.change is not Change.DELETED:
+            if row.change.is_live:
                 self._newest.put(code, first_slot + len(made))
                 made.append(row)
-            elif before is None:
-                raise LogGap(f"revision {row.revision} deletes a memory that is not there")
+            self.holds_erased |= row.change is Change.ERASED
         if made:
             self._add(made)
         self._end(ended)

@@ -41,7 +41,7 @@ class Diverged(Exception):
 
 
 class Outdated(Exception):
-    """To build an index anew is less work than to follow the log from where it stands."""
+    """To build an index anew is less work than to follow the log from where it stands, or it holds what was erased."""
 
 
 def is_small(revision: int) -> bool:
@@ -90,6 +90,11 @@ class Loader:
         """Whether there is a snapshot to go on from."""
         return self._snapshots is not None and self._snapshots.exists(space)
 
+    def discard(self, space: Space) -> None:
+        """Remove the snapshot of a space, if there is one."""
+        if self._snapshots is not None:
+            self._snapshots.discard(space)
+
     async def load(self, space: Space, revision: int, progress: Progress) -> tuple[HotIndex, float]:
         """An index at a revision or later, and the monotonic time when it was compared with the log.
 
@@ -111,6 +116,8 @@ class Loader:
             while index.contents.revision < revision:
                 asked_s = await self.follow(space, index, revision)
                 progress(index)
+            if index.holds_erased:
+                raise Outdated("it holds memories that were erased since")
             await self.merge(index)
         except (Diverged, Outdated, LogGap) as error:
             log.warning("discarded the snapshot of an index", space=space.id, error=str(error))

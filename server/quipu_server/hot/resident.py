@@ -70,6 +70,11 @@ class Resident:
         return self._index.contents if self._index else None
 
     @property
+    def worth_keeping(self) -> Contents | None:
+        """What may be written to a file: nothing of memories that were erased."""
+        return None if self._index is None or self._index.holds_erased else self._index.contents
+
+    @property
     def lag(self) -> int:
         """Revisions that are known of and not followed yet."""
         return max(0, self._goal - self._index.contents.revision) if self._index else 0
@@ -211,6 +216,8 @@ class Resident:
             return False
         finally:
             self._changed(self)
+        if index.holds_erased:
+            self._loader.discard(self.space)
         if index.is_scattered:
             self._merging.start()
         if index.is_worn and self._may_load:

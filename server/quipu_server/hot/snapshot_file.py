@@ -114,6 +114,12 @@ def read_arrays(path: Path, stays: Callable[[str], bool] = lambda _: False) -> S
         return Stored(header, arrays, {place.name: _map(file, place) for place in left})
 
 
+def read_header(path: Path) -> Mapping[str, Any]:
+    """The header of a file, and nothing else. Raises Damaged, OSError."""
+    with path.open("rb") as file:
+        return _read_header(file)
+
+
 def _chunks(header: Mapping[str, Any], arrays: Arrays) -> Iterator[Buffer]:
     """The whole file."""
     entries = [

@@ -1,7 +1,7 @@
 """Snapshots of indexes in a directory: one file a space."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from quipu_server.domain import Space
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex
 from quipu_server.hot.snapshot_contents import from_stored, let_go, stays_in_file, to_arrays, to_header
-from quipu_server.hot.snapshot_file import Damaged, Stopped, read_arrays, write_arrays
+from quipu_server.hot.snapshot_file import Damaged, Stopped, read_arrays, read_header, write_arrays
 from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
 
 FORMAT = 2
@@ -78,6 +78,14 @@ class SnapshotStore:
             return None
         contents = index.contents
         return index, Saved(contents.revision, status.st_mtime, status.st_size, contents.graph_rows)
+
+    def revisions(self) -> Mapping[UUID, int]:
+        """Where each space stood that there is a file of; files that cannot be read are left out."""
+        found = {}
+        for path in self._directory.glob(f"*{SUFFIX}") if self._directory.exists() else ():
+            with suppress(Damaged, OSError, KeyError, ValueError):
+                found[UUID(path.name.removesuffix(SUFFIX))] = int(read_header(path)["revision"])
+        return found
 
     def remove(self, space_id: UUID) -> None:
         """Remove the file of a space, if there is one."""

@@ -19,6 +19,7 @@ from quipu_server.hot.snapshot_store import Saved, SnapshotStore
 from quipu_server.hot.tuning import Tuning
 from quipu_server.measuring import Sample
 from quipu_server.measuring.metrics import SNAPSHOT_BYTES, SNAPSHOTS
+from quipu_server.ports import LogSource
 
 SAVE_AFTER = 1_000
 """Revisions, or rows of a graph, since the last snapshot that are worth a new one while the server runs."""
@@ -46,6 +47,9 @@ class Snapshots:
         self._threads = ThreadPoolExecutor(THREADS, "quipu-snapshot")
         self._saved: dict[UUID, Saved] = {}
         self._waiting: dict[UUID, tuple[Space, Contents]] = {}
+        self._writing: UUID | None = None
+        self._is_doomed = False
+        """Whether what is being written was discarded meanwhile."""
         self._saving = Flight(self._save_waiting)
         self._paused_until_s = 0.0
         self._ends_s = math.inf
@@ -74,9 +78,22 @@ class Snapshots:
 
     def discard(self, space: Space) -> None:
         """Remove the snapshot of a space."""
-        self._waiting.pop(space.id, None)
-        self._saved.pop(space.id, None)
-        self._threads.submit(self._store.remove, space.id)
+        self._remove(space.id)
+
+    async def tidy(self, source: LogSource) -> None:
+        """Remove snapshots of spaces that are gone, or that were erased something of. Raises StoreUnavailable."""
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, self._store.revisions)
+        heads = await source.heads(list(found)) if found else {}
+        for key, revision in found.items():
+            if key not in heads or revision < heads[key].erased:
+                log.info("removed the snapshot of an index: some of it is to be gone", space=key)
+                self._remove(key)
+
+    def _remove(self, key: UUID) -> None:
+        self._waiting.pop(key, None)
+        self._saved.pop(key, None)
+        self._is_doomed |= key == self._writing
+        self._threads.submit(self._store.remove, key)
 
     def consider(self, space: Space, contents: Contents) -> None:
         """Write a snapshot in the background if enough has changed since the last one."""
@@ -109,11 +126,15 @@ class Snapshots:
         """Write one after the other. Tells whether all went well."""
         while self._waiting:
             space, contents = self._waiting.pop(next(iter(self._waiting)))
+            self._writing, self._is_doomed = space.id, False
             try:
                 self._saved[space.id] = await asyncio.get_running_loop().run_in_executor(
                     self._threads, self._store.save, space, contents, self._is_over
                 )
                 self._outcomes["written"] += 1
+                self._writing = None
+                if self._is_doomed:
+                    self._remove(space.id)
             except Abandoned:
                 log.warning("stopped before all snapshots were written", left=len(self._waiting) + 1)
                 self._waiting.clear()

@@ -217,6 +217,7 @@ def _read_listing(request: messages.ListMemoriesRequest) -> Listing:
         order_by=order_by,
         descending=request.order_by.endswith(DESCENDING),
         show_deleted=request.show_deleted,
+        show_archived=request.show_archived,
         revision=as_of if revision is None else revision,
         after=after,
         limit=check_page_size(request.page_size),

@@ -8,6 +8,7 @@ _SEARCHES = "/quipu.v1.SearchService/"
 _EMBEDDINGS = "/quipu.v1.EmbeddingService/"
 _INDEXES = "/quipu.v1.IndexService/"
 _SESSIONS = "/quipu.v1.SessionService/"
+_RETENTION = "/quipu.v1.RetentionService/"
 _JOBS = "/quipu.v1.JobService/"
 _ADMINISTRATION = "/quipu.v1.AdminService/"
 
@@ -47,6 +48,9 @@ ROLES: dict[str, Role] = {
     f"{_SESSIONS}DeleteSession": Role.WRITE,
     f"{_SESSIONS}ListMessages": Role.READ,
     f"{_SESSIONS}GetWindow": Role.READ,
+    f"{_RETENTION}ArchiveMemory": Role.WRITE,
+    f"{_RETENTION}UnarchiveMemory": Role.WRITE,
+    f"{_RETENTION}EraseMemories": Role.WRITE,
     f"{_JOBS}RunJob": Role.WRITE,
     f"{_JOBS}GetJob": Role.READ,
     f"{_JOBS}ListJobs": Role.READ,

@@ -16,6 +16,7 @@ from quipu.v1 import (
     index_service_pb2,
     job_service_pb2,
     memory_service_pb2,
+    retention_service_pb2,
     search_service_pb2,
     session_service_pb2,
     space_service_pb2,
@@ -25,6 +26,7 @@ from quipu.v1.embedding_service_pb2_grpc import add_EmbeddingServiceServicer_to_
 from quipu.v1.index_service_pb2_grpc import add_IndexServiceServicer_to_server
 from quipu.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 from quipu.v1.memory_service_pb2_grpc import add_MemoryServiceServicer_to_server
+from quipu.v1.retention_service_pb2_grpc import add_RetentionServiceServicer_to_server
 from quipu.v1.search_service_pb2_grpc import add_SearchServiceServicer_to_server
 from quipu.v1.session_service_pb2_grpc import add_SessionServiceServicer_to_server
 from quipu.v1.space_service_pb2_grpc import add_SpaceServiceServicer_to_server
@@ -32,6 +34,7 @@ from quipu_server.access.administration import Administration
 from quipu_server.access.authentication import Authenticator
 from quipu_server.access.ports import UsageMeter
 from quipu_server.config import Settings
+from quipu_server.erasing import Erasing
 from quipu_server.errors import StartupError
 from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
@@ -47,6 +50,7 @@ from quipu_server.rpc.index_service import IndexService
 from quipu_server.rpc.interceptors import CallInterceptor, Deadlines
 from quipu_server.rpc.job_service import JobService
 from quipu_server.rpc.memory_service import MemoryService, Streams
+from quipu_server.rpc.retention_service import RetentionService
 from quipu_server.rpc.roles import ANY_CREDENTIAL
 from quipu_server.rpc.search_service import SearchService
 from quipu_server.rpc.session_service import SessionService
@@ -64,6 +68,7 @@ SERVICES = [
         space_service_pb2,
         search_service_pb2,
         session_service_pb2,
+        retention_service_pb2,
         embedding_service_pb2,
         index_service_pb2,
         job_service_pb2,
@@ -82,6 +87,7 @@ class UseCases:
 
     memories: Memories
     streams: Streams
+    erasing: Erasing
     spaces: Spaces
     search: Search
     embedder: Embedder
@@ -153,6 +159,8 @@ class RpcServer:
         add_SearchServiceServicer_to_server(SearchService(use_cases.search, use_cases.packs), server)
         session_service = SessionService(use_cases.sessions, settings.content_bytes)
         add_SessionServiceServicer_to_server(session_service, server)
+        retention_service = RetentionService(use_cases.memories, use_cases.erasing)
+        add_RetentionServiceServicer_to_server(retention_service, server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
         add_IndexServiceServicer_to_server(IndexService(use_cases.indexes), server)
         add_JobServiceServicer_to_server(JobService(use_cases.jobs, lambda: self.health.is_serving), server)

@@ -76,7 +76,7 @@ class Current:
     @property
     def expected(self) -> int:
         """What a write that saw this version expects."""
-        return 0 if self.change == Change.DELETED else self.revision
+        return 0 if Change(self.change).is_end else self.revision
 
 
 async def append(
@@ -148,7 +148,7 @@ async def copy_vectors(
 
 async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
     """Take the revisions and keep other writers out; return the first revision, and the time."""
-    added = sum((write.change is not Change.DELETED) - (write.expected > 0) for write in writes)
+    added = sum((not write.change.is_end) - (write.expected > 0) for write in writes)
     row = await (await connection.execute(_LOCK, (len(writes), added, space.id))).fetchone()
     if row is None:
         raise NotFound("space", space.resource_name)

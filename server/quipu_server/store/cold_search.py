@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from quipu_server.domain import Revisions, Space, Vector
 from quipu_server.store.cold_indexes import has_index
 from quipu_server.store.database import Database
-from quipu_server.store.listing import AS_OF, LIVE
+from quipu_server.store.listing import AS_OF
+from quipu_server.store.rows import LIVE
 
 BREADTH = 200
 """Least `hnsw.ef_search`: recall@10 of 0.99 on real vectors."""

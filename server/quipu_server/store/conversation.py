@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from quipu_server.domain import Kind, Revisions, Surroundings, TermStatistics
 from quipu_server.scoring import session_scores
-from quipu_server.store.listing import AS_OF, LIVE
+from quipu_server.store.listing import AS_OF
 from quipu_server.store.postings import Postings
+from quipu_server.store.rows import LIVE
 
 MESSAGE = f"r.session <> '' AND r.kind = {Kind.EPISODIC.value}"
 """Whether a memory_revisions r is a message."""

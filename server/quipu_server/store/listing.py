@@ -7,7 +7,6 @@ from quipu_server.store.conditions import compile_condition
 from quipu_server.store.rows import MEMORY_COLUMNS
 
 AS_OF = "r.revision <= %(revision)s AND (r.ended IS NULL OR r.ended > %(revision)s)"
-LIVE = "r.change <> 3"
 UNEXPIRED = "(r.expire_time IS NULL OR r.expire_time > %(now)s)"
 
 _ORDERS = {"create_time": "create_time", "update_time": "update_time", "event_time": "event_time"}
@@ -18,8 +17,8 @@ def compile_listing(query: ListQuery) -> tuple[str, Mapping[str, object]]:
     predicate = compile_condition(query.condition)
     order = f"r.{_ORDERS[query.order_by]} {'DESC' if query.descending else 'ASC'} NULLS LAST, r.memory_id"
     filters = ["r.space_id = %(space_id)s", AS_OF, UNEXPIRED, predicate.sql, _after(query)]
-    if not query.show_deleted:
-        filters.append(LIVE)
+    hidden = [8, *([] if query.show_deleted else [3]), *([] if query.show_archived else [6])]
+    filters.append(f"r.change NOT IN ({', '.join(map(str, hidden))})")
     # The page is cut before its content is read.
     page = f"SELECT * FROM memory_revisions r WHERE {' AND '.join(filters)} ORDER BY {order} LIMIT %(limit)s"
     statement = f"SELECT {MEMORY_COLUMNS} FROM ({page}) r ORDER BY {order}"

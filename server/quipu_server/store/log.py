@@ -9,8 +9,8 @@ from quipu_server.filters import Condition
 from quipu_server.store import copy_format as binary
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Database
-from quipu_server.store.listing import AS_OF, LIVE
-from quipu_server.store.rows import INDEX_COLUMNS, VECTORS, decode_revisions, to_index_row
+from quipu_server.store.listing import AS_OF
+from quipu_server.store.rows import INDEX_COLUMNS, LIVE, VECTORS, decode_revisions, to_index_row
 
 SNAPSHOT_BATCH = 500
 """Rows decoded in one go, about 5 ms; others have the event loop in between."""
@@ -18,7 +18,7 @@ SNAPSHOT_BATCH = 500
 _HEADS = """
 SELECT h.space_id, h.revision, clock_timestamp(), (SELECT s.version FROM spaces s WHERE s.space_id = h.space_id),
        coalesce((SELECT r.nonce FROM memory_revisions r WHERE r.space_id = h.space_id AND r.revision = h.revision), 0),
-       h.memory_count, h.oldest
+       h.memory_count, h.oldest, h.erased
 FROM heads h WHERE h.space_id = ANY ($1::uuid[])
 """
 _NONCE = "SELECT nonce FROM memory_revisions WHERE space_id = %s AND revision = %s"
@@ -53,8 +53,8 @@ class PostgresLog:
         asked_s = time.monotonic()
         rows = await self._database.fetch(_HEADS, binary.uuid_array(space_ids))
         return {
-            key: Head(at, now, version, nonce, count, asked_s, oldest)
-            for key, at, now, version, nonce, count, oldest in rows
+            key: Head(at, now, version, nonce, count, asked_s, oldest, erased)
+            for key, at, now, version, nonce, count, oldest, erased in rows
         }
 
     async def snapshot(self, space: Space, revision: int) -> AsyncIterator[Sequence[IndexRow]]:

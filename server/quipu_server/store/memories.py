@@ -16,13 +16,13 @@ from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Connection, Database
 from quipu_server.store.listing import compile_listing
 from quipu_server.store.requests import claim_revisions, find_each, find_revisions
-from quipu_server.store.rows import MEMORY_COLUMNS, decode_vectors, to_memory
+from quipu_server.store.rows import LIVE, MEMORY_COLUMNS, decode_vectors, to_memory
 
 _MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
 _RANGE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision BETWEEN %s AND %s ORDER BY r.revision"
 _THESE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision = ANY (%s::bigint[])"
 _HYDRATE_PAST = f"""
-{_MEMORIES} WHERE r.space_id = $1::uuid AND r.revision = ANY ($2::bigint[]) AND r.change <> 3
+{_MEMORIES} WHERE r.space_id = $1::uuid AND r.revision = ANY ($2::bigint[]) AND {LIVE}
 AND (r.expire_time IS NULL OR r.expire_time > $3::timestamptz)
 """
 _HYDRATE = f"{_HYDRATE_PAST} AND r.ended IS NULL"
@@ -37,12 +37,14 @@ CROSS JOIN LATERAL (
 ) r
 """
 _NONCE = "(SELECT r.nonce FROM memory_revisions r WHERE r.space_id = %(space_id)s AND r.revision = %({revision})s)"
+# Whether an erased memory met the condition, nobody knows any more: every follower is told.
 _CHANGES = f"""
 SELECT {_NONCE.format(revision="after")}, {_NONCE.format(revision="upto")}, changes.*
 FROM (SELECT) always LEFT JOIN (
-SELECT {MEMORY_COLUMNS}, NOT {{condition}}, r.nonce
+SELECT {MEMORY_COLUMNS}, NOT {{condition}} AND r.change <> 8, r.nonce
 FROM memory_revisions r
-WHERE r.space_id = %(space_id)s AND r.revision > %(after)s AND r.revision <= %(upto)s AND ({{condition}} OR EXISTS (
+WHERE r.space_id = %(space_id)s AND r.revision > %(after)s AND r.revision <= %(upto)s
+AND ({{condition}} OR r.change = 8 OR EXISTS (
     SELECT FROM (SELECT r.memory_id, r.revision) made, memory_revisions r
     WHERE r.space_id = %(space_id)s AND r.memory_id = made.memory_id AND r.ended = made.revision AND r.change <> 3
     AND {{condition}}

@@ -24,6 +24,9 @@ from quipu_server.domain import (
 from quipu_server.store.metadata import decode_metadata
 from quipu_server.weights import Formula, RankingWeights
 
+LIVE = "r.change NOT IN (3, 6, 8)"
+"""A memory_revisions r that searches may find: not deleted, archived or erased."""
+
 CONTENT = "(SELECT p.content FROM passages p WHERE p.space_id = r.space_id AND p.passage_id = r.passage_id)"
 """The content of a memory_revisions r. As a subquery it can only be read by its key."""
 
@@ -39,15 +42,16 @@ SPACE_COLUMNS = """
 """
 """What `to_space` takes, from spaces s."""
 
-VECTORS = """
+VECTORS = f"""
 CROSS JOIN LATERAL (
     SELECT string_agg(halfvec_send(v.embedding), '' ORDER BY v.chunk) AS codes,
            string_agg(int4send(v.span_start) || int4send(v.span_end), '' ORDER BY v.chunk) AS spans
     FROM vectors v
-    WHERE v.space_id = r.space_id AND v.fingerprint = %(fingerprint)s AND v.passage_id = r.passage_id AND r.change <> 3
+    WHERE v.space_id = r.space_id AND v.fingerprint = %(fingerprint)s AND v.passage_id = r.passage_id
+    AND {LIVE}
 ) v
 """
-"""Joins the vectors of a memory_revisions r, for `decode_chunks`; NULL for a deletion."""
+"""Joins the vectors of a memory_revisions r, for `decode_chunks`; NULL for what is not live."""
 
 _KINDS = {kind.value: kind for kind in Kind}
 _ROLES = {role.value: role for role in Role}
@@ -156,10 +160,10 @@ def _decode_time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-INDEX_COLUMNS = """
+INDEX_COLUMNS = f"""
     r.revision, r.created, r.nonce, r.memory_id, r.change, r.kind, r.role, r.speaker, r.session, r.tags, r.importance,
     r.event_time, r.expire_time, r.create_time, r.update_time, p.terms, p.frequencies, p.length, v.codes, v.spans,
-    CASE WHEN v.codes IS NULL AND r.change <> 3 THEN (
+    CASE WHEN v.codes IS NULL AND {LIVE} THEN (
         SELECT u.dimension FROM unembedded u WHERE u.space_id = r.space_id AND u.passage_id = r.passage_id
     ) END, r.importance_given, r.feedback
 """

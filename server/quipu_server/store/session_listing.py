@@ -6,8 +6,8 @@ from typing import Any
 from quipu_server.domain import Role, Space
 from quipu_server.ports_sessions import MessageStatistics, Session, SessionQuery, SessionSettings
 from quipu_server.store.database import Connection
-from quipu_server.store.listing import LIVE
 from quipu_server.store.metadata import decode_metadata
+from quipu_server.store.rows import LIVE
 
 MESSAGE = f"r.session <> '' AND r.kind = 1 AND {LIVE}"
 """Whether a memory_revisions r is a message, in the words of the index of messages."""

@@ -40,9 +40,11 @@ SET end_time = clock_timestamp(), update_time = now(), version = sessions.versio
 """
 _LOCK = "SELECT revision FROM heads WHERE space_id = %s FOR UPDATE"
 _DELETE = "DELETE FROM sessions WHERE space_id = %s AND session = %s"
+# Archived ones, too.
 _ALL = f"""
 SELECT {MEMORY_COLUMNS} FROM memory_revisions r
-WHERE r.space_id = %s AND r.session = %s AND r.ended IS NULL AND {MESSAGE} ORDER BY r.created
+WHERE r.space_id = %s AND r.session = %s AND r.ended IS NULL AND r.kind = 1 AND r.change NOT IN (3, 8)
+ORDER BY r.created
 """
 _PAGE = f"""
 SELECT {MEMORY_COLUMNS}, (

@@ -86,8 +86,8 @@ async def _current(connection: Connection, space: Space, memory_ids: Sequence[st
 
 
 def _embedded(memory: Memory) -> Write:
-    """The write that tells of its vectors; it expects nothing if the memory is deleted, and is not needed then."""
-    expected = 0 if memory.is_deleted else memory.revision
+    """The write that tells of its vectors; it expects nothing if the memory is not live, and is not needed then."""
+    expected = memory.revision if memory.change.is_live else 0
     return Write(memory.memory_id, Change.EMBEDDED, memory.fields, memory.passage_id, expected)
 
 

@@ -23,6 +23,7 @@ RETURNING tenant, key_id, measure, window_s, count, coalesce((
     AND b.number = usage_counts.number - 1
 ), 0)
 """
+_FREE = (Change.DELETED, Change.ARCHIVED)
 _TRIM = "DELETE FROM usage_counts WHERE (number + 2) * window_s < extract(epoch FROM now())"
 
 
@@ -56,7 +57,7 @@ class PostgresUsageStore:
 
 
 class MeteredMemoryStore(PostgresMemoryStore):
-    """A `MemoryStore` that counts the memories that callers store; deletions are free."""
+    """A `MemoryStore` that counts the memories that callers store; deletions and archiving are free."""
 
     def __init__(self, database: Database, meter: UsageMeter) -> None:
         super().__init__(database)
@@ -76,7 +77,7 @@ class MeteredMemoryStore(PostgresMemoryStore):
 @contextmanager
 def metered(meter: UsageMeter, writes: Sequence[Write]) -> Iterator[None]:
     """Check before, and count after what was stored. Raises QuotaExceeded."""
-    count = sum(write.change is not Change.DELETED for write in writes)
+    count = sum(write.change not in _FREE for write in writes)
     if count:
         meter.check(Measure.MEMORIES)
     yield

@@ -33,9 +33,9 @@ from quipu_server.store.conversation import (
     to_surroundings,
 )
 from quipu_server.store.database import Database
-from quipu_server.store.listing import AS_OF, LIVE, UNEXPIRED
+from quipu_server.store.listing import AS_OF, UNEXPIRED
 from quipu_server.store.postings import Postings, to_postings
-from quipu_server.store.rows import VECTORS, decode_chunks, decode_revisions
+from quipu_server.store.rows import LIVE, VECTORS, decode_chunks, decode_revisions
 from quipu_server.store.unembedded import count_unembedded
 
 MARGIN = 16

@@ -178,6 +178,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
     `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
     """
+    ERROR_REASON_MEMORY_ARCHIVED: _ErrorReason.ValueType  # 26
+    """FAILED_PRECONDITION: the memory is archived: it is not changed before it is brought back. With PreconditionFailure.
+    `{"reason": "MEMORY_ARCHIVED", "domain": "quipu", "metadata": {"name": "spaces/a/memories/b"}}`
+    """
+    ERROR_REASON_MEMORY_NOT_ARCHIVED: _ErrorReason.ValueType  # 27
+    """FAILED_PRECONDITION: the memory is not archived. With PreconditionFailure.
+    `{"reason": "MEMORY_NOT_ARCHIVED", "domain": "quipu", "metadata": {"name": "spaces/a/memories/b"}}`
+    """
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 53
     """RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
     `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
@@ -343,6 +351,14 @@ ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 24
 ERROR_REASON_SESSION_ENDED: ErrorReason.ValueType  # 25
 """FAILED_PRECONDITION: the session was ended, nothing can be appended. With PreconditionFailure.
 `{"reason": "SESSION_ENDED", "domain": "quipu", "metadata": {"name": "spaces/a/sessions/s"}}`
+"""
+ERROR_REASON_MEMORY_ARCHIVED: ErrorReason.ValueType  # 26
+"""FAILED_PRECONDITION: the memory is archived: it is not changed before it is brought back. With PreconditionFailure.
+`{"reason": "MEMORY_ARCHIVED", "domain": "quipu", "metadata": {"name": "spaces/a/memories/b"}}`
+"""
+ERROR_REASON_MEMORY_NOT_ARCHIVED: ErrorReason.ValueType  # 27
+"""FAILED_PRECONDITION: the memory is not archived. With PreconditionFailure.
+`{"reason": "MEMORY_NOT_ARCHIVED", "domain": "quipu", "metadata": {"name": "spaces/a/memories/b"}}`
 """
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 53
 """RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.

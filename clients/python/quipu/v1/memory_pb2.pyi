@@ -175,6 +175,12 @@ class _MemoryChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MemoryCh
     """The memory was brought back."""
     MEMORY_CHANGE_EMBEDDED: _MemoryChange.ValueType  # 5
     """The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag."""
+    MEMORY_CHANGE_ARCHIVED: _MemoryChange.ValueType  # 6
+    """The memory was archived."""
+    MEMORY_CHANGE_UNARCHIVED: _MemoryChange.ValueType  # 7
+    """The memory was brought back from the archive."""
+    MEMORY_CHANGE_ERASED: _MemoryChange.ValueType  # 8
+    """The memory was erased. The revisions it had before say so, too, whatever they did."""
 
 class MemoryChange(_MemoryChange, metaclass=_MemoryChangeEnumTypeWrapper):
     """What a revision did to a memory."""
@@ -191,6 +197,12 @@ MEMORY_CHANGE_UNDELETED: MemoryChange.ValueType  # 4
 """The memory was brought back."""
 MEMORY_CHANGE_EMBEDDED: MemoryChange.ValueType  # 5
 """The memory, which was stored with `defer_embedding`, was embedded; nothing else of it changed but its etag."""
+MEMORY_CHANGE_ARCHIVED: MemoryChange.ValueType  # 6
+"""The memory was archived."""
+MEMORY_CHANGE_UNARCHIVED: MemoryChange.ValueType  # 7
+"""The memory was brought back from the archive."""
+MEMORY_CHANGE_ERASED: MemoryChange.ValueType  # 8
+"""The memory was erased. The revisions it had before say so, too, whatever they did."""
 Global___MemoryChange: _TypeAlias = MemoryChange  # noqa: Y015
 
 @_typing.final
@@ -240,6 +252,7 @@ class Memory(_message.Message):
     REDACTIONS_FIELD_NUMBER: _builtins.int
     FEEDBACK_FIELD_NUMBER: _builtins.int
     IMPORTANCE_GIVEN_FIELD_NUMBER: _builtins.int
+    ARCHIVE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only; identifier on update. `spaces/{space}/memories/{memory}`."""
     content: _builtins.str
@@ -310,6 +323,10 @@ class Memory(_message.Message):
     def feedback(self) -> Global___FeedbackCounts:
         """Output only. What was said of the content with RecordFeedback; not set when nothing was. A new content starts anew."""
 
+    @_builtins.property
+    def archive_time(self) -> _timestamp_pb2.Timestamp:
+        """Output only. When the memory was archived; set only while it is."""
+
     def __init__(
         self,
         *,
@@ -333,10 +350,11 @@ class Memory(_message.Message):
         redactions: _abc.Iterable[Global___Redaction] | None = ...,
         feedback: Global___FeedbackCounts | None = ...,
         importance_given: _builtins.bool = ...,
+        archive_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "create_time", b"create_time", "delete_time", b"delete_time", "event_time", b"event_time", "expire_time", b"expire_time", "feedback", b"feedback", "importance", b"importance", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "archive_time", b"archive_time", "create_time", b"create_time", "delete_time", b"delete_time", "event_time", b"event_time", "expire_time", b"expire_time", "feedback", b"feedback", "importance", b"importance", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "content", b"content", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "event_time", b"event_time", "expire_time", b"expire_time", "feedback", b"feedback", "importance", b"importance", "importance_given", b"importance_given", "kind", b"kind", "metadata", b"metadata", "name", b"name", "redactions", b"redactions", "revision", b"revision", "role", b"role", "session", b"session", "speaker", b"speaker", "tags", b"tags", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_importance", b"_importance", "archive_time", b"archive_time", "content", b"content", "create_time", b"create_time", "delete_time", b"delete_time", "etag", b"etag", "event_time", b"event_time", "expire_time", b"expire_time", "feedback", b"feedback", "importance", b"importance", "importance_given", b"importance_given", "kind", b"kind", "metadata", b"metadata", "name", b"name", "redactions", b"redactions", "revision", b"revision", "role", b"role", "session", b"session", "speaker", b"speaker", "tags", b"tags", "update_time", b"update_time", "vector", b"vector"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__importance: _TypeAlias = _typing.Literal["importance"]  # noqa: Y015
     _WhichOneofArgType__importance: _TypeAlias = _typing.Literal["_importance", b"_importance"]  # noqa: Y015

@@ -284,6 +284,7 @@ class ListMemoriesRequest(_message.Message):
     ORDER_BY_FIELD_NUMBER: _builtins.int
     SHOW_DELETED_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    SHOW_ARCHIVED_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """Required. `spaces/{space}`."""
     page_size: _builtins.int
@@ -302,6 +303,8 @@ class ListMemoriesRequest(_message.Message):
     """Optional. A revision of the space: the memories as they were then, less those that have expired since. OUT_OF_RANGE for
     one that the space has not come to. Without it, as they are when the first page is made.
     """
+    show_archived: _builtins.bool
+    """Optional. Shows archived memories too."""
     @_builtins.property
     def filter_tree(self) -> _filter_pb2.Filter:
         """The condition as a tree."""
@@ -317,10 +320,11 @@ class ListMemoriesRequest(_message.Message):
         order_by: _builtins.str = ...,
         show_deleted: _builtins.bool = ...,
         revision: _builtins.int = ...,
+        show_archived: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "revision", b"revision", "show_deleted", b"show_deleted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "filter_tree", b"filter_tree", "filtering", b"filtering", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "revision", b"revision", "show_archived", b"show_archived", "show_deleted", b"show_deleted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_filtering: _TypeAlias = _typing.Literal["filter", "filter_tree"]  # noqa: Y015
     _WhichOneofArgType_filtering: _TypeAlias = _typing.Literal["filtering", b"filtering"]  # noqa: Y015

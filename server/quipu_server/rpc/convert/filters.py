@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quipu.v1.memory_service_pb2 import ListMemoriesRequest, WatchMemoriesRequest
+    from quipu.v1.retention_service_pb2 import EraseMemoriesRequest
     from quipu.v1.search_service_pb2 import SearchRequest
 
 _OPERATORS: dict[int, Operator] = {
@@ -43,7 +44,9 @@ _OPERATORS: dict[int, Operator] = {
 }
 
 
-def read_filtering(request: "ListMemoriesRequest | SearchRequest | WatchMemoriesRequest") -> Condition | None:
+def read_filtering(
+    request: "EraseMemoriesRequest | ListMemoriesRequest | SearchRequest | WatchMemoriesRequest",
+) -> Condition | None:
     """The condition of a request; None when it brings none, or an empty text. Raises InvalidFilter."""
     match request.WhichOneof("filtering"):
         case "filter_tree":

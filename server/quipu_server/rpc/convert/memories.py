@@ -94,6 +94,7 @@ def write_memory(memory: Memory, space: str) -> MemoryMessage:
         create_time=write_time(memory.create_time),
         update_time=write_time(memory.update_time),
         delete_time=write_time(memory.update_time) if memory.is_deleted else None,
+        archive_time=write_time(memory.update_time) if memory.is_archived else None,
         etag=memory.etag,
         revision=memory.revision,
         redactions=write_redactions(memory),
