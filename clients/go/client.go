@@ -17,6 +17,7 @@ type Client struct {
 	sessions   quipuv1.SessionServiceClient
 	spaces     quipuv1.SpaceServiceClient
 	jobs       quipuv1.JobServiceClient
+	retention  quipuv1.RetentionServiceClient
 	embeddings quipuv1.EmbeddingServiceClient
 	indexes    quipuv1.IndexServiceClient
 }
@@ -55,6 +56,7 @@ func newClient(wire *wire, connection *grpc.ClientConn, space string) *Client {
 		sessions:   quipuv1.NewSessionServiceClient(connection),
 		spaces:     quipuv1.NewSpaceServiceClient(connection),
 		jobs:       quipuv1.NewJobServiceClient(connection),
+		retention:  quipuv1.NewRetentionServiceClient(connection),
 		embeddings: quipuv1.NewEmbeddingServiceClient(connection),
 		indexes:    quipuv1.NewIndexServiceClient(connection),
 	}

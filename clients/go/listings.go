@@ -24,6 +24,8 @@ type ListOptions struct {
 	Descending bool
 	// ShowDeleted lists deleted memories too.
 	ShowDeleted bool
+	// ShowArchived lists archived memories too.
+	ShowArchived bool
 	// Revision of the space: the memories as they were then, less those that have expired since. 0, the default, stands
 	// for now.
 	Revision int64
@@ -36,11 +38,12 @@ type ListOptions struct {
 func (c *Client) List(ctx context.Context, options *ListOptions) iter.Seq2[*Memory, error] {
 	chosen := orDefault(options)
 	request := &quipuv1.ListMemoriesRequest{
-		Parent:      c.spaceName(chosen.Space),
-		PageSize:    pageSizeOrDefault(chosen.PageSize),
-		OrderBy:     order(chosen.OrderBy, chosen.Descending),
-		ShowDeleted: chosen.ShowDeleted,
-		Revision:    chosen.Revision,
+		Parent:       c.spaceName(chosen.Space),
+		PageSize:     pageSizeOrDefault(chosen.PageSize),
+		OrderBy:      order(chosen.OrderBy, chosen.Descending),
+		ShowDeleted:  chosen.ShowDeleted,
+		ShowArchived: chosen.ShowArchived,
+		Revision:     chosen.Revision,
 	}
 	if chosen.FilterTree != nil {
 		request.Filtering = &quipuv1.ListMemoriesRequest_FilterTree{FilterTree: chosen.FilterTree}

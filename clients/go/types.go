@@ -38,6 +38,8 @@ type (
 	Pack = quipuv1.PackContextResponse
 	// MemoryUse tells how often a memory was found.
 	MemoryUse = quipuv1.MemoryUse
+	// ErasureReceipt says what an erasure destroyed.
+	ErasureReceipt = quipuv1.ErasureReceipt
 	// Verdict is what somebody says of a memory that was found.
 	Verdict = quipuv1.Verdict
 	// Space is a set of memories that are searched together.
@@ -87,11 +89,14 @@ const (
 
 // What can happen to a memory.
 const (
-	ChangeCreated   = quipuv1.MemoryChange_MEMORY_CHANGE_CREATED
-	ChangeUpdated   = quipuv1.MemoryChange_MEMORY_CHANGE_UPDATED
-	ChangeDeleted   = quipuv1.MemoryChange_MEMORY_CHANGE_DELETED
-	ChangeUndeleted = quipuv1.MemoryChange_MEMORY_CHANGE_UNDELETED
-	ChangeEmbedded  = quipuv1.MemoryChange_MEMORY_CHANGE_EMBEDDED
+	ChangeCreated    = quipuv1.MemoryChange_MEMORY_CHANGE_CREATED
+	ChangeUpdated    = quipuv1.MemoryChange_MEMORY_CHANGE_UPDATED
+	ChangeDeleted    = quipuv1.MemoryChange_MEMORY_CHANGE_DELETED
+	ChangeUndeleted  = quipuv1.MemoryChange_MEMORY_CHANGE_UNDELETED
+	ChangeEmbedded   = quipuv1.MemoryChange_MEMORY_CHANGE_EMBEDDED
+	ChangeArchived   = quipuv1.MemoryChange_MEMORY_CHANGE_ARCHIVED
+	ChangeUnarchived = quipuv1.MemoryChange_MEMORY_CHANGE_UNARCHIVED
+	ChangeErased     = quipuv1.MemoryChange_MEMORY_CHANGE_ERASED
 )
 
 // How far a job has come.

@@ -44,7 +44,7 @@ type Change struct {
 	Space string
 	// Revision of the space that the change made.
 	Revision int64
-	// Change is ChangeCreated, ChangeUpdated, ChangeDeleted or ChangeUndeleted.
+	// Change is ChangeCreated, or another of its kind.
 	Change quipuv1.MemoryChange
 	// Memory as the change left it; a deleted one as it was.
 	Memory *Memory

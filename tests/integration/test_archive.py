@@ -32,7 +32,10 @@ async def unarchive(api: Api, name: str) -> Memory:
 
 
 async def listed(api: Api, space: str, **show: bool) -> list[str]:
-    found = await api.memories.ListMemories(ListMemoriesRequest(parent=space, **show))
+    request = ListMemoriesRequest(parent=space)
+    for field, value in show.items():
+        setattr(request, field, value)
+    found = await api.memories.ListMemories(request)
     return [memory.content for memory in found.memories]
 
 
@@ -41,7 +44,8 @@ async def test_an_archived_memory_leaves_search_and_stays_readable(either: Api, 
     await either.create(space, "The dog sleeps in the yard", "dog")
     assert "cat" in (await either.search(space, text="sleeps", min_relevance=0)).ids
     archived = await archive(either, cat.name)
-    assert archived.HasField("archive_time") and archived.revision == 3
+    assert archived.HasField("archive_time")
+    assert archived.revision == 3
     assert (await either.search(space, text="sleeps", min_relevance=0)).ids == ["dog"]
     kept = (await either.memories.GetMemory(GetMemoryRequest(name=cat.name))).memory
     assert (kept.content, kept.archive_time) == (cat.content, archived.archive_time)

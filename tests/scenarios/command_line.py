@@ -17,11 +17,14 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "add": frozenset({*FIELDS, "content", "id", "space"}),
     "add_many": frozenset({"memories", "space"}),
     "get": frozenset({"memory", "space", "revision"}),
-    "list": frozenset({"filter", "order_by", "descending", "show_deleted", "space", "revision"}),
+    "list": frozenset({"filter", "order_by", "descending", "show_deleted", "show_archived", "space", "revision"}),
     "update": frozenset({*FIELDS, "memory", "content", "etag", "merge_metadata", "space"}),
     "delete": frozenset({"memory", "allow_missing", "space"}),
     "undelete": frozenset({"memory", "space"}),
     "feedback": frozenset({"memory", "verdict", "space"}),
+    "archive": frozenset({"memory", "space"}),
+    "unarchive": frozenset({"memory", "space"}),
+    "erase": frozenset({"memories", "filter", "sessions", "dry_run", "space"}),
     "history": frozenset({"memory", "space"}),
     "search": frozenset({"text", "example", "space", "mode", "k", "filter", "min_relevance", "explain", "consistency"}),
     "create_space": frozenset({"space", "display_name", "model", "language"}),
@@ -32,7 +35,9 @@ ARGUMENTS: Mapping[str, frozenset[str]] = {
     "restart": frozenset(),
 }
 """What the commands take of the arguments of the operations."""
-SILENT = frozenset({"add_many", "delete", "undelete", "feedback", "create_space", "delete_space"})
+SILENT = frozenset(
+    {"add_many", "delete", "undelete", "feedback", "archive", "unarchive", "create_space", "delete_space"}
+)
 """Operations whose commands print no result."""
 FAILED = 1
 

@@ -45,9 +45,8 @@ def _add_many(arguments: Arguments) -> Command:
 
 def _list(arguments: Arguments) -> Command:
     limit = {"limit": 0, **arguments}
-    return Command(
-        ["ls", "--json", *_options(limit, {"filter", "order_by", "descending", "show_deleted", "revision", "limit"})]
-    )
+    known = {"filter", "order_by", "descending", "show_deleted", "show_archived", "revision", "limit"}
+    return Command(["ls", "--json", *_options(limit, known)])
 
 
 def _update(arguments: Arguments) -> Command:
@@ -77,6 +76,11 @@ def _feedback(arguments: Arguments) -> Command:
     return Command(["feedback"], [arguments["memory"], arguments["verdict"]])
 
 
+def _erase(arguments: Arguments) -> Command:
+    options = _options(arguments, {"filter", "sessions", "dry_run"})
+    return Command(["erase", "--json", "--yes", *options], [*arguments.get("memories", ())])
+
+
 def _get(arguments: Arguments) -> Command:
     return Command(["get", "--json", *_options(arguments, {"revision"})], [arguments["memory"]])
 
@@ -103,6 +107,9 @@ _OF_MEMORIES: Mapping[str, Callable[[Arguments], Command]] = {
     "delete": _delete,
     "undelete": _of_one("undelete"),
     "feedback": _feedback,
+    "archive": _of_one("archive"),
+    "unarchive": _of_one("unarchive"),
+    "erase": _erase,
     "history": _of_one("history", "--json"),
     "search": _search,
 }
@@ -118,6 +125,7 @@ _NAMES = {
     "metadata": "meta",
     "descending": "desc",
     "show_deleted": "deleted",
+    "show_archived": "archived",
     "allow_missing": "missing-ok",
     "example": "like",
     "recall_sample": "recall",

@@ -24,6 +24,8 @@ def result(do: str, lines: list[Any]) -> Any:
             return _space(lines[0])
         case "spaces":
             return [_space(line) for line in lines]
+        case "erase":
+            return lines[0]
         case "describe_index":
             return _index(lines[0])
     return None

@@ -178,6 +178,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "create_time": to_datetime,
     "update_time": to_datetime,
     "delete_time": to_datetime,
+    "archive_time": to_datetime,
     "redactions": _redactions,
     "feedback": lambda counts: {field.name: count for field, count in counts.ListFields()},
 }

@@ -10,6 +10,7 @@ import type { IndexDescription } from "./gen/quipu/v1/index_service_pb.js";
 import type { VerdictName } from "./fields.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 import type { MemoryUse } from "./gen/quipu/v1/memory_service_pb.js";
+import type { ErasureReceipt } from "./gen/quipu/v1/retention_service_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
 import * as indexes from "./indexes.js";
 import * as ingests from "./ingests.js";
@@ -19,6 +20,7 @@ import type { JobLike, MemoryLike } from "./names.js";
 import type { CallOptions, SpaceOptions, SpaceWriteOptions } from "./options.js";
 import type { Hits, Results } from "./results.js";
 import * as packs from "./packs.js";
+import * as retention from "./retention.js";
 import * as searches from "./searches.js";
 import { Session } from "./session.js";
 import * as sessions from "./sessions.js";
@@ -135,6 +137,27 @@ export class Client {
   /** How often memories of one space, 1 to 1,000, were found by searches, in their order; a minute old at most. */
   uses(named: readonly MemoryLike[], options: SpaceOptions = {}): Promise<MemoryUse[]> {
     return memories.uses(this.#session, named, options);
+  }
+
+  /**
+   * Take a memory out of use: no search finds it, and nothing changes it, but it can be read and brought back. Fails with
+   * `NotFound`, `Aborted` when `etag` is old, and `FailedPrecondition` when it is archived.
+   */
+  archive(memory: MemoryLike, options: retention.ArchiveOptions = {}): Promise<Memory> {
+    return retention.archive(this.#session, memory, options);
+  }
+
+  /** Bring an archived memory back. Fails with `NotFound`, and `FailedPrecondition` when it is not archived. */
+  unarchive(memory: MemoryLike, options: SpaceWriteOptions = {}): Promise<Memory> {
+    return retention.unarchive(this.#session, memory, options);
+  }
+
+  /**
+   * Destroy memories for good, with their history, vectors and copies. The receipt counts what went, and what was found
+   * of it afterwards.
+   */
+  erase(options: retention.EraseOptions): Promise<ErasureReceipt> {
+    return retention.erase(this.#session, options);
   }
 
   /** List what was done to a memory, newest first; it may be deleted. `timeoutMs` counts for each page. */

@@ -69,6 +69,8 @@ export interface ListOptions extends SpaceOptions {
   readonly descending?: boolean | undefined;
   /** Deleted memories too. */
   readonly showDeleted?: boolean | undefined;
+  /** Archived memories too. */
+  readonly showArchived?: boolean | undefined;
   /** A revision of the space: the memories as they were then, less those that have expired since. */
   readonly revision?: Revision | undefined;
   /** Memories in one call, 1 to 1,000; default 100. */
@@ -120,6 +122,7 @@ export function list(session: Session, options: ListOptions): Results<Memory> {
     parent: session.parent(options.space),
     orderBy: options.descending ? `${order} desc` : order,
     showDeleted: options.showDeleted ?? false,
+    showArchived: options.showArchived ?? false,
     revision: toRevision("revision", options.revision ?? 0n),
     pageSize: integer("pageSize", options.pageSize ?? PAGE_SIZE),
     filtering: filtering(options.filter),

@@ -38,7 +38,7 @@ export interface Change {
   readonly space: string;
   /** Revision of the space that the change made. */
   readonly revision: bigint;
-  /** `CREATED`, `UPDATED`, `DELETED`, `UNDELETED` or `EMBEDDED`. */
+  /** `CREATED`, `UPDATED`, `DELETED`, `UNDELETED`, `EMBEDDED`, `ARCHIVED`, `UNARCHIVED` or `ERASED`. */
   readonly change: MemoryChange;
   /** As the change left it; a deleted one as it was. */
   readonly memory: Memory;

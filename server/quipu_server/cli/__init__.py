@@ -18,6 +18,7 @@ from quipu_server.cli.jobs import jobs
 from quipu_server.cli.memories import delete, feedback, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
 from quipu_server.cli.pack import pack
+from quipu_server.cli.retention import archive, erase, unarchive
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
 from quipu_server.cli.sessions import sessions
@@ -40,6 +41,9 @@ COMMANDS = (
     update,
     delete,
     undelete,
+    archive,
+    unarchive,
+    erase,
     feedback,
     history,
     watch,

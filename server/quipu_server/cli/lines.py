@@ -17,6 +17,7 @@ OUTPUTS = (
     "create_time",
     "update_time",
     "delete_time",
+    "archive_time",
     "etag",
     "revision",
     "redactions",

@@ -63,6 +63,7 @@ def get(address: str, space: str, memory: str, revision: int | None, as_json: bo
 )
 @click.option("--desc", "descending", is_flag=True, help="Latest first.")
 @click.option("--deleted", "show_deleted", is_flag=True, help="Deleted ones too.")
+@click.option("--archived", "show_archived", is_flag=True, help="Archived ones too.")
 @revision_option
 @click.option("-n", "--limit", default=50, show_default=True, type=click.IntRange(0), help="How many; 0 for all.")
 @json_option
@@ -181,7 +182,7 @@ def change_row(document: Mapping[str, Any]) -> dict[str, str]:
         "revision": f"{document['revision']}",
         "change": document["change"],
         "when": show_time(read_time(when)),
-        "memory": clip(memory["content"]),
+        "memory": clip(memory.get("content", "")),
     }
 
 
@@ -214,4 +215,5 @@ def origin(memory: Mapping[str, Any]) -> list[str]:
     """Whose memory it is, where it belongs, and its id."""
     deleted = f"deleted {show_time(memory['delete_time'])}" if "delete_time" in memory else ""
     tags = [f"#{tag}" for tag in memory.get("tags", ())]
-    return [memory.get("speaker", ""), memory.get("session", ""), *tags, deleted, memory["id"]]
+    archived = f"archived {show_time(memory['archive_time'])}" if "archive_time" in memory else ""
+    return [memory.get("speaker", ""), memory.get("session", ""), *tags, deleted, archived, memory["id"]]

@@ -11,6 +11,7 @@ from quipu_server.access.administration import Administration
 from quipu_server.access.authentication import Authenticator
 from quipu_server.access.ports import AccessStore, Unmetered
 from quipu_server.config import Settings
+from quipu_server.erasing import Erasing
 from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
 from quipu_server.memories import Memories
@@ -42,6 +43,7 @@ class Fakes:
         use_cases = UseCases(
             memories=memories,
             streams=cast(Streams, None),
+            erasing=cast(Erasing, None),
             spaces=spaces,
             search=search,
             embedder=self.embedder,

@@ -61,12 +61,13 @@ func getMany(i *invocation) (any, error) {
 
 func list(i *invocation) (any, error) {
 	options := &quipu.ListOptions{
-		Space:       i.with.text("space"),
-		OrderBy:     i.with.text("order_by"),
-		Descending:  i.with.flag("descending"),
-		ShowDeleted: i.with.flag("show_deleted"),
-		Revision:    int64(i.with.number("revision")),
-		PageSize:    int32(i.with.number("page_size")),
+		Space:        i.with.text("space"),
+		OrderBy:      i.with.text("order_by"),
+		Descending:   i.with.flag("descending"),
+		ShowDeleted:  i.with.flag("show_deleted"),
+		ShowArchived: i.with.flag("show_archived"),
+		Revision:     int64(i.with.number("revision")),
+		PageSize:     int32(i.with.number("page_size")),
 	}
 	options.Filter, options.FilterTree = i.with.filter()
 	if err := i.with.problem(); err != nil {

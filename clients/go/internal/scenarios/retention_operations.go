@@ -24,12 +24,10 @@ func unarchive(i *invocation) (any, error) {
 
 func erase(i *invocation) (any, error) {
 	options := &quipu.EraseOptions{
+		Memories: i.with.texts("memories"),
 		Sessions: i.with.flag("sessions"),
 		DryRun:   i.with.flag("dry_run"),
 		Space:    i.with.text("space"),
-	}
-	if i.with.has("memories") {
-		options.Memories = i.with.texts("memories")
 	}
 	options.Filter, options.FilterTree = i.with.filter()
 	if err := i.with.problem(); err != nil {

@@ -15,6 +15,7 @@ const MESSAGES = createRegistry(
   v1.HitSchema,
   v1.SearchSummarySchema,
   v1.SpaceSchema,
+  v1.ErasureReceiptSchema,
   v1.EmbeddingModelSchema,
   v1.IndexDescriptionSchema,
   v1.SessionSchema,
@@ -33,6 +34,9 @@ const CALLS: Record<string, Call> = {
   undelete: (client, { memory, ...options }: { memory: string }) => client.undelete(memory, options),
   feedback: (client, { memory, verdict, ...options }: { memory: string; verdict: "useful" }) =>
     client.feedback(memory, verdict, options),
+  archive: (client, { memory, ...options }: { memory: string }) => client.archive(memory, options),
+  unarchive: (client, { memory, ...options }: { memory: string }) => client.unarchive(memory, options),
+  erase: (client, options) => client.erase(options),
   history: (client, { memory, ...options }: { memory: string }) => client.history(memory, options),
   search: (client, options: Mapping) => {
     const { text, vector, example, ...rest } = options;
