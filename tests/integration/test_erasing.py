@@ -52,9 +52,7 @@ async def erase(api: Api, space: str, **what: Any) -> ErasureReceipt:
 async def tell(api: Api, space: str) -> str:
     """A memory with a secret in every place, a history, and one that is none of that; returns its name."""
     name = (
-        await api.create(
-            space, f"Ann is a {SECRET}", "ann", speaker=SECRET, session=f"s-{SECRET}", tags=[SECRET], importance=0.9
-        )
+        await api.create(space, f"Ann is a {SECRET}", "ann", speaker=SECRET, session="s", tags=[SECRET], importance=0.9)
     ).name
     await api.memories.UpdateMemory(UpdateMemoryRequest(memory=Memory(name=name, content=f"Ann was a {SECRET} once")))
     later = Memory(content=f"Bo wants to be a {SECRET}")
@@ -62,7 +60,7 @@ async def tell(api: Api, space: str) -> str:
         CreateMemoryRequest(parent=space, memory_id="bo", memory=later, defer_embedding=True)
     )
     await api.create(space, "The dog sleeps in the yard", "dog")
-    session = Session(name=f"{space}/sessions/s-{SECRET}", title=f"About a {SECRET}")
+    session = Session(name=f"{space}/sessions/s", title=f"About a {SECRET}")
     await api.sessions.UpdateSession(UpdateSessionRequest(session=session))
     return name
 
@@ -106,7 +104,7 @@ async def test_nothing_of_what_is_erased_is_left(either: Api, space: str, databa
     undeletion = either.memories.UndeleteMemory(UndeleteMemoryRequest(name=name))
     assert (await refusal(undeletion)).code is StatusCode.NOT_FOUND
     assert (await either.spaces.GetSpace(GetSpaceRequest(name=space))).space.memory_count == 1
-    session = (await either.sessions.GetSession(GetSessionRequest(name=f"{space}/sessions/s-{SECRET}"))).session
+    session = (await either.sessions.GetSession(GetSessionRequest(name=f"{space}/sessions/s"))).session
     assert session.title == ""
 
 

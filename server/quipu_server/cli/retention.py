@@ -55,8 +55,6 @@ def erase(
 
     It prints a receipt: what went, and what a look at every layer found of it afterwards.
     """
-    if not memories and not filter:
-        raise click.UsageError("say what to erase: MEMORIES, or --filter")
     with connected(address, space) as client:
         if not (dry_run or yes):
             planned = client.erase(memories, filter=filter, sessions=sessions, dry_run=True).erased

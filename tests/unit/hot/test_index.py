@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from quipu_server.domain import IndexRow
+from quipu_server.domain import Change, IndexRow
 from quipu_server.hot.contents import Contents
 from quipu_server.hot.index import HotIndex, LogGap
 from quipu_server.hot.postings import Postings
@@ -138,9 +139,22 @@ def test_a_gap_in_the_log_is_refused(rows: list[IndexRow]) -> None:
         HotIndex().follow(rows)
 
 
-def test_deleting_what_is_not_there_is_refused() -> None:
-    with pytest.raises(LogGap):
-        HotIndex().follow([a_row(1, "a"), a_deletion(2, "b")])
+@pytest.mark.parametrize("change", [Change.DELETED, Change.ARCHIVED, Change.ERASED])
+def test_what_is_not_live_is_not_there(change: Change) -> None:
+    index = HotIndex()
+    gone = replace(a_deletion(3, "a"), change=change)
+    index.follow([a_row(1, "a"), a_row(2, "b"), gone, a_deletion(4, "a")])
+    assert index.contents.live_count == 1
+    index.follow([a_row(5, "a")])
+    assert index.contents.live_count == 2
+
+
+def test_an_index_that_was_told_of_an_erasure_is_worn() -> None:
+    index = HotIndex()
+    index.follow([a_row(1, "a"), replace(a_deletion(2, "a"), change=Change.ARCHIVED)])
+    assert not index.is_worn
+    index.follow([replace(a_deletion(3, "a"), change=Change.ERASED)])
+    assert index.is_worn
 
 
 def test_what_is_mostly_dead_is_worn() -> None:
