@@ -33,6 +33,8 @@ def result(do: str, lines: list[Any]) -> Any:
 
 def memory(document: Mapping[str, Any]) -> dict[str, Any]:
     """A memory as Protobuf's JSON has it."""
+    if "content" not in document:  # it was erased
+        return dict(document)
     fields = {key: value for key, value in from_line(dump(document).encode()).items() if key != "id"}
     written: dict[str, Any] = MessageToDict(to_memory(fields), preserving_proto_field_name=True)
     redactions = [

@@ -35,6 +35,8 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.Conflict("others are faster", metadata={"name": "spaces/a"}),
     errors.EtagMismatch("spaces/a/memories/b", "7"),
     errors.FailedPrecondition("spaces/a/memories/b", "is not deleted", reason="MEMORY_NOT_DELETED"),
+    errors.FailedPrecondition("spaces/a/memories/b", "is archived", reason="MEMORY_ARCHIVED"),
+    errors.FailedPrecondition("spaces/a/memories/b", "is not archived", reason="MEMORY_NOT_ARCHIVED"),
     errors.FailedPrecondition("spaces/a", "has memories", reason="SPACE_NOT_EMPTY", metadata={"memory_count": "7"}),
     errors.FailedPrecondition(
         "spaces/a", "wrong dimension", reason="MODEL_MISMATCH", metadata={"expected": "384", "actual": "3"}
