@@ -56,7 +56,9 @@ class Tools:
 @asynccontextmanager
 async def running(home: Path) -> AsyncIterator[Tools]:
     """A server on a data directory. At the end it stops, and writes snapshots of what has changed."""
-    server = await asyncio.to_thread(Server.ensure_running, home, timeout=START_S)
+    # No index in the database beside: it would be built at the same time, and what is measured is the one in memory.
+    options = ["--cold-index-memories", "0"]
+    server = await asyncio.to_thread(Server.ensure_running, home, options=options, timeout=START_S)
     try:
         async with raw_clients(server.address, WRITERS) as clients, connect(server.address) as api:
             yield Tools(int(json.loads((home / "server.json").read_text("utf-8"))["pid"]), clients, api)

@@ -87,11 +87,12 @@ async def run_worker(settings: Settings) -> None:
         stack.push_async_callback(embedder.close)
         await embedder.start()
         database = await open_database(settings, stack)
-        await stack.enter_async_context(observed(settings, [embedder, database], lambda: database.availability.ready))
         catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
         stack.push_async_callback(lambda: catalogue.close(0.0))
-        await database.wait_ready()
         worker = build_worker(settings, database, build_kinds(settings, database, embedder, catalogue))
+        sources: list[Source] = [embedder, database, worker]
+        await stack.enter_async_context(observed(settings, sources, lambda: database.availability.ready))
+        await database.wait_ready()
         working = asyncio.create_task(worker.run())
         stack.push_async_callback(cancel, [working])
         log.info("working", jobs=settings.job_workers)
@@ -126,15 +127,16 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         use_cases = build_use_cases(Parts(settings, database, embedder, catalogue, kinds, meter, usage, credentials))
         stack.push_async_callback(use_cases.uses.flush)
         server = RpcServer(settings, use_cases, meter)
-        # Who measures something else (jobs, retention, limits) is listed here.
-        sources: list[Source] = [meter, embedder, catalogue, database]
+        worker = build_worker(settings, database, kinds)
+        # Who measures something else is listed here.
+        sources: list[Source] = [meter, embedder, catalogue, database, usage, worker]
         await stack.enter_async_context(observed(settings, sources, lambda: server.health.is_serving))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
         background = [follow(database, server, catalogue), usage.exchange(), catalogue.tidy(), use_cases.uses.run()]
         if settings.job_workers:
-            background.append(build_worker(settings, database, kinds).run())
+            background.append(worker.run())
         others = [asyncio.create_task(work) for work in background]
         stack.push_async_callback(cancel, [serving, *others])
         stack.callback(drain.begin)

@@ -11,13 +11,16 @@ from google.protobuf.message import Message
 from quipu.v1 import admin_service_pb2 as admin
 from quipu.v1 import embedding_service_pb2 as embedding
 from quipu.v1 import index_service_pb2 as index
+from quipu.v1 import job_service_pb2 as jobs
 from quipu.v1 import memory_service_pb2 as memories
 from quipu.v1 import retention_service_pb2 as retention
 from quipu.v1 import search_service_pb2 as searches
+from quipu.v1 import session_service_pb2 as sessions
 from quipu.v1 import space_service_pb2 as spaces
 from quipu.v1.api_key_pb2 import API_KEY_ROLE_ADMIN, API_KEY_ROLE_READ, ApiKey
 from quipu.v1.consistency_pb2 import AsOfRead, AtLeastRead, ReadConsistency
-from quipu.v1.memory_pb2 import Memory
+from quipu.v1.memory_pb2 import VERDICT_USEFUL, Memory
+from quipu.v1.session_pb2 import Session
 from quipu.v1.space_pb2 import Space
 from quipu.v1.tenant_pb2 import Tenant
 
@@ -32,6 +35,7 @@ class Aim:
     memory: str
     tenant: str
     key: str
+    job: str
     request_id: str
     text: str
     tokens: Sequence[str]
@@ -45,6 +49,7 @@ class Aim:
             self.memory: "MEMORY",
             self.tenant: "TENANT",
             self.key: "KEY",
+            self.job: "JOB",
             self.request_id: "REQUEST",
         }
 
@@ -55,6 +60,14 @@ class Aim:
     @property
     def memory_name(self) -> str:
         return f"{self.space_name}/memories/{self.memory}"
+
+    @property
+    def session_name(self) -> str:
+        return f"{self.space_name}/sessions/talk"
+
+    @property
+    def job_name(self) -> str:
+        return f"jobs/{self.job}"
 
     @property
     def tenant_name(self) -> str:
@@ -138,6 +151,24 @@ def undelete(aim: Aim) -> Requests:
     yield [memories.UndeleteMemoryRequest(name=aim.memory_name, request_id=aim.request_id)]
 
 
+@probe("MemoryService/RecordFeedback")
+def feedback(aim: Aim) -> Requests:
+    for request_id in (aim.request_id, aim.fresh("feedback")):
+        yield [memories.RecordFeedbackRequest(name=aim.memory_name, verdict=VERDICT_USEFUL, request_id=request_id)]
+
+
+@probe("MemoryService/GetMemoryUses")
+def uses(aim: Aim) -> Requests:
+    yield [memories.GetMemoryUsesRequest(parent=aim.space_name, names=[aim.memory_name])]
+
+
+@probe("SearchService/PackContext")
+def pack(aim: Aim) -> Requests:
+    what = searches.SearchRequest(spaces=[aim.space_name], text=aim.text)
+    for session in ("", aim.session_name):
+        yield [searches.PackContextRequest(search=what, session=session, token_budget=500)]
+
+
 @probe("SearchService/Search")
 def search(aim: Aim) -> Requests:
     where = [aim.space_name]
@@ -152,6 +183,84 @@ def search(aim: Aim) -> Requests:
         ReadConsistency(at_least=AtLeastRead(revisions=revisions)),
     ):
         yield [searches.SearchRequest(spaces=where, text=aim.text, consistency=consistency)]
+
+
+@probe("SessionService/AppendMessages")
+def append_messages(aim: Aim) -> Requests:
+    messages = [sessions.NewMessage(memory=Memory(content="mine"))]
+    for request_id in (aim.request_id, aim.fresh("messages")):
+        yield [sessions.AppendMessagesRequest(parent=aim.session_name, messages=messages, request_id=request_id)]
+
+
+@probe("SessionService/GetSession")
+def get_session(aim: Aim) -> Requests:
+    yield [sessions.GetSessionRequest(name=aim.session_name)]
+
+
+@probe("SessionService/ListSessions")
+def list_sessions(aim: Aim) -> Requests:
+    for order in ("", "activity"):
+        yield [sessions.ListSessionsRequest(parent=aim.space_name, order_by=order)]
+    for token in aim.tokens:
+        yield [sessions.ListSessionsRequest(parent=aim.space_name, page_size=1, page_token=token)]
+
+
+@probe("SessionService/ListMessages")
+def list_messages(aim: Aim) -> Requests:
+    for newest_first in (False, True):
+        yield [sessions.ListMessagesRequest(parent=aim.session_name, newest_first=newest_first)]
+    for token in aim.tokens:
+        yield [sessions.ListMessagesRequest(parent=aim.session_name, page_size=1, page_token=token)]
+
+
+@probe("SessionService/GetWindow")
+def window(aim: Aim) -> Requests:
+    yield [sessions.GetWindowRequest(name=aim.session_name, max_tokens=100)]
+
+
+@probe("SessionService/UpdateSession")
+def update_session(aim: Aim) -> Requests:
+    session = Session(name=aim.session_name, title="mine")
+    yield [sessions.UpdateSessionRequest(session=session, update_mask=FieldMask(paths=["title"]))]
+
+
+@probe("SessionService/EndSession")
+def end_session(aim: Aim) -> Requests:
+    yield [sessions.EndSessionRequest(name=aim.session_name)]
+
+
+@probe("SessionService/DeleteSession")
+def delete_session(aim: Aim) -> Requests:
+    yield [sessions.DeleteSessionRequest(name=aim.session_name, request_id=aim.request_id)]
+    yield [sessions.DeleteSessionRequest(name=aim.session_name)]
+
+
+@probe("JobService/RunJob")
+def run_job(aim: Aim) -> Requests:
+    yield [jobs.RunJobRequest(kind="embed", space=aim.space_name)]
+
+
+@probe("JobService/GetJob")
+def get_job(aim: Aim) -> Requests:
+    yield [jobs.GetJobRequest(name=aim.job_name)]
+
+
+@probe("JobService/ListJobs")
+def list_jobs(aim: Aim) -> Requests:
+    yield [jobs.ListJobsRequest(space=aim.space_name)]
+    yield [jobs.ListJobsRequest()]
+    for token in aim.tokens:
+        yield [jobs.ListJobsRequest(page_size=1, page_token=token)]
+
+
+@probe("JobService/WatchJob")
+def watch_job(aim: Aim) -> Requests:
+    yield [jobs.WatchJobRequest(name=aim.job_name)]
+
+
+@probe("JobService/CancelJob")
+def cancel_job(aim: Aim) -> Requests:
+    yield [jobs.CancelJobRequest(name=aim.job_name)]
 
 
 @probe("IndexService/DescribeIndex")

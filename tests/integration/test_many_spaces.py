@@ -71,7 +71,8 @@ class Crowd:
         async with self._turns:
             head = (await self.log.heads([space.id]))[space.id]
             view = await self.catalogue.view(space, head)
-            assert len(await view.dense(self._vector, 100, await view.select(None, head.now))) >= MEMORIES // 2
+            selection = await view.select(None, head.now)
+            assert len(await view.dense(self._vector, 100, selection)) == selection.count
         self.most_bytes = max(self.most_bytes, self.catalogue.used_bytes)
         return view
 

@@ -96,7 +96,8 @@ async def test_a_memory_comes_back_as_it_was_given(api: Api, space: str) -> None
     assert created.name == f"{space}/memories/m1"
     assert created.revision == 1
     assert created.create_time == created.update_time
-    for output in ("name", "etag", "revision", "create_time", "update_time"):
+    assert created.importance_given
+    for output in ("name", "etag", "revision", "create_time", "update_time", "importance_given"):
         created.ClearField(output)
     assert created == given
 

@@ -13,6 +13,7 @@ import pytest
 
 import quipu
 from quipu_server.app import Running, running
+from quipu_server.cli import run
 from quipu_server.config import Settings
 from quipu_server.errors import StartupError
 from tests.integration.certificates import DAY, Authority
@@ -88,6 +89,21 @@ async def test_the_blocking_client_speaks_tls(
 
     async with serving(database_url, files) as server:
         assert await asyncio.to_thread(models, server.port) > 0
+
+
+async def test_its_health_is_asked_over_tls(
+    database_url: str,
+    files: dict[str, Any],
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "ca.crt").write_bytes(authority.certificate)
+    async with serving(database_url, files) as server:
+        assert await asyncio.to_thread(run, ["doctor", "--health", "--port", str(server.port)]) == 1
+        monkeypatch.setenv("QUIPU_TLS_CA", str(tmp_path / "ca.crt"))
+        monkeypatch.setenv("QUIPU_ADDRESS", f"localhost:{server.port}")
+        assert await asyncio.to_thread(run, ["doctor", "--health"]) == 0
 
 
 async def test_old_protocols_are_refused(database_url: str, files: dict[str, Any], authority: Authority) -> None:

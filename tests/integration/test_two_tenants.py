@@ -19,7 +19,9 @@ from google.protobuf.message_factory import GetMessageClass
 from quipu.v1 import memory_service_pb2 as memories
 from quipu.v1.admin_service_pb2 import ListApiKeysRequest
 from quipu.v1.api_key_pb2 import API_KEY_ROLE_ADMIN
+from quipu.v1.job_service_pb2 import RunJobRequest
 from quipu.v1.memory_pb2 import Memory
+from quipu.v1.session_service_pb2 import AppendMessagesRequest, NewMessage
 from quipu.v1.space_pb2 import Space
 from quipu.v1.space_service_pb2 import CreateSpaceRequest, ListSpacesRequest
 from quipu_server.access.domain import Role
@@ -97,8 +99,8 @@ async def send(api: Api, method: str, requests: Sequence[Message]) -> Answer:
     return answer
 
 
-async def settle(api: Api, space: str, text: str) -> tuple[str, list[str]]:
-    """Store what a tenant has in a space; the id of a memory, and the tokens it was given when it read."""
+async def settle(api: Api, space: str, text: str) -> tuple[str, str, list[str]]:
+    """Store what a tenant has in a space; the ids of a memory and a job, and the tokens it was given when it read."""
     await api.spaces.CreateSpace(CreateSpaceRequest(space_id=space, space=Space(display_name=text)))
     memory = Memory(content=f"{text} is remembered here", speaker=text, session=text, tags=[text])
     memory.metadata[text].string_value = text
@@ -110,7 +112,12 @@ async def settle(api: Api, space: str, text: str) -> tuple[str, list[str]]:
     history = memories.ListMemoryRevisionsRequest(name=f"spaces/{space}/memories/three", page_size=1)
     revisions = await api.memories.ListMemoryRevisions(history)
     page = await api.spaces.ListSpaces(ListSpacesRequest(page_size=1))
-    return "one", [token for token in (t.next_page_token for t in (listed, revisions, page)) if token]
+    messages = [NewMessage(memory=Memory(content=f"{text} was said"))]
+    talk = f"spaces/{space}/sessions/talk"
+    await api.sessions.AppendMessages(AppendMessagesRequest(parent=talk, messages=messages * 2))
+    job = (await api.jobs.RunJob(RunJobRequest(kind="embed", space=f"spaces/{space}"))).job
+    tokens = [token for token in (t.next_page_token for t in (listed, revisions, page)) if token]
+    return "one", job.name.removeprefix("jobs/"), tokens
 
 
 async def everything(api: Api, tenant: str) -> list[str]:
@@ -146,19 +153,19 @@ async def test_a_tenant_finds_nothing_of_another(opened: Door) -> None:
     theirs = await opened.as_key(theirs_name, API_KEY_ROLE_ADMIN, display_name=CANARY)
     ours = await opened.as_key(ours_name, API_KEY_ROLE_ADMIN)
     secret_space, request_id = f"s{uuid4().hex[:20]}", str(uuid4())
-    memory, tokens = await settle(theirs, secret_space, CANARY)
+    memory, job, tokens = await settle(theirs, secret_space, CANARY)
     await settle(theirs, SHARED, CANARY)
     used = memories.CreateMemoryRequest(parent=f"spaces/{secret_space}", request_id=request_id)
     used.memory.content = CANARY
     await theirs.memories.CreateMemory(used)
-    _, own_tokens = await settle(ours, SHARED, "ordinary")
+    _, own_job, own_tokens = await settle(ours, SHARED, "ordinary")
     (their_key, *_) = (await theirs.admin.ListApiKeys(ListApiKeysRequest(parent=theirs_name))).api_keys
     (our_key, *_) = (await ours.admin.ListApiKeys(ListApiKeysRequest(parent=ours_name))).api_keys
     seeds = [uuid4() for _ in range(3)]
     nobody, nobodys_key = f"tenants/t{uuid4().hex}", f"x/{uuid4().hex[:24]}"
-    at_them = aim(secret_space, memory, theirs_name, their_key.name, request_id, tokens, seeds[0])
-    at_nobody = aim(f"s{uuid4().hex[:20]}", memory, nobody, nobodys_key, str(uuid4()), tokens, seeds[1])
-    at_ours = aim(SHARED, memory, ours_name, our_key.name, str(uuid4()), own_tokens, seeds[2])
+    at_them = aim(secret_space, memory, theirs_name, their_key.name, job, request_id, tokens, seeds[0])
+    at_nobody = aim(f"s{uuid4().hex[:20]}", memory, nobody, nobodys_key, f"{uuid4()}", str(uuid4()), tokens, seeds[1])
+    at_ours = aim(SHARED, memory, ours_name, our_key.name, own_job, str(uuid4()), own_tokens, seeds[2])
     before = await everything(theirs, theirs_name)
     tally, work = Tally(), asyncio.create_task(busy(theirs))
     for method, make in PROBES.items():
@@ -178,9 +185,11 @@ async def test_a_tenant_finds_nothing_of_another(opened: Door) -> None:
     assert {method for method, role in ROLES.items() if role is not Role.MASTER} <= tally.answered
 
 
-def aim(space: str, memory: str, tenant: str, key: str, request_id: str, tokens: Sequence[str], seed: UUID) -> Aim:
+def aim(
+    space: str, memory: str, tenant: str, key: str, job: str, request_id: str, tokens: Sequence[str], seed: UUID
+) -> Aim:
     tenant_id, key_id = tenant.removeprefix("tenants/"), key.rpartition("/")[2]
-    return Aim(space, memory, tenant_id, key_id, request_id, CANARY[::-1], tokens, seed)
+    return Aim(space, memory, tenant_id, key_id, job, request_id, CANARY[::-1], tokens, seed)
 
 
 async def compare(
@@ -193,7 +202,7 @@ async def compare(
             note(tally, method, answer)
         shown = [answer.comparable(at) for answer, at in zip(answers, aims, strict=True)]
         # A list of all shows what the call before made, whatever it aimed at.
-        if not method.endswith(("ListSpaces", "ListAuditEntries")) and shown[0] != shown[1]:
+        if not method.endswith(("ListSpaces", "ListJobs", "ListAuditEntries")) and shown[0] != shown[1]:
             tally.leaks.append(f"{method} {at_them} tells them apart:\n{shown[0]}\n{shown[1]}")
 
 

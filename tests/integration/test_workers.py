@@ -11,6 +11,8 @@ import pytest_asyncio
 
 from quipu_server.errors import FailedPrecondition
 from quipu_server.jobs import Worker
+from quipu_server.measuring import Metric, Source
+from quipu_server.measuring.metrics import JOBS, JOBS_RUNNING
 from quipu_server.ports_jobs import Job, JobContext, JobKind, JobKinds, JobState, Json, NewJob
 from quipu_server.store import Database
 from quipu_server.store.job_leases import PostgresJobLeases
@@ -40,6 +42,12 @@ class Site:
     name: str
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    source: Source | None = None
+
+    def shown(self, metric: Metric, *labels: str) -> object:
+        """A value that the last worker shows."""
+        assert self.source is not None
+        return next(s.value for s in self.source.samples() if (s.metric, s.labels) == (metric, (self.name, *labels)))
 
     @property
     def store(self) -> PostgresJobStore:
@@ -52,7 +60,8 @@ class Site:
     async def worker(self, run: Run, every_s: float = 0) -> AsyncIterator["asyncio.Task[None]"]:
         kinds = JobKinds([JobKind(self.name, Steps, run, every_s=every_s)])
         leases = PostgresJobLeases(self.database)
-        worker = asyncio.create_task(Worker(self.database, self.store, leases, kinds, 2, LEASE_S).run())
+        made = Worker(self.database, self.store, leases, kinds, 2, LEASE_S)
+        self.source, worker = made, asyncio.create_task(made.run())
         try:
             yield worker
         finally:
@@ -99,6 +108,8 @@ async def test_what_failed_is_tried_again(site: Site) -> None:
         job = await site.ended(await site.new())
     assert (job.state, job.attempts, job.error) == (JobState.SUCCEEDED, 2, "")
     assert job.result == {"error_before": "the first time"}
+    shown = [site.shown(JOBS, state) for state in ("queued", "succeeded", "failed", "lost")]
+    assert (shown, site.shown(JOBS_RUNNING)) == ([1, 1, 0, 0], 0)
 
 
 async def test_what_no_repetition_mends_fails_at_once(site: Site) -> None:

@@ -17,6 +17,8 @@ import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from quipu.tls import Tls
+
 STATE_FILE = "server.json"
 """Written by a running server into its data directory: its `pid` and its `address`."""
 LOCK_FILE = "ensure_running.lock"
@@ -79,9 +81,9 @@ class Server:
         self.close()
 
 
-def is_serving(address: str, timeout: float = 1.0) -> bool:
-    """Tell whether a server answers at an address and says that it is ready. timeout: seconds."""
-    return _health(address, timeout) == HealthCheckResponse.SERVING
+def is_serving(address: str, timeout: float = 1.0, *, tls: bool | Tls = False) -> bool:
+    """Tell whether a server answers at an address and says that it is ready. timeout: seconds; tls: as in `connect`."""
+    return _health(address, timeout, tls) == HealthCheckResponse.SERVING
 
 
 def _wait(home: Path, process: "subprocess.Popen[bytes] | None", deadline: float) -> str:
@@ -108,9 +110,10 @@ def _running(home: Path) -> str | None:
     return address if _health(address) is not None else None
 
 
-def _health(address: str, timeout: float = 1.0) -> int | None:
+def _health(address: str, timeout: float = 1.0, tls: bool | Tls = False) -> int | None:
     """What the server says of itself; None when nobody answers."""
-    with grpc.insecure_channel(address) as channel:
+    credentials = tls.credentials() if isinstance(tls, Tls) else grpc.ssl_channel_credentials() if tls else None
+    with grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address) as channel:
         health: Any = HealthStub(channel)
         try:
             response: HealthCheckResponse = health.Check(HealthCheckRequest(), timeout=timeout)

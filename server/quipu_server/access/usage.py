@@ -9,7 +9,7 @@ let through what the others let through in that time.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -17,6 +17,8 @@ import structlog
 from quipu_server.access.domain import Caller, Limit, Measure, caller_or_nobody
 from quipu_server.access.ports import Account, Counts, UsageStore
 from quipu_server.errors import QuotaExceeded, StoreUnavailable
+from quipu_server.measuring import Sample
+from quipu_server.measuring.metrics import REFUSALS
 
 EXCHANGE_S = 1.0
 
@@ -45,12 +47,18 @@ class Usage:
         self._store = store
         self._windows: dict[Account, Window] = {}
         self._unsent: Counter[Account] = Counter()
+        self._refused: Counter[Measure] = Counter()
         self._ahead_s = 0.0
         """How far the clock of the database is ahead of this one's."""
+
+    def samples(self) -> Iterable[Sample]:
+        """How often a limit was used up."""
+        return [REFUSALS.of(self._refused[measure], measure.value) for measure in Measure]
 
     def check(self, measure: Measure) -> None:
         for account, limit in _accounts(caller_or_nobody(), measure):
             if (wait_s := self._wait(account, limit)) > 0:
+                self._refused[measure] += 1
                 raise QuotaExceeded(account.subject, measure.value, str(limit), wait_s)
 
     def spend(self, measure: Measure, amount: int) -> None:

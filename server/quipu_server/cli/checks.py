@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from quipu_server.cli.connection import tls_from_environment
 from quipu_server.errors import StartupError
 
 if TYPE_CHECKING:
@@ -150,10 +151,10 @@ def lock_holder(home: Path) -> str:
 
 
 def is_answered(settings: "Settings") -> bool:
-    """Tell whether a server answers where these settings would put one."""
+    """Tell whether a server answers at QUIPU_ADDRESS, else where these settings would put one; over TLS if it must."""
     from quipu import is_serving
 
-    return is_serving(address(settings))
+    return is_serving(os.environ.get("QUIPU_ADDRESS") or address(settings), tls=tls_from_environment())
 
 
 def address(settings: "Settings") -> str:

@@ -60,11 +60,11 @@ def connected(address: str, space: str = "default", api_key: str | None = None) 
     import quipu
 
     key = api_key or os.environ.get("QUIPU_API_KEY")
-    with in_one_line(), quipu.connect_sync(address, api_key=key, space=space, tls=_tls()) as client:
+    with in_one_line(), quipu.connect_sync(address, api_key=key, space=space, tls=tls_from_environment()) as client:
         yield client
 
 
-def _tls() -> "bool | Tls":
+def tls_from_environment() -> "bool | Tls":
     """How to encrypt, from QUIPU_TLS (1 for the usual authorities), QUIPU_TLS_CA, QUIPU_TLS_CERT and QUIPU_TLS_KEY."""
     import quipu
 

@@ -55,8 +55,10 @@ class Attempt:
             raise JobCancelled
 
 
-async def attempt(leases: JobLeases, kind: JobKind[Any], lease: Lease, was_asked_to_end: Callable[[], bool]) -> None:
-    """Run a job and store how it ended; nothing is stored for a worker that lost its lease.
+async def attempt(
+    leases: JobLeases, kind: JobKind[Any], lease: Lease, was_asked_to_end: Callable[[], bool]
+) -> JobState | None:
+    """Run a job, store how it ended, and return that; None, and nothing is stored, for a worker that lost its lease.
 
     was_asked_to_end: tells, when the task is cancelled, whether it is the job that shall end, or the worker.
     """
@@ -68,6 +70,8 @@ async def attempt(leases: JobLeases, kind: JobKind[Any], lease: Lease, was_asked
         log.info("job_ended", job=job.id, kind=job.kind, state=outcome.state.name, error=outcome.error)
     except LeaseLost:
         log.warning("job_lost", job=lease.job_id, kind=kind.name)
+        return None
+    return outcome.state
 
 
 async def _run(context: Attempt, kind: JobKind[Any], was_asked_to_end: Callable[[], bool]) -> JobOutcome:

@@ -1,7 +1,8 @@
 """A worker: takes jobs from the queue, schedules those that are due, takes over those of workers that died."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Protocol
 
 import structlog
@@ -12,7 +13,9 @@ from procrastinate.job_context import AbortReason
 from quipu_server.errors import StoreUnavailable
 from quipu_server.jobs.queue import open_queue
 from quipu_server.jobs.running import attempt
-from quipu_server.ports_jobs import SYSTEM, JobKinds, JobLeases, JobStore, Lease, NewJob
+from quipu_server.measuring import Sample
+from quipu_server.measuring.metrics import JOBS, JOBS_RUNNING
+from quipu_server.ports_jobs import SYSTEM, JobKinds, JobLeases, JobState, JobStore, Lease, NewJob
 
 TASK = "job"
 POLL_S = 1.0
@@ -21,6 +24,10 @@ STOP_S = 1.0
 """Time for a running job to end by itself when the worker stops; then it is handed back and goes on elsewhere."""
 PAUSE_S = 1.0
 """Before a worker whose database went away begins anew."""
+
+LOST = "lost"
+STATES = (*(state.name.lower() for state in JobState if state is not JobState.RUNNING), LOST)
+"""What can become of a job that was begun."""
 
 log = structlog.get_logger("quipu.jobs")
 
@@ -50,6 +57,14 @@ class Worker:
         self._kinds = kinds
         self._concurrency = concurrency
         self._lease_s = lease_s
+        self._running: Counter[str] = Counter()
+        self._ended: Counter[tuple[str, str]] = Counter()
+
+    def samples(self) -> Iterable[Sample]:
+        """What runs, and what came of it."""
+        for kind in self._kinds.names:
+            yield JOBS_RUNNING.of(self._running[kind], kind)
+            yield from (JOBS.of(self._ended[kind, state], kind, state) for state in STATES)
 
     async def run(self) -> None:
         """Work until cancelled; running jobs are handed back then."""
@@ -84,12 +99,16 @@ class Worker:
         kind, worker = self._kinds.find(context.job.queue), context.job.worker_id
         assert kind is not None, "only queues of known kinds are listened to"
         assert worker is not None, "a job that was fetched has a worker"
-        lease = Lease(tenant, job_id, worker)
+        lease, state = Lease(tenant, job_id, worker), None
+        self._running[kind.name] += 1
         try:
-            await attempt(self._leases, kind, lease, lambda: context.abort_reason() is AbortReason.USER_REQUEST)
+            state = await attempt(self._leases, kind, lease, lambda: context.abort_reason() is AbortReason.USER_REQUEST)
         except StoreUnavailable as error:
             # Nothing can be written: the job is taken over once the lease has run out.
             log.warning("job_left", job=job_id, kind=kind.name, reason=str(error))
+        finally:
+            self._running[kind.name] -= 1
+            self._ended[kind.name, state.name.lower() if state else LOST] += 1
 
     async def _keep(self) -> None:
         """Enqueue what is due, and take over what was left, again and again."""

@@ -119,6 +119,20 @@ POOL_WAITS = Metric(Kind.COUNTER, "quipu_pool_waits_total", "Requests that had t
 POOL_WAIT_SECONDS = Metric(Kind.COUNTER, "quipu_pool_wait_seconds_total", "Time they waited.")
 REVISIONS = Metric(Kind.COUNTER, "quipu_revisions_total", "Revisions that this server wrote, of all spaces.")
 
+# Jobs
+JOBS_RUNNING = Metric(Kind.GAUGE, "quipu_jobs_running", "Jobs that this worker does now.", ("kind",))
+JOBS = Metric(
+    Kind.COUNTER,
+    "quipu_jobs_total",
+    "Attempts at jobs that this worker made, by state afterwards; `queued`: to be tried again, `lost`: taken over.",
+    ("kind", "state"),
+)
+
+# Limits
+REFUSALS = Metric(
+    Kind.COUNTER, "quipu_limits_refused_total", "Calls refused as a limit of tenant or key was used up.", ("quota",)
+)
+
 # Process
 INFO = Metric(Kind.GAUGE, "quipu_info", "1, with the version of the server.", ("version",))
 START_TIME = Metric(Kind.GAUGE, "quipu_start_time_seconds", "When the server started, seconds since 1970.")

@@ -122,8 +122,10 @@ class Search:
         freshening = asyncio.create_task(self._freshen(query, mode, watch))
         try:
             return await self._probe(query, mode, watch), await freshening
-        finally:
+        except BaseException:
             freshening.cancel()
+            await asyncio.gather(freshening, return_exceptions=True)  # both may fail; one error is enough
+            raise
 
     async def _freshen(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Sequence[tuple[SearchView, Head]]:
         """A view of each space that has come as far as the query asks."""

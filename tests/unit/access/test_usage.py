@@ -83,6 +83,9 @@ def test_so_many_are_let_through(shared: Shared, limited: Caller) -> None:
     with pytest.raises(QuotaExceeded) as caught:
         use(usage)
     assert caught.value.metadata == {"subject": "tenants/acme", "quota": "requests", "limit": "10,60"}
+    refused = {labels: value for _, value, labels in usage.samples()}
+    assert refused[("requests",)] != 0
+    assert refused[("memories",)] == 0
 
 
 def test_the_window_slides(shared: Shared, limited: Caller, clock: Clock) -> None:
