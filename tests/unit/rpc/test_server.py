@@ -45,7 +45,7 @@ async def reflect(channel: aio.Channel, request: ServerReflectionRequest) -> Ser
 
 
 def test_every_service_of_the_definition_is_there() -> None:
-    names = ["Memory", "Space", "Search", "Session", "Embedding", "Index", "Job", "Admin"]
+    names = ["Memory", "Space", "Search", "Session", "Retention", "Embedding", "Index", "Job", "Admin"]
     assert [f"quipu.v1.{name}Service" for name in names] == SERVICES
 
 
