@@ -33,10 +33,12 @@ from quipu.v1.session_service_pb2 import GetSessionRequest, UpdateSessionRequest
 from quipu.v1.space_service_pb2 import GetSpaceRequest
 from quipu_server.app import running
 from quipu_server.config import Settings
+from quipu_server.store.erasing import vacuum
 from quipu_server.store.programs import bundled_programs, run
 from tests.integration.api import Api, refusal
 from tests.integration.test_failover import hot
 from tests.integration.test_past import as_of
+from tests.postgres import connected
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -166,6 +168,22 @@ async def test_an_erasure_says_what(api: Api, space: str) -> None:
     assert elsewhere.fields == ("names[0]",)
     missing = await refusal(erase(api, f"{space}-no", names=[f"{space}-no/memories/m"]))
     assert missing.code is StatusCode.NOT_FOUND
+
+
+async def test_the_place_of_what_is_erased_is_freed(api: Api, space: str, database_url: str) -> None:
+    """The rows of the texts are dead after an erasure; a vacuum leaves none of them."""
+    name = (await api.create(space, SECRET)).name
+    await erase(api, space, names=[name])
+    async with connected(database_url) as database:
+        await vacuum(database)
+        async with database.connection() as connection:
+            await connection.execute("SELECT pg_stat_force_next_flush()")
+            rows = await connection.execute(
+                "SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'passages' AND last_vacuum IS NOT NULL"
+            )
+            assert await rows.fetchone() == (1,)
+            timeout = await (await connection.execute("SHOW statement_timeout")).fetchone()
+    assert timeout != ("0",)
 
 
 async def test_many_steps_make_one_erasure(api: Api, replica: Api, space: str) -> None:
