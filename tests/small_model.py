@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper, save
+from numpy.typing import NDArray
+from onnx import ModelProto, TensorProto, helper, numpy_helper, save
 from tokenizers import Tokenizer
 
 from quipu_server.embedding import SHIPPED
@@ -32,7 +33,7 @@ def make_small_model(parent: Path) -> Path:
     return path
 
 
-def _graph(table):  # type: ignore[no-untyped-def]
+def _graph(table: NDArray[np.float64]) -> ModelProto:
     """Token ids (batch, tokens) to rows of the table."""
     weights = numpy_helper.from_array(table.astype(np.float32), "table")
     asked = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"])

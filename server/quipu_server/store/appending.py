@@ -84,7 +84,8 @@ async def append(
 ) -> Sequence[Memory]:
     """Append in the transaction of the connection; return the versions made, in order.
 
-    Raises Conflict, NotFound, ModelChanged, SessionEnded, RequestIdReused, AnsweredBefore; the transaction must then be rolled back.
+    Raises Conflict, NotFound, ModelChanged, SessionEnded, RequestIdReused, AnsweredBefore; the transaction must then be
+    rolled back.
     """
     await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)

@@ -1,6 +1,7 @@
 """Vectors of several models for one space in PostgreSQL."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 
@@ -104,13 +105,13 @@ class PostgresModelStore:
         async with self._database.transaction() as connection:
             await _take_time(connection)
             await connection.execute(_LOCK, (space.id,))
-            row = await (await _run(connection, _COUNT_MISSING, values)).fetchone()
-            if row is None or row[0] > may_wait:
+            ((missing,),) = await (await _run(connection, _COUNT_MISSING, values)).fetchall()
+            if missing > may_wait:
                 return None
             changed = await (await _run(connection, _CHANGE_SPACE, values)).fetchone()
             if changed is None:
                 return None
-            if row[0]:
+            if missing:
                 await _run(connection, _DEFER, values)
             for statement in (_CHANGE_DIMENSION, _CHANGE_HEAD):
                 await _run(connection, statement, values)
@@ -137,7 +138,7 @@ def _key(target: Space) -> dict[str, object]:
 
 async def _run(
     connection: Connection, statement: str, values: dict[str, object]
-) -> psycopg.AsyncCursor[tuple[object, ...]]:
+) -> psycopg.AsyncCursor[tuple[Any, ...]]:
     """Not prepared: a plan for a small space would go through a large one row by row."""
     return await connection.execute(statement, values, prepare=False)
 
