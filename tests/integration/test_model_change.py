@@ -70,7 +70,8 @@ class Exact:
 
     def embed(self, text: str, purpose: Purpose) -> NDArray[np.float64]:
         vectors: NDArray[np.float64] = self.model.embed(TextToEmbed(text), purpose).vectors.astype(np.float64)
-        return vectors[0]
+        first: NDArray[np.float64] = vectors[0]
+        return first
 
     def add(self, memory_id: str, text: str) -> None:
         self.codes[memory_id] = self.embed(text, Purpose.PASSAGE).astype(np.float16).astype(np.float64)
