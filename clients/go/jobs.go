@@ -31,6 +31,28 @@ func (c *Client) RunJob(ctx context.Context, kind string, options *RunJobOptions
 	return response.GetJob(), err
 }
 
+// ModelOptions are for ChangeModel, RevertModel and DropOldVectors.
+type ModelOptions struct {
+	// Space to work on; default: that of the client.
+	Space string
+}
+
+// ChangeModel starts the job that gives a space another embedding model; searches use the old one until it is done.
+func (c *Client) ChangeModel(ctx context.Context, model string, options *ModelOptions) (*Job, error) {
+	arguments := map[string]any{"model": model}
+	return c.RunJob(ctx, "change-model", &RunJobOptions{Space: orDefault(options).Space, Arguments: arguments})
+}
+
+// RevertModel starts the job that gives a space the model it had before.
+func (c *Client) RevertModel(ctx context.Context, options *ModelOptions) (*Job, error) {
+	return c.RunJob(ctx, "revert-model", &RunJobOptions{Space: orDefault(options).Space})
+}
+
+// DropOldVectors starts the job that removes the vectors of models that a space has not; then there is no way back.
+func (c *Client) DropOldVectors(ctx context.Context, options *ModelOptions) (*Job, error) {
+	return c.RunJob(ctx, "drop-old-vectors", &RunJobOptions{Space: orDefault(options).Space})
+}
+
 // GetJob returns a job by its id or name. It fails with ErrNotFound.
 func (c *Client) GetJob(ctx context.Context, job string) (*Job, error) {
 	response, err := unary(ctx, c.wire, c.jobs.GetJob, &quipuv1.GetJobRequest{Name: prefixed("jobs/", job)})

@@ -7,6 +7,7 @@ from quipu_server.config import Settings
 from quipu_server.embedding_later import EmbeddingJobs, EmbeddingLater
 from quipu_server.erasing import VACUUM
 from quipu_server.jobs import Worker
+from quipu_server.model_changes import ModelChanges
 from quipu_server.ports import Embedder, SearchViews
 from quipu_server.ports_jobs import JobContext, JobKind, JobKinds, Json
 from quipu_server.spaces import Spaces
@@ -16,6 +17,7 @@ from quipu_server.store.erasing import vacuum
 from quipu_server.store.history import PostgresHistoryStore
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore
+from quipu_server.store.models import PostgresModelStore
 from quipu_server.store.requests import trim_requests
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.unembedded import PostgresUnembeddedStore
@@ -39,7 +41,9 @@ def build_kinds(settings: Settings, database: Database, embedder: Embedder, cata
     spaces = Spaces(PostgresSpaceStore(database), embedder, SnowballAnalyser(), catalogue)
     later = EmbeddingLater(PostgresUnembeddedStore(database), jobs, spaces, embedder, catalogue)
     cold = ColdIndexing(PostgresColdIndexes(database), store, spaces, embedder, settings.cold_index_memories)
-    kinds = JobKinds([Tidying(database).kind, Vacuuming(database).kind, *later.kinds, *cold.kinds])
+    models = ModelChanges(PostgresModelStore(database), spaces, embedder, jobs)
+    tidying = [Tidying(database).kind, Vacuuming(database).kind]
+    kinds = JobKinds([*tidying, *later.kinds, *cold.kinds, *models.kinds])
     if settings.history_days:
         kinds.add(Trimming(PostgresHistoryStore(database), settings.history_days).kind)
     return kinds

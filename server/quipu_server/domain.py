@@ -127,7 +127,10 @@ class Path(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A space as stored. `id` is internal and never reused; `name` is the caller's id, unique within the tenant."""
+    """A space as stored. `id` is internal and never reused; `name` is the caller's id, unique within the tenant.
+
+    previous_model: name of the model before, while its vectors are kept; else "".
+    """
 
     id: UUID
     tenant: str
@@ -140,6 +143,7 @@ class Space:
     version: int = 1
     create_time: datetime | None = None
     update_time: datetime | None = None
+    previous_model: str = ""
 
     @property
     def resource_name(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quipu_server.domain import EmbeddedText, Purpose, Space
-from quipu_server.errors import Conflict, Overloaded, StoreUnavailable
+from quipu_server.errors import Conflict, ModelChanged, Overloaded, StoreUnavailable
 from quipu_server.ports import Embedder, Lane, SearchViews
 from quipu_server.ports_embedding import Unembedded, UnembeddedStore
 from quipu_server.ports_jobs import JobContext, JobKind, JobStore, Json, NewJob
@@ -87,7 +87,9 @@ class EmbeddingLater:
             await context.check_cancelled()
             try:
                 revision = await self._store.store_vectors(space, found, made)
-            except Conflict:
+            except (Conflict, ModelChanged):
+                space = await self._spaces.find(space.tenant, space.name)
+                self._spaces.check_model(space)
                 continue
             self._views.written(space, revision)
             done += len(found)

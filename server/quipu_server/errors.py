@@ -211,6 +211,10 @@ class Overloaded(Unavailable):
     retry_after_s = 0.5
 
 
+class ModelChanged(Unavailable):
+    """The space got another embedding model since it was read. Nothing was written; read it again and embed anew."""
+
+
 class StoreUnavailable(Unavailable):
     """The database cannot be reached."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -11,6 +12,7 @@ from quipu_server.errors import (
     Conflict,
     ContentBlocked,
     FailedPrecondition,
+    ModelChanged,
     Overloaded,
     QuipuError,
     SessionEnded,
@@ -77,11 +79,16 @@ class Ingesting:
 
         Raises FailedPrecondition when the space cannot be written, NotFound when it is deleted meanwhile.
         """
-        home = await self._spaces.ensure(tenant, space)
+        while True:
+            home = await self._spaces.ensure(tenant, space)
+            with suppress(ModelChanged):
+                return await self._store_in(home, items, later=later)
+
+    async def _store_in(self, home: Space, items: Sequence[Item], *, later: bool) -> Mapping[int, Outcome]:
         self._spaces.check_model(home)
         outcomes = dict(await self._replay(home, items))
         fits = [item for item in items if item.offset not in outcomes and self._fits(home, item, outcomes)]
-        waiting = await self._prepare(home, await self._screen(tenant, fits, outcomes), later=later)
+        waiting = await self._prepare(home, await self._screen(home.tenant, fits, outcomes), later=later)
         while waiting:
             waiting = await self._append(home, waiting, outcomes)
         if later and fits:

@@ -30,8 +30,9 @@ class JobControl:
             raise InvalidArgument("space", "must name the space to work on")
         await self._spaces.find(tenant, space)
         check_arguments(found, arguments)
+        payload = {"space": space, **arguments}
         return await self._store.enqueue(
-            NewJob(tenant, kind, space, {"space": space, **arguments}, key=space, most_attempts=found.most_attempts)
+            NewJob(tenant, kind, space, payload, space, most_attempts=found.most_attempts, group=found.group)
         )
 
     async def get(self, tenant: str, job_id: str) -> Job:

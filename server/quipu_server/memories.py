@@ -1,6 +1,7 @@
 """Use cases of memories: every write is a revision on the log of its space."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from quipu_server.errors import (
     Conflict,
     FailedPrecondition,
     InvalidArgument,
+    ModelChanged,
     NotFound,
 )
 from quipu_server.guard import Guard, told
@@ -63,7 +65,15 @@ class Memories:
 
         later: those that bring no vector are embedded by a job.
         """
-        home = await self._spaces.ensure(tenant, space)
+        while True:
+            home = await self._spaces.ensure(tenant, space)
+            with suppress(ModelChanged):
+                return await self._create(home, drafts, request, later=later)
+
+    async def _create(
+        self, home: Space, drafts: Sequence[Draft], request: RequestKey | None, *, later: bool
+    ) -> Sequence[Memory]:
+        tenant = home.tenant
         self._spaces.check_model(home)
         if request and (answered := await self._store.replay(home, request)) is not None:
             return await self._guard.retold(tenant, drafts, answered)
@@ -263,6 +273,8 @@ class Memories:
             write = await self._prepare(home, target.memory_id, decided)
             try:
                 return (await self._append(home, [write], request))[0]
+            except ModelChanged:
+                home = await self._spaces.find(home.tenant, home.name)
             except Conflict:
                 if not retry and attempt > 0:
                     raise

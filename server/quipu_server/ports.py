@@ -160,7 +160,8 @@ class MemoryStore(Protocol):
 
         The writes take the next revisions, one each. Raises Conflict when `expected` of a write is not the revision of
         the current version (metadata `index`: which write), RequestIdReused, NotFound when the space is gone. With a
-        request that was answered before, nothing is written and the versions it made then are returned.
+        request that was answered before, nothing is written and the versions it made then are returned. Raises
+        ModelChanged when the writes have new texts and the space has another model now than the one given.
         """
 
     async def replay(self, space: Space, request: RequestKey) -> Sequence[Memory] | None:
@@ -177,7 +178,7 @@ class MemoryStore(Protocol):
     ) -> Sequence[Memory]:
         """Append the writes in one transaction, each as the answer to a request of its own.
 
-        Raises Conflict as `append` does, and for a write whose request was answered meanwhile, NotFound.
+        Raises Conflict as `append` does, and for a write whose request was answered meanwhile, NotFound, ModelChanged.
         """
 
     async def replay_each(

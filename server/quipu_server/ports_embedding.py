@@ -33,7 +33,8 @@ class UnembeddedStore(Protocol):
         """Store the vectors of each in one transaction, and take them off; the revision of the space then.
 
         Memories whose current version has the passage get a new version with change EMBEDDED and all else as it was.
-        Raises Conflict, and stores nothing, when one of them was changed or embedded by somebody else meanwhile.
+        Raises Conflict, and stores nothing, when one of them was changed or embedded by somebody else meanwhile;
+        ModelChanged when the space has another model now.
         """
 
 

@@ -63,7 +63,8 @@ class Job:
 class NewJob:
     """A job to be done.
 
-    key: of the jobs with one key one runs at a time, and one waits at most; "" for no such limit.
+    key: of the jobs with one key one runs at a time, and of equal ones one waits at most; "" for no such limit.
+    group: of several kinds that share their keys; "": the kind alone.
     most_attempts: so often it is begun before it is given up.
     """
 
@@ -73,6 +74,7 @@ class NewJob:
     payload: Json = field(default_factory=dict)
     key: str = ""
     most_attempts: int = 5
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class JobKind(Generic[P]):
     """A sort of job.
 
     payload: a dataclass of what JSON can say. run: gives the result. every_s: it is run by itself so often, once for
-    all servers; 0: it is not. by_hand: callers may start it, for a space of theirs.
+    all servers; 0: it is not. by_hand: callers may start it, for a space of theirs. group: see `NewJob`.
     """
 
     name: str
@@ -156,6 +158,7 @@ class JobKind(Generic[P]):
     most_attempts: int = 5
     every_s: float = 0.0
     by_hand: bool = False
+    group: str = ""
 
 
 class JobKinds:
@@ -189,7 +192,7 @@ class JobStore(Protocol):
     """Keeps jobs. Every method may raise StoreUnavailable. All times are the database's."""
 
     async def enqueue(self, job: NewJob) -> Job:
-        """Store a job and wake a worker; gives the job that waits already under the same key, if there is one.
+        """Store a job and wake a worker; gives the equal one that waits already under the same key, if there is.
 
         Never within a transaction that writes memories: it notifies.
         """

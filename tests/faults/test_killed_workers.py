@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ class Site:
     url: str
     database: Database
     space: Space
+    options: Sequence[str] = ()
 
     @property
     def jobs(self) -> PostgresJobStore:
@@ -45,7 +46,8 @@ class Site:
     @contextmanager
     def worker(self) -> Iterator["subprocess.Popen[bytes]"]:
         settings = ["--job-lease-s", f"{LEASE_S}", "--history-days", "7", "--embedding-workers", "1"]
-        command = [sys.executable, "-m", "quipu_server", "worker", "--database-url", self.url, *settings]
+        command = [sys.executable, "-m", "quipu_server", "worker", "--database-url", self.url]
+        command += [*settings, *self.options]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
                 yield process

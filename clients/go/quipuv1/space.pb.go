@@ -30,7 +30,8 @@ type Space struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Optional. A name for people, at most 256 bytes.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// Optional, immutable. Embedding model, `models/{model}`; default: the default model of the server.
+	// Optional. Embedding model, `models/{model}`; default: the default model of the server. UpdateSpace does not change
+	// it; a job of kind `change-model` does.
 	Model string `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
 	// Optional, immutable. Language of the lexical analyser as an ISO 639-1 code with a Snowball stemmer (`en`, `de`, …),
 	// or `und` for no stemming; default `en`.
@@ -46,7 +47,10 @@ type Space struct {
 	// Output only. Revision of the last write to the memories of the space; 0 when nothing was written yet.
 	Revision int64 `protobuf:"varint,9,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Output only. Number of memories that are neither deleted nor superseded; expired ones count until they are removed.
-	MemoryCount   int64 `protobuf:"varint,10,opt,name=memory_count,json=memoryCount,proto3" json:"memory_count,omitempty"`
+	MemoryCount int64 `protobuf:"varint,10,opt,name=memory_count,json=memoryCount,proto3" json:"memory_count,omitempty"`
+	// Output only. The model before, while its vectors are kept and a job of kind `revert-model` can go back to it; empty
+	// when there is none.
+	PreviousModel string `protobuf:"bytes,11,opt,name=previous_model,json=previousModel,proto3" json:"previous_model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -151,11 +155,18 @@ func (x *Space) GetMemoryCount() int64 {
 	return 0
 }
 
+func (x *Space) GetPreviousModel() string {
+	if x != nil {
+		return x.PreviousModel
+	}
+	return ""
+}
+
 var File_quipu_v1_space_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_space_proto_rawDesc = "" +
 	"\n" +
-	"\x14quipu/v1/space.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16quipu/v1/ranking.proto\"\xf1\x02\n" +
+	"\x14quipu/v1/space.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16quipu/v1/ranking.proto\"\x98\x03\n" +
 	"\x05Space\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x14\n" +
@@ -169,7 +180,8 @@ const file_quipu_v1_space_proto_rawDesc = "" +
 	"\x04etag\x18\b \x01(\tR\x04etag\x12\x1a\n" +
 	"\brevision\x18\t \x01(\x03R\brevision\x12!\n" +
 	"\fmemory_count\x18\n" +
-	" \x01(\x03R\vmemoryCountB\x95\x01\n" +
+	" \x01(\x03R\vmemoryCount\x12%\n" +
+	"\x0eprevious_model\x18\v \x01(\tR\rpreviousModelB\x95\x01\n" +
 	"\fcom.quipu.v1B\n" +
 	"SpaceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 

@@ -28,8 +28,32 @@ class JobOperations(Operations):
         timeout: float | None = None,
     ) -> Job:
         """Start a job on a space, or return the one that waits to do the same. Raises InvalidArgument, NotFound."""
+        return await self._run(kind, space, arguments or {}, timeout)
+
+    @call
+    async def change_model(self, model: str, space: str | None = None, *, timeout: float | None = None) -> Job:
+        """Start the job that gives a space another embedding model; searches use the old one until it is done.
+
+        Raises NotFound for a space that is not there; for a model that is not, the job fails.
+        """
+        return await self._run("change-model", space, {"model": model}, timeout)
+
+    @call
+    async def revert_model(self, space: str | None = None, *, timeout: float | None = None) -> Job:
+        """Start the job that gives a space the model it had before. Raises NotFound."""
+        return await self._run("revert-model", space, {}, timeout)
+
+    @call
+    async def drop_old_vectors(self, space: str | None = None, *, timeout: float | None = None) -> Job:
+        """Start the job that removes the vectors of models that a space has not; then there is no way back.
+
+        Raises NotFound.
+        """
+        return await self._run("drop-old-vectors", space, {}, timeout)
+
+    async def _run(self, kind: str, space: str | None, arguments: Mapping[str, Any], timeout: float | None) -> Job:
         told = Struct()
-        told.update(dict(arguments or {}))
+        told.update(dict(arguments))
         request = RunJobRequest(kind=kind, space=self._parent(space), arguments=told)
         return (await self._wire.unary(self._wire.jobs.RunJob, request, timeout)).job
 

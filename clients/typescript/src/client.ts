@@ -287,6 +287,21 @@ export class Client {
     return jobs.runJob(this.#session, kind, options);
   }
 
+  /** Start the job that gives a space another embedding model; searches use the old one until it is done. */
+  changeModel(model: string, options: SpaceOptions = {}): Promise<Job> {
+    return jobs.runJob(this.#session, "change-model", { ...options, arguments: { model } });
+  }
+
+  /** Start the job that gives a space the model it had before. */
+  revertModel(options: SpaceOptions = {}): Promise<Job> {
+    return jobs.runJob(this.#session, "revert-model", options);
+  }
+
+  /** Start the job that removes the vectors of models that a space has not; then there is no way back. */
+  dropOldVectors(options: SpaceOptions = {}): Promise<Job> {
+    return jobs.runJob(this.#session, "drop-old-vectors", options);
+  }
+
   /** Return a job as it is now. Fails with `NotFound`. */
   getJob(job: JobLike, options: CallOptions = {}): Promise<Job> {
     return jobs.getJob(this.#session, job, options);

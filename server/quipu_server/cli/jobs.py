@@ -52,15 +52,23 @@ def show_job(address: str, job: str, as_json: bool) -> None:
         show_fields({key: value if isinstance(value, str) else dump(value) for key, value in shown.items()})
 
 
+watch_option = click.option("--watch", is_flag=True, help="Prints each change until it has ended.")
+
+
 @jobs.command("run")
 @click.argument("kind")
 @click.argument("space")
-@click.option("--watch", is_flag=True, help="Prints each change until it has ended.")
+@watch_option
 @address_option
 def run_job(address: str, kind: str, space: str, watch: bool) -> None:
     """Start a job of KIND on SPACE, and print its id."""
+    start(address, kind, space, watch=watch)
+
+
+def start(address: str, kind: str, space: str, *, watch: bool, **arguments: str) -> None:
+    """Start a job and print its id; on request print it until its end."""
     with connected(address) as client:
-        job = client.run_job(kind, space)
+        job = client.run_job(kind, space, arguments=arguments)
     click.echo(job_id(job))
     if watch:
         follow(address, job.name, as_json=False)

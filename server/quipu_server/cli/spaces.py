@@ -6,6 +6,7 @@ import click
 
 from quipu_server.cli.connection import address_option, connected
 from quipu_server.cli.display import show_fields, show_table, show_time
+from quipu_server.cli.jobs import start, watch_option
 from quipu_server.cli.lines import dump, write_time
 from quipu_server.cli.memories import json_option
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def spaces() -> None:
-    """List, show, create and delete spaces."""
+    """List, show, create and delete spaces; change their embedding models."""
 
 
 @spaces.command("list")
@@ -49,13 +50,41 @@ def show_space(address: str, space: str, as_json: bool) -> None:
 @spaces.command("create")
 @click.argument("space")
 @click.option("--display-name", help="A name for people.")
-@click.option("--model", default="", help="Embedding model, for good; the default one of the server if not given.")
+@click.option("--model", default="", help="Embedding model; the default one of the server if not given.")
 @click.option("--language", default="", help="Language of the texts, for good: en (default), de, …; und for none.")
 @address_option
 def create_space(address: str, space: str, **settings: Any) -> None:
     """Create SPACE, which is only needed for settings: a space appears by itself on its first write."""
     with connected(address) as client:
         client.create_space(space, **settings)
+
+
+@spaces.command("change-model")
+@click.argument("space")
+@click.argument("model")
+@watch_option
+@address_option
+def change_model(address: str, space: str, model: str, watch: bool) -> None:
+    """Give SPACE the embedding MODEL by a job, and print the job's id. Searches use the old model until it is done."""
+    start(address, "change-model", space, watch=watch, model=model)
+
+
+@spaces.command("revert-model")
+@click.argument("space")
+@watch_option
+@address_option
+def revert_model(address: str, space: str, watch: bool) -> None:
+    """Give SPACE the model it had before by a job, and print the job's id. Only what is newer is embedded."""
+    start(address, "revert-model", space, watch=watch)
+
+
+@spaces.command("drop-old-vectors")
+@click.argument("space")
+@watch_option
+@address_option
+def drop_old_vectors(address: str, space: str, watch: bool) -> None:
+    """Remove the vectors of all models that SPACE has not by a job, and print its id. Then there is no way back."""
+    start(address, "drop-old-vectors", space, watch=watch)
 
 
 @spaces.command("delete")
@@ -94,6 +123,7 @@ def document(space: "Space") -> dict[str, Any]:
         "id": space_id(space),
         "display_name": space.display_name,
         "model": space.model,
+        "previous_model": space.previous_model,
         "language": space.language,
         "ranking": weights(space),
         "memory_count": space.memory_count,

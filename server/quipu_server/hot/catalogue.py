@@ -81,7 +81,7 @@ class HotCatalogue:
 
     def written(self, space: Space, revision: int) -> None:
         """Tell that a write was acknowledged; a hot index catches up in the background."""
-        if (resident := self._residents.get(space.id)) is not None:
+        if (resident := self._residents.get(space.id)) is not None and resident.has_model_of(space):
             resident.aim(revision)
 
     async def report(self, space: Space, head: Head, recall_sample: int) -> IndexReport:
@@ -145,6 +145,10 @@ class HotCatalogue:
         """The space, if it is in memory or worth a place there."""
         if not self._budget.limit_bytes:
             return None
+        if (resident := self._residents.get(space.id)) is not None and not resident.has_model_of(space):
+            if space.version < resident.space.version:
+                return None  # a reader that does not know yet: the vectors it asks for are in the database
+            self.forget(resident.space)
         self._budget.visit(space.id)
         resident = self._residents.get(space.id)
         if resident is None and not self._loader.is_busy(head.revision):

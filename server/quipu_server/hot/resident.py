@@ -69,6 +69,10 @@ class Resident:
         """What it holds; None while the space is cold."""
         return self._index.contents if self._index else None
 
+    def has_model_of(self, space: Space) -> bool:
+        """Whether it holds vectors of the model that the space has."""
+        return self.space.fingerprint == space.fingerprint
+
     @property
     def worth_keeping(self) -> Contents | None:
         """What may be written to a file: nothing of memories that were erased."""

@@ -60,7 +60,8 @@ class Freshness:
     async def _current(self, space: Space, heads: Mapping[UUID, Head]) -> tuple[Space, Head]:
         """The space as the head says it is now: settings change, and a name may be deleted and taken again."""
         while (head := heads.get(space.id)) is None or head.space_version != space.version:
-            del self._known[space.tenant, space.name]
+            if self._known.get((space.tenant, space.name)) is space:  # no other search was faster
+                del self._known[space.tenant, space.name]
             space = await self.space(space.tenant, space.name)
             heads = await self._heads.read([space.id])
         return space, head

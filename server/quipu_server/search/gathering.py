@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Revisions, TermStatistics, Vector
+from quipu_server.domain import Revisions, Space, TermStatistics, Vector
 from quipu_server.ports import SearchView, Selection
 from quipu_server.scoring import highest_bm25
 from quipu_server.search.conversation import LEADERS, Neighbourhood, alone, surround
@@ -17,11 +17,19 @@ from quipu_server.weights import RankingWeights
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is looked for: a vector, a text, or both; and a memory (space, id) that must not be found."""
+    """What is looked for: a vector, a text, or both; and a memory (space, id) that must not be found.
+
+    fingerprint: of the model that the vector is of.
+    """
 
     vector: Vector | None = None
     text: str | None = None
     example: tuple[str, str] | None = None
+    fingerprint: str = ""
+
+    def is_of(self, space: Space) -> bool:
+        """Whether its vector, if it has one, can be compared with those of a space."""
+        return self.vector is None or self.fingerprint == space.fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from quipu_server.measuring import Measurements, Meter
 from quipu_server.passages import Passages
 from quipu_server.ports import Analyser, Embedder, Lane, MemoryStore, SearchView, SearchViews
 from quipu_server.search.context import ContextRun, Contexts, slices
-from quipu_server.search.freshness import Freshness
+from quipu_server.search.freshness import Freshness, mixed_models
 from quipu_server.search.gathering import Probe, Quarry, gather, sum_statistics
 from quipu_server.search.hits import make_hit
 from quipu_server.search.hydration import Hydration
@@ -118,14 +118,23 @@ class Search:
     ) -> tuple[Probe, Sequence[tuple[SearchView, Head]]]:
         """What to look for and where: side by side when the query has to be embedded."""
         if query.vector is not None:
-            return await self._probe(query, mode, watch), await self._freshen(query, mode, watch)
+            fresh = await self._freshen(query, mode, watch)
+            return await self._probe(query, mode, watch, fresh), fresh
         freshening = asyncio.create_task(self._freshen(query, mode, watch))
         try:
-            return await self._probe(query, mode, watch), await freshening
+            probe, fresh = await self._probe(query, mode, watch), await freshening
         except BaseException:
             freshening.cancel()
             await asyncio.gather(freshening, return_exceptions=True)  # both may fail; one error is enough
             raise
+        if probe.is_of(home := fresh[0][0].space):
+            return probe, fresh
+        # The space was known as it was before its model changed.
+        probe = await self._probe(query, mode, watch, fresh)
+        if not probe.is_of(home):
+            assert probe.example is not None, "what is not an example is of the first space"
+            raise mixed_models(home, await self._freshness.space(query.tenant, probe.example[0]))
+        return probe, fresh
 
     async def _freshen(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Sequence[tuple[SearchView, Head]]:
         """A view of each space that has come as far as the query asks."""
@@ -140,21 +149,24 @@ class Search:
             self._views.past(space, head.revision) if space.name in query.as_of else await self._views.view(space, head)
         )
 
-    async def _probe(self, query: SearchQuery, mode: Mode, watch: Stopwatch) -> Probe:
-        """What to look for, as far as the mode needs it."""
+    async def _probe(
+        self, query: SearchQuery, mode: Mode, watch: Stopwatch, fresh: Sequence[tuple[SearchView, Head]] = ()
+    ) -> Probe:
+        """What to look for, as far as the mode needs it. fresh: the spaces as they are; else as they were last read."""
         with watch.stage("embed"):
-            space = await self._freshness.space(query.tenant, query.spaces[0])
+            known = {view.space.name: view.space for view, _ in fresh}
+            name = query.example[0] if query.example else query.spaces[0]
+            space = known.get(name) or await self._freshness.space(query.tenant, name)
             if query.example is not None:
-                return await self._probe_like(query.tenant, query.example, mode)
+                return await self._probe_like(space, query.example, mode)
             if query.vector is not None:
-                return Probe(vector=self._passages.scale(space, query.vector))
+                return Probe(vector=self._passages.scale(space, query.vector), fingerprint=space.fingerprint)
             text = query.text or ""
             vector = None if mode is Mode.LEXICAL else await self._embedder.embed_query(space.model, text)
-            return Probe(vector, None if mode is Mode.DENSE else text)
+            return Probe(vector, None if mode is Mode.DENSE else text, fingerprint=space.fingerprint)
 
-    async def _probe_like(self, tenant: str, example: tuple[str, str], mode: Mode) -> Probe:
+    async def _probe_like(self, space: Space, example: tuple[str, str], mode: Mode) -> Probe:
         """The text of a memory and the mean of its vectors."""
-        space = await self._freshness.space(tenant, example[0])
         memory = (await self._store.latest(space, [example[1]])).get(example[1])
         if memory is None or memory.is_deleted:
             raise NotFound("memory", f"{space.resource_name}/memories/{example[1]}")
@@ -164,7 +176,8 @@ class Search:
         vectors = await self._store.vectors(space, memory.passage_id)
         if not len(vectors):
             vectors = (await self._passages.make(space, [memory.fields], [None], Lane.QUERY))[0].vectors
-        return Probe(self._passages.scale(space, vectors.mean(axis=0)), text, example)
+        vector = self._passages.scale(space, vectors.mean(axis=0))
+        return Probe(vector, text, example, space.fingerprint)
 
     async def _quarry(self, query: SearchQuery, probe: Probe, view: SearchView, head: Head, formula: Formula) -> Quarry:
         selection = await view.select(query.condition, head.now)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Vectors, Write
-from quipu_server.errors import Conflict, NotFound, SessionEnded
+from quipu_server.errors import Conflict, ModelChanged, NotFound, SessionEnded
 from quipu_server.store import copy_format as binary
 from quipu_server.store.database import Connection
 from quipu_server.store.metadata import encode_metadata
@@ -37,7 +37,7 @@ COPY memory_revisions (
 """
 _LOCK = """
 UPDATE heads SET revision = revision + %s, memory_count = memory_count + %s WHERE space_id = %s
-RETURNING revision, clock_timestamp()
+RETURNING revision, clock_timestamp(), fingerprint
 """
 _CURRENT = """
 SELECT r.memory_id, r.revision, r.change, r.created, r.create_time, r.update_time
@@ -84,7 +84,8 @@ async def append(
 ) -> Sequence[Memory]:
     """Append in the transaction of the connection; return the versions made, in order.
 
-    Raises Conflict, NotFound, SessionEnded, RequestIdReused, AnsweredBefore; the transaction must then be rolled back.
+    Raises Conflict, NotFound, ModelChanged, SessionEnded, RequestIdReused, AnsweredBefore; the transaction must then be
+    rolled back.
     """
     await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
@@ -99,7 +100,7 @@ async def append(
 async def append_each(
     connection: Connection, space: Space, writes: Sequence[Write], requests: Sequence[RequestKey]
 ) -> Sequence[Memory]:
-    """Append as `append` does, each write for a request of its own. Raises Conflict, NotFound, SessionEnded."""
+    """Append as `append` does, each write for a request of its own. Raises what `append` does."""
     await _store_passages(connection, space, writes)
     first, now = await _lock(connection, space, writes)
     if answered := await find_each(connection, space.id, requests):
@@ -147,13 +148,24 @@ async def copy_vectors(
 
 
 async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
-    """Take the revisions and keep other writers out; return the first revision, and the time."""
+    """Take the revisions and keep other writers out; return the first revision, and the time.
+
+    Raises NotFound; ModelChanged when the writes have vectors, or are to have some, and the space has another model.
+    """
     added = sum((not write.change.is_end) - (write.expected > 0) for write in writes)
     row = await (await connection.execute(_LOCK, (len(writes), added, space.id))).fetchone()
     if row is None:
         raise NotFound("space", space.resource_name)
-    last, now = row
+    last, now, fingerprint = row
+    if any(write.passage is not None or write.change is Change.EMBEDDED for write in writes):
+        check_model(space, fingerprint)
     return last - len(writes) + 1, now
+
+
+def check_model(space: Space, fingerprint: str | None) -> None:
+    """Raise ModelChanged when a head has the fingerprint of another model than the space as it was read."""
+    if fingerprint not in (None, space.fingerprint):
+        raise ModelChanged(f"{space.resource_name} got another embedding model; send the request again")
 
 
 async def _current_versions(connection: Connection, space: Space, writes: Sequence[Write]) -> Mapping[str, Current]:

@@ -30,7 +30,8 @@ AND (%(kind)s = '' OR j.kind = %(kind)s) AND (%(space)s = '' OR j.space = %(spac
 AND (%(after)s = '' OR j.job_id < %(after)s)
 ORDER BY j.job_id DESC LIMIT %(limit)s
 """
-_WAITING = f"{_JOBS} WHERE q.status = 'todo' AND q.lock = %(lock)s AND j.tenant = %(tenant)s ORDER BY q.id LIMIT 1"
+_EQUAL = "AND j.kind = %(kind)s AND j.payload = %(payload)s ORDER BY q.id"
+_WAITING = f"{_JOBS} WHERE q.status = 'todo' AND q.lock = %(lock)s AND j.tenant = %(tenant)s {_EQUAL} LIMIT 1"
 _DEFER = """
 SELECT (procrastinate_defer_jobs_v1(ARRAY[
     ROW(%(kind)s, %(task)s, 0, %(lock)s, NULL, %(arguments)s, NULL)::procrastinate_job_to_defer_v1
@@ -117,17 +118,18 @@ class PostgresJobStore:
 
 
 async def _enqueue(connection: Connection, job: NewJob) -> Job:
-    lock = f"{job.tenant}/{job.kind}/{job.key}" if job.key else None
+    lock = f"{job.tenant}/{job.group or job.kind}/{job.key}" if job.key else None
+    told = {"tenant": job.tenant, "kind": job.kind, "payload": Jsonb(job.payload)}
     if lock:
         await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
-        if waiting := await fetch_job(connection, _WAITING, {"lock": lock, "tenant": job.tenant}):
+        if waiting := await fetch_job(connection, _WAITING, told | {"lock": lock}):
             return waiting
     key = {"tenant": job.tenant, "job_id": new_memory_id()}
     ticket = {"kind": job.kind, "task": TASK, "lock": lock, "arguments": Jsonb(key)}
     row = await (await connection.execute(_DEFER, ticket)).fetchone()
     assert row is not None
-    values = {"queue_id": row[0], "kind": job.kind, "space": job.space, "payload": Jsonb(job.payload)}
-    await connection.execute(_INSERT, key | values | {"most_attempts": job.most_attempts})
+    values = {"queue_id": row[0], "space": job.space, "most_attempts": job.most_attempts}
+    await connection.execute(_INSERT, key | told | values)
     made = await fetch_job(connection, FIND, key)
     assert made is not None
     return made

@@ -38,7 +38,7 @@ MEMORY_COLUMNS = f"""
 
 SPACE_COLUMNS = """
     s.space_id, s.tenant, s.name, s.model, s.fingerprint, s.language, s.display_name, s.ranking, s.version,
-    s.create_time, s.update_time
+    s.create_time, s.update_time, s.previous_model
 """
 """What `to_space` takes, from spaces s."""
 
@@ -84,7 +84,7 @@ def to_memory(row: Sequence[Any]) -> Memory:
 def to_space(row: Sequence[Any]) -> Space:
     """The space of a row of SPACE_COLUMNS."""
     space_id, tenant, name, model, fingerprint, language, display_name, ranking, *rest = row
-    version, create_time, update_time = rest
+    version, create_time, update_time, previous_model = rest
     return Space(
         space_id,
         tenant,
@@ -97,6 +97,7 @@ def to_space(row: Sequence[Any]) -> Space:
         version,
         create_time,
         update_time,
+        previous_model,
     )
 
 

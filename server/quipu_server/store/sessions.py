@@ -80,6 +80,7 @@ _KEEP_COUNTS = """
 UPDATE passages p SET token_count = counted.tokens
 FROM unnest(%s::uuid[], %s::integer[]) AS counted (passage_id, tokens)
 WHERE p.space_id = %s AND p.passage_id = counted.passage_id
+AND NOT EXISTS (SELECT FROM heads h WHERE h.space_id = p.space_id AND h.fingerprint <> %s)
 """
 _BEFORE_ALL, _AFTER_ALL = 0, 2**63 - 1
 
@@ -150,7 +151,8 @@ class PostgresSessionStore:
 
     async def keep_counts(self, space: Space, counts: Mapping[UUID, int]) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(_KEEP_COUNTS, (list(counts), list(counts.values()), space.id), prepare=False)
+            values = (list(counts), list(counts.values()), space.id, space.fingerprint)
+            await connection.execute(_KEEP_COUNTS, values, prepare=False)
 
     async def neighbours(self, space: Space, places: Sequence[Place], reach: int, revision: int) -> Sequence[Memory]:
         parameters = {

@@ -7,7 +7,7 @@ import psycopg
 from quipu_server.domain import Change, EmbeddedText, Memory, Space, TextToEmbed, Write
 from quipu_server.errors import Conflict
 from quipu_server.ports_embedding import Unembedded
-from quipu_server.store.appending import append, copy_vectors
+from quipu_server.store.appending import append, check_model, copy_vectors
 from quipu_server.store.database import Connection, Database
 from quipu_server.store.rows import MEMORY_COLUMNS, SPACE_COLUMNS, to_memory, to_space
 
@@ -33,7 +33,7 @@ CROSS JOIN LATERAL (
 ) r
 """
 _TAKE_OFF = "DELETE FROM unembedded WHERE space_id = %s AND passage_id = ANY (%s)"
-_HEAD = "SELECT revision FROM heads WHERE space_id = %s"
+_HEAD = "SELECT revision, fingerprint FROM heads WHERE space_id = %s"
 
 
 class PostgresUnembeddedStore:
@@ -68,6 +68,7 @@ class PostgresUnembeddedStore:
                 if taken.rowcount != len(passages):
                     raise Conflict("somebody else has embedded some of them")
                 row = await (await connection.execute(_HEAD, (space.id,))).fetchone()
+                check_model(space, row[1] if row else None)
                 return int(row[0]) if row else 0
         except psycopg.errors.UniqueViolation as error:
             raise Conflict("somebody else has embedded some of them") from error

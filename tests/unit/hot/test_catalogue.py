@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -327,3 +327,16 @@ async def test_a_selection_serves_its_own_view_only(catalogue: HotCatalogue, log
 
     with pytest.raises(TypeError):
         await view.dense(unit_vector(1), 1, Foreign())
+
+
+async def test_an_index_of_another_model_is_replaced_and_never_brought_back(
+    catalogue: HotCatalogue, log: KeptLog
+) -> None:
+    old = fill(log, 10)
+    await until_hot(catalogue, log, old)
+    new = replace(old, model="other", fingerprint="other", version=old.version + 1)
+    view = await until_hot(catalogue, log, new)
+    assert view.space.fingerprint == "other"
+    # A search that does not know of the change yet gets no vectors of the new model, and leaves the index alone.
+    assert (await view_of(catalogue, log, old)).path is Path.STORE
+    assert (await view_of(catalogue, log, new)).path is Path.HOT

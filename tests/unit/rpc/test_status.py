@@ -60,6 +60,7 @@ EXAMPLES: list[errors.QuipuError] = [
     errors.QuotaExceeded("tenants/a", "requests", "1000,60", 2.5),
     errors.DeadlineExceeded("too late"),
     errors.Unavailable("starting"),
+    errors.ModelChanged("changed"),
     errors.Overloaded("full"),
     errors.StoreUnavailable("no database"),
     errors.QuipuError("not in the table"),

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from quipu.v1 import ranking_pb2 as quipu_dot_v1_dot_ranking__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14quipu/v1/space.proto\x12\x08quipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16quipu/v1/ranking.proto\"\xf1\x02\n\x05Space\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x14\n\x05model\x18\x03 \x01(\tR\x05model\x12\x1a\n\x08language\x18\x04 \x01(\tR\x08language\x12\x32\n\x07ranking\x18\x05 \x01(\x0b\x32\x18.quipu.v1.RankingWeightsR\x07ranking\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x12\n\x04\x65tag\x18\x08 \x01(\tR\x04\x65tag\x12\x1a\n\x08revision\x18\t \x01(\x03R\x08revision\x12!\n\x0cmemory_count\x18\n \x01(\x03R\x0bmemoryCountB\x95\x01\n\x0c\x63om.quipu.v1B\nSpaceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14quipu/v1/space.proto\x12\x08quipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16quipu/v1/ranking.proto\"\x98\x03\n\x05Space\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12\x14\n\x05model\x18\x03 \x01(\tR\x05model\x12\x1a\n\x08language\x18\x04 \x01(\tR\x08language\x12\x32\n\x07ranking\x18\x05 \x01(\x0b\x32\x18.quipu.v1.RankingWeightsR\x07ranking\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x12\n\x04\x65tag\x18\x08 \x01(\tR\x04\x65tag\x12\x1a\n\x08revision\x18\t \x01(\x03R\x08revision\x12!\n\x0cmemory_count\x18\n \x01(\x03R\x0bmemoryCount\x12%\n\x0eprevious_model\x18\x0b \x01(\tR\rpreviousModelB\x95\x01\n\x0c\x63om.quipu.v1B\nSpaceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014com.quipu.v1B\nSpaceProtoP\001Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\242\002\003QXX\252\002\010Quipu.V1\312\002\010Quipu\\V1\342\002\024Quipu\\V1\\GPBMetadata\352\002\tQuipu::V1'
   _globals['_SPACE']._serialized_start=92
-  _globals['_SPACE']._serialized_end=461
+  _globals['_SPACE']._serialized_end=500
 # @@protoc_insertion_point(module_scope)

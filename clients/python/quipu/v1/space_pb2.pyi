@@ -34,6 +34,7 @@ class Space(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     MEMORY_COUNT_FIELD_NUMBER: _builtins.int
+    PREVIOUS_MODEL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Output only; identifier on update. `spaces/{space}`; the id has 1 to 128 letters, digits, `.`, `_`, `~`, `-` and
     begins with a letter or digit.
@@ -41,7 +42,9 @@ class Space(_message.Message):
     display_name: _builtins.str
     """Optional. A name for people, at most 256 bytes."""
     model: _builtins.str
-    """Optional, immutable. Embedding model, `models/{model}`; default: the default model of the server."""
+    """Optional. Embedding model, `models/{model}`; default: the default model of the server. UpdateSpace does not change
+    it; a job of kind `change-model` does.
+    """
     language: _builtins.str
     """Optional, immutable. Language of the lexical analyser as an ISO 639-1 code with a Snowball stemmer (`en`, `de`, …),
     or `und` for no stemming; default `en`.
@@ -52,6 +55,10 @@ class Space(_message.Message):
     """Output only. Revision of the last write to the memories of the space; 0 when nothing was written yet."""
     memory_count: _builtins.int
     """Output only. Number of memories that are neither deleted nor superseded; expired ones count until they are removed."""
+    previous_model: _builtins.str
+    """Output only. The model before, while its vectors are kept and a job of kind `revert-model` can go back to it; empty
+    when there is none.
+    """
     @_builtins.property
     def ranking(self) -> _ranking_pb2.RankingWeights:
         """Optional. Weights of ranking in this space; what is not set has the default of the server."""
@@ -77,10 +84,11 @@ class Space(_message.Message):
         etag: _builtins.str = ...,
         revision: _builtins.int = ...,
         memory_count: _builtins.int = ...,
+        previous_model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "ranking", b"ranking", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "language", b"language", "memory_count", b"memory_count", "model", b"model", "name", b"name", "ranking", b"ranking", "revision", b"revision", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "etag", b"etag", "language", b"language", "memory_count", b"memory_count", "model", b"model", "name", b"name", "previous_model", b"previous_model", "ranking", b"ranking", "revision", b"revision", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -56,6 +56,7 @@ def write_space(status: SpaceStatus) -> SpaceMessage:
         name=space.resource_name,
         display_name=space.display_name,
         model=names.write_model(space.model),
+        previous_model=names.write_model(space.previous_model) if space.previous_model else "",
         language=space.language,
         ranking=None if space.ranking == _UNWEIGHTED else write_weights(space.ranking),
         create_time=write_optional_time(space.create_time),

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/space.proto.
  */
 export const file_quipu_v1_space: GenFile = /*@__PURE__*/
-  fileDesc("ChRxdWlwdS92MS9zcGFjZS5wcm90bxIIcXVpcHUudjEijwIKBVNwYWNlEgwKBG5hbWUYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEg0KBW1vZGVsGAMgASgJEhAKCGxhbmd1YWdlGAQgASgJEikKB3JhbmtpbmcYBSABKAsyGC5xdWlwdS52MS5SYW5raW5nV2VpZ2h0cxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkSEAoIcmV2aXNpb24YCSABKAMSFAoMbWVtb3J5X2NvdW50GAogASgDQpUBCgxjb20ucXVpcHUudjFCClNwYWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_ranking]);
+  fileDesc("ChRxdWlwdS92MS9zcGFjZS5wcm90bxIIcXVpcHUudjEipwIKBVNwYWNlEgwKBG5hbWUYASABKAkSFAoMZGlzcGxheV9uYW1lGAIgASgJEg0KBW1vZGVsGAMgASgJEhAKCGxhbmd1YWdlGAQgASgJEikKB3JhbmtpbmcYBSABKAsyGC5xdWlwdS52MS5SYW5raW5nV2VpZ2h0cxIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkSEAoIcmV2aXNpb24YCSABKAMSFAoMbWVtb3J5X2NvdW50GAogASgDEhYKDnByZXZpb3VzX21vZGVsGAsgASgJQpUBCgxjb20ucXVpcHUudjFCClNwYWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_ranking]);
 
 /**
  * A set of memories that are searched together: one user, one agent, one project.
@@ -38,7 +38,8 @@ export type Space = Message<"quipu.v1.Space"> & {
   displayName: string;
 
   /**
-   * Optional, immutable. Embedding model, `models/{model}`; default: the default model of the server.
+   * Optional. Embedding model, `models/{model}`; default: the default model of the server. UpdateSpace does not change
+   * it; a job of kind `change-model` does.
    *
    * @generated from field: string model = 3;
    */
@@ -93,6 +94,14 @@ export type Space = Message<"quipu.v1.Space"> & {
    * @generated from field: int64 memory_count = 10;
    */
   memoryCount: bigint;
+
+  /**
+   * Output only. The model before, while its vectors are kept and a job of kind `revert-model` can go back to it; empty
+   * when there is none.
+   *
+   * @generated from field: string previous_model = 11;
+   */
+  previousModel: string;
 };
 
 /**
