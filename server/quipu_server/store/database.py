@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
+from weakref import WeakSet
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -72,7 +73,7 @@ class Database:
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._reader: Reader | None = None
         self._connections = AsyncExitStack()
-        self._in_use: set[Connection] = set()
+        self._made: WeakSet[Connection] = WeakSet()
         self._availability = Availability(False, "the database has not answered yet")
         self._changed = asyncio.Condition()
         self._lost = asyncio.Event()
@@ -131,11 +132,7 @@ class Database:
         try:
             with tracing.span("postgresql"):
                 async with pool.connection() as connection:
-                    self._in_use.add(connection)
-                    try:
-                        yield connection
-                    finally:
-                        self._in_use.discard(connection)
+                    yield connection
         except PoolTimeout as error:
             raise StoreUnavailable("all connections to the database are busy") from error
         except psycopg.errors.ReadOnlySqlTransaction as error:
@@ -194,7 +191,7 @@ class Database:
         async with AsyncExitStack() as stack:
             pool = AsyncConnectionPool(
                 conninfo,
-                configure=configure,
+                configure=self._configure,
                 min_size=min(2, self._pool_size),
                 max_size=self._pool_size,
                 timeout=POOL_TIMEOUT_S,
@@ -210,6 +207,10 @@ class Database:
             self._reader = Reader(connection, self._lost.set)
             self._connections = stack.pop_all()
         self._pool = pool
+
+    async def _configure(self, connection: Connection) -> None:
+        await configure(connection)
+        self._made.add(connection)
 
     async def _close_pool(self) -> None:
         reader, self._reader, self._pool = self._reader, None, None
@@ -227,7 +228,7 @@ class Database:
                 with suppress(StoreUnavailable):
                     await asyncio.wait_for(self.fetch("SELECT 1"), ANSWER_S)
             except TimeoutError:
-                for connection in self._in_use:
+                for connection in list(self._made):
                     sever(connection)
                 return
 
