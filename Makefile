@@ -112,6 +112,10 @@ test-long: export QUIPU_TEST_SECONDS ?= 60
 test-long: $(DEV) ## Let spaces live 10,000 steps at random, and servers and databases be killed for minutes
 	$(BIN)/python -m pytest -s tests/integration/test_long_life.py tests/faults $(ARGS)
 
+.PHONY: test-faults
+test-faults: $(DEV) ## Break database, network, clients, files and clocks, and show what held; QUIPU_TEST_SECONDS=60 takes longer
+	$(BIN)/python -m pytest -q -p tests.faults.table tests/faults tests/integration/test_failover.py tests/integration/test_tls.py $(ARGS)
+
 .PHONY: test-go
 .PHONY: test-node
 ifneq ($(wildcard clients/go/go.mod),)
@@ -190,6 +194,10 @@ bench-guard: $(DEV) ## Measure what the guard costs for each text, beside its em
 .PHONY: bench-fairness
 bench-fairness: $(DEV) ## Measure searches of one tenant alone, and beside the bulk load of another
 	$(BIN)/python -m bench.fairness $(ARGS)
+
+.PHONY: bench-soak
+bench-soak: $(DEV) ## Load a server with 32 clients for 10 minutes, then give up 10,000 searches; ARGS='--minutes 1'
+	$(BIN)/python -m bench.soak $(ARGS)
 
 .PHONY: bench-capacity
 bench-capacity: $(DEV) ## Measure what a memory takes in PostgreSQL, in memory and on disk

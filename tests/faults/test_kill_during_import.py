@@ -21,6 +21,7 @@ LAST_KILL = 1_000
 
 
 def test_every_line_is_stored_once_after_three_kills(tmp_path: Path) -> None:
+    """A server is killed three times while a file is imported: each line is there once in the end."""
     file, home = tmp_path / "notes.jsonl", tmp_path / "data"
     file.write_text("".join(json.dumps({"content": line}) + "\n" for line in LINES), "utf-8")
     for stored in sorted(random.sample(range(1, LAST_KILL), KILLS)):

@@ -136,6 +136,7 @@ async def finish(site: Site, kind: str) -> Job:
 
 
 async def test_embedding(site: Site) -> None:
+    """A worker is killed while it embeds: another goes on, and each memory has one vector."""
     await site.jobs.enqueue(NewJob(TENANT, "embed", "space", {"space": "space"}, key="space"))
 
     async def is_in_the_middle() -> bool:
@@ -155,6 +156,7 @@ async def test_embedding(site: Site) -> None:
 
 
 async def test_tidying(site: Site) -> None:
+    """A worker is killed while it removes old request ids: another ends the job."""
     await site.value(
         "INSERT INTO requests SELECT gen_random_uuid(), gen_random_uuid(), '', 1, 1, now() - interval '8 days'"
         " FROM generate_series(1, 10) RETURNING 1"
@@ -165,6 +167,7 @@ async def test_tidying(site: Site) -> None:
 
 
 async def test_trimming_history(site: Site) -> None:
+    """A worker is killed while it trims history: another ends it, and what is current stays."""
     memories = PostgresMemoryStore(site.database)
     before = (await memories.latest(site.space, ["m0"]))["m0"]
     await memories.append(
@@ -180,6 +183,7 @@ async def test_trimming_history(site: Site) -> None:
 
 
 async def test_building_an_index(site: Site) -> None:
+    """A worker is killed while it builds an index: another builds it, and no half one is left."""
     await site.jobs.enqueue(NewJob(TENANT, "build-index", "space", {"space": "space"}, key="space"))
     # A writer that does not end: the build has made its entry in the catalogue, and waits.
     obstacle = "LOCK TABLE vectors IN ROW EXCLUSIVE MODE"
@@ -198,12 +202,15 @@ async def test_building_an_index(site: Site) -> None:
     ],
 )
 async def test_looking_for_work(site: Site, kind: str, obstacle: str, waits: str) -> None:
+    """A worker is killed while it looks for work: another finds it."""
     await kill_in_the_middle(site, kind, obstacle, waits)
     if kind == "look-for-unembedded":
         assert await site.job("embed") is not None
 
 
 async def test_two_schedulers_at_once_run_it_once(site: Site) -> None:
+    """Two workers keep one schedule: each job runs once."""
+
     async def has_run() -> bool:
         job = await site.job("tidy")
         return job is not None and job.state.is_end

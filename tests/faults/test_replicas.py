@@ -34,6 +34,7 @@ async def test_every_search_sees_what_was_acknowledged(tmp_path: Path) -> None:
 
 
 async def test_a_killed_server_and_a_killed_database_make_no_search_wrong(tmp_path: Path) -> None:
+    """One of three servers is killed, then PostgreSQL: every search on each sees what was acknowledged before it."""
     async with replicas(tmp_path) as (postgres, servers, traffic):
         running = asyncio.create_task(traffic.run())
         await asyncio.sleep(SECONDS / 4)

@@ -52,6 +52,7 @@ async def hot(api: Api, space: str) -> Found:
 async def test_another_history_is_never_mixed_with_the_first(
     api: Api, replica: Api, database_url: str, space: str, later: int
 ) -> None:
+    """The database comes back with an older copy that others write to: no search mixes the two histories."""
     await write(api, space, range(6), "kept")
     await write(api, space, range(3), "lost")
     await api.memories.DeleteMemory(DeleteMemoryRequest(name=f"{space}/memories/kept1"))
@@ -71,6 +72,7 @@ async def test_another_history_is_never_mixed_with_the_first(
 async def test_those_who_watch_are_told_that_the_log_was_replaced(
     api: Api, replica: Api, server: Running, database_url: str, space: str, later: int
 ) -> None:
+    """The database comes back with an older copy while somebody watches: LOG_REPLACED, and nothing is missed."""
     await write(api, space, range(6), "kept")
     async with quipu.connect(f"127.0.0.1:{server.port}", space=space.removeprefix("spaces/")) as client:
         watch = client.watch(after=0)

@@ -123,6 +123,7 @@ async def test_old_protocols_are_refused(database_url: str, files: dict[str, Any
 async def test_a_renewed_certificate_is_shown_without_a_restart(
     database_url: str, files: dict[str, Any], authority: Authority, tmp_path: Path
 ) -> None:
+    """A certificate is renewed, half of it first, then broken: the newest good pair is shown, without a restart."""
     async with serving(database_url, files) as server:
         tls = quipu.Tls(ca=authority.certificate)
         async with quipu.connect(f"localhost:{server.port}", tls=tls) as old_connection:
@@ -143,6 +144,7 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
 async def test_an_expired_certificate_is_refused_by_the_client(
     database_url: str, authority: Authority, tmp_path: Path
 ) -> None:
+    """The certificate of a server has expired: clients refuse it."""
     certificate, key = authority.issue("old", lasts=-DAY).write(tmp_path, "old")
     async with serving(database_url, {"tls_cert_file": certificate, "tls_key_file": key}) as server:
         with pytest.raises(quipu.Unavailable, match=r"(?i)certificate|handshake|reached"):
@@ -154,6 +156,7 @@ async def test_an_expired_certificate_is_refused_by_the_client(
 async def test_clients_need_a_certificate_when_the_server_asks_for_one(
     database_url: str, files: dict[str, Any], authority: Authority, tmp_path: Path
 ) -> None:
+    """A client has no certificate, another authority's, or an expired one: it is refused."""
     clients = Authority("the authority of clients")
     (tmp_path / "clients.crt").write_bytes(clients.certificate)
     good, other, old = clients.issue("ann"), authority.issue("bo"), clients.issue("cy", lasts=-DAY)

@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
+from weakref import WeakSet
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from quipu_server import tracing
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.measuring import Sample
+from quipu_server.store.links import CONNECT_TIMEOUT_S, sever, with_settings
 from quipu_server.store.measures import samples_of
 from quipu_server.store.metadata import parse_document
 from quipu_server.store.reading import Reader, Row
@@ -21,23 +23,14 @@ from quipu_server.store.schema import prepare
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
-CONNECT_TIMEOUT_S = 5
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 HEARTBEAT_S = 5.0
 """How long a database that nobody asks may be away before it is noticed."""
+ANSWER_S = 10.0
+"""How long a connection may be silent when the database is asked whether it is there."""
 POOL_TIMEOUT_S = 5.0
 """How long a request waits for a connection while others use them all."""
-SESSION_SETTINGS = {
-    "TimeZone": "UTC",
-    "search_path": "quipu,quipu_queue,public",
-    "statement_timeout": "60s",
-    "idle_in_transaction_session_timeout": "60s",
-    "jit": "off",
-    # Every query goes by a key that begins with the space. While tables are small the planner prefers to scan them, and
-    # keeps such a plan for a prepared statement long after they have grown.
-    "enable_seqscan": "off",
-}
 
 
 class Postgres(Protocol):
@@ -80,6 +73,7 @@ class Database:
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._reader: Reader | None = None
         self._connections = AsyncExitStack()
+        self._made: WeakSet[Connection] = WeakSet()
         self._availability = Availability(False, "the database has not answered yet")
         self._changed = asyncio.Condition()
         self._lost = asyncio.Event()
@@ -141,6 +135,8 @@ class Database:
                     yield connection
         except PoolTimeout as error:
             raise StoreUnavailable("all connections to the database are busy") from error
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise StoreUnavailable("the database is read-only now") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if pool is self._pool and (connection is None or connection.closed):
                 self._lost.set()
@@ -195,7 +191,7 @@ class Database:
         async with AsyncExitStack() as stack:
             pool = AsyncConnectionPool(
                 conninfo,
-                configure=configure,
+                configure=self._configure,
                 min_size=min(2, self._pool_size),
                 max_size=self._pool_size,
                 timeout=POOL_TIMEOUT_S,
@@ -212,6 +208,10 @@ class Database:
             self._connections = stack.pop_all()
         self._pool = pool
 
+    async def _configure(self, connection: Connection) -> None:
+        await configure(connection)
+        self._made.add(connection)
+
     async def _close_pool(self) -> None:
         reader, self._reader, self._pool = self._reader, None, None
         if reader is not None:
@@ -224,9 +224,13 @@ class Database:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._lost.wait(), HEARTBEAT_S)
                 return
-            with suppress(StoreUnavailable):
-                async with self.connection() as connection:
-                    await connection.execute("SELECT 1")
+            try:
+                with suppress(StoreUnavailable):
+                    await asyncio.wait_for(self.fetch("SELECT 1"), ANSWER_S)
+            except TimeoutError:
+                for connection in list(self._made):
+                    sever(connection)
+                return
 
     async def _wait_available(self) -> None:
         async for availability in self.changes():
@@ -246,15 +250,6 @@ async def configure(connection: Connection) -> None:
     """
     await connection.set_autocommit(True)
     set_json_loads(parse_document, connection)
-
-
-def with_settings(conninfo: str) -> str:
-    """The connection string with the settings of a session, for which those it brings are overruled."""
-    defaults: dict[str, Any] = {"application_name": "quipu", "connect_timeout": CONNECT_TIMEOUT_S, "options": ""}
-    parameters = defaults | conninfo_to_dict(conninfo)
-    settings = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
-    parameters["options"] = f"{parameters['options']} {settings}"
-    return make_conninfo("", **parameters)
 
 
 def first_line(error: BaseException) -> str:
