@@ -11,7 +11,7 @@ from quipu.v1.search_service_pb2 import SearchPath, SearchRequest, SearchRespons
 from quipu.v1.value_pb2 import Vector as VectorMessage
 from quipu_server.domain import MemoryFields, Vector, Vectors
 
-BY_SIMILARITY_ALONE = RankingWeights(importance=0.0, recency=0.0)
+BY_SIMILARITY_ALONE = RankingWeights(importance=0, recency=0, neighbours=0, session=0, role=0)
 
 
 def text_search(space: str, question: str) -> bytes:
