@@ -1,13 +1,12 @@
 """Jobs, the queue that they wait in, and texts that wait for one."""
 
-from pathlib import Path
+from importlib.resources import files
 
 from alembic import op
 
 revision = "0002"
 down_revision = "0001"
 
-QUEUE = Path(__file__).parent.parent / "procrastinate-3.10.sql"
 
 SCHEMA = """
 -- When each kind that runs by itself is due.
@@ -56,10 +55,15 @@ CREATE TABLE quipu.unembedded (
 """
 
 
+def queue_schema() -> str:
+    """The tables of the task queue, as its package has them; a release with other ones needs a migration of its own."""
+    return (files("procrastinate.sql") / "schema.sql").read_text("utf-8")
+
+
 def upgrade() -> None:
     op.execute("CREATE SCHEMA quipu_queue")
     # Its statements name no schema, and its functions find their tables by the search path of whoever calls them.
     op.execute("SET LOCAL search_path TO quipu_queue")
-    op.get_bind().exec_driver_sql(QUEUE.read_text("utf-8").replace("%", "%%"))
+    op.get_bind().exec_driver_sql(queue_schema().replace("%", "%%"))
     op.execute("SET LOCAL search_path TO quipu, quipu_queue, public")
     op.execute(SCHEMA)
