@@ -129,7 +129,7 @@ class Oracle:
             importances=np.array([r.importance for r in rows], np.float64),
             recency_times=np.array([(r.event_time or r.create_time).timestamp() for r in rows], np.float64),
             spans=np.array(spans, np.int32).reshape(-1, 2),
-            matched=np.array([[t in r.terms for t in terms] for r in rows], np.bool_).reshape(len(rows), len(terms)),
+            matched=lambda place: np.array([t in rows[place].terms for t in terms], np.bool_),
             roles=np.array([r.role for r in rows], np.int8),
             given=np.array([r.importance_given for r in rows], np.bool_),
             balances=np.array([r.balance for r in rows], np.int64),

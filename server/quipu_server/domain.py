@@ -1,6 +1,6 @@
 """What the core speaks: plain dataclasses and arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -430,7 +430,7 @@ class Evidence:
     messages: bool, whether each is a message: episodic, of a session. sessions_bm25: float64, the BM25 score of the
     whole session of each, 0 for what is no message. best_session_bm25: the highest of any session of the space.
     spans: int32 (n, 2), the best chunk; (-1, -1) without a query vector or when there is one chunk only.
-    matched: bool (n, terms): which terms of the query each contains.
+    matched: for the place of a candidate, bool (terms): which terms of the query it contains.
     """
 
     revisions: Revisions
@@ -440,7 +440,7 @@ class Evidence:
     importances: NDArray[np.float64]
     recency_times: NDArray[np.float64]
     spans: NDArray[np.int32]
-    matched: NDArray[np.bool_]
+    matched: Callable[[int], NDArray[np.bool_]]
     roles: NDArray[np.int8]
     given: NDArray[np.bool_]
     balances: NDArray[np.int64]

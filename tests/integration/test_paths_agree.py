@@ -195,8 +195,10 @@ def assert_right_order(scene: Scene, question: Question, found: Ranked) -> None:
 
 def assert_same_evidence(left: Evidence, right: Evidence) -> None:
     assert list(left.memory_ids) == list(right.memory_ids)
-    for name in {field.name for field in fields(Evidence)} - {"memory_ids"}:
+    for name in {field.name for field in fields(Evidence)} - {"memory_ids", "matched"}:
         np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
+    for place in range(len(left.revisions)):
+        np.testing.assert_array_equal(left.matched(place), right.matched(place))
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import Evidence, Revisions, Role, TermStatistics, Vector
-from quipu_server.hot.columns import NEVER, TextColumn
+from quipu_server.hot.columns import NEVER, TextColumn, Values
 from quipu_server.hot.contents import Contents, Slots
 from quipu_server.hot.sessions import NO_SESSION
 from quipu_server.hot.words import Matches
@@ -36,13 +36,13 @@ def evidence(
     session_of = contents.sessions.session_of[slots]
     return Evidence(
         revisions=revisions,
-        memory_ids=columns.texts["id"].decode(slots),
+        memory_ids=Values(columns.texts["id"], slots),
         cosines=best_cosines,
         bm25=np.zeros(len(slots)) if totals is None else found.scores_at(slots, totals),
         importances=columns.importances[slots],
         recency_times=_recency_times(contents, slots),
         spans=spans,
-        matched=(found.frequencies(slots) > 0.0).T,
+        matched=lambda place: found.frequencies(slots[place : place + 1])[:, 0] > 0.0,
         roles=_roles(columns.texts["role"], slots),
         given=columns.given[slots],
         balances=columns.balances[slots].astype(np.int64),

@@ -1,9 +1,9 @@
 """What an index knows of each slot, to filter and rank by."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,29 @@ class TextColumn:
         slots = np.zeros(self.slot_count, np.bool_)
         slots[self.owners[entries]] = True
         return slots
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values(Sequence[str]):
+    """The values of some slots, each looked up when it is asked for."""
+
+    column: TextColumn
+    slots: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @overload
+    def __getitem__(self, places: int) -> str: ...
+    @overload
+    def __getitem__(self, places: slice) -> Sequence[str]: ...
+    def __getitem__(self, places: int | slice) -> str | Sequence[str]:
+        if isinstance(places, slice):
+            return self.column.decode(self.slots[places])
+        return self.column.vocabulary.values[int(self.column.codes[self.slots[places]])]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.column.decode(self.slots))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ RECENT = 4_096
 NO_SLOT = -1
 NO_SESSION = -1
 
+STEPS = np.array([[-1], [1]])
+"""Towards what comes before, and towards what comes after."""
+
 Slots = NDArray[np.int64]
 NumberT = TypeVar("NumberT", np.int64, np.float64)
 
@@ -54,20 +57,21 @@ class Run:
         """A run of these as well."""
         return Run.of(np.concatenate([self.keys[1:-1], keys]), np.concatenate([self.slots[1:-1], slots]))
 
-    def beside(self, keys: NDArray[np.int64], live: Mask, step: int) -> tuple[NDArray[np.int64], Slots]:
-        """The nearest live message of the same session after each key, or before it for a step of -1.
+    def beside(self, keys: NDArray[np.int64], live: Mask) -> tuple[NDArray[np.int64], Slots]:
+        """The nearest live messages of the same session before each of n keys, and after it.
 
-        Returns its key, and its slot; NO_SLOT where there is none.
+        Returns their keys, and their slots, each of shape (2, n); a slot is NO_SLOT where there is none.
         """
-        places = self.keys.searchsorted(keys, "right") if step > 0 else self.keys.searchsorted(keys, "left") - 1
+        # Versions of a memory have one key.
+        places = np.stack([self.keys.searchsorted(keys) - 1, self.keys.searchsorted(keys, "right")])
         sessions = keys >> CREATED_BITS
         while True:
-            found = self.slots[places]
-            same = self.keys[places] >> CREATED_BITS == sessions
+            found, there = self.slots[places], self.keys[places]
+            same = there >> CREATED_BITS == sessions
             dead = same & ~live[found]
             if not dead.any():
-                return self.keys[places], np.where(same, found, NO_SLOT)
-            places = places + step * dead
+                return there, np.where(same, found, NO_SLOT)
+            places = places + STEPS * dead
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,19 +89,20 @@ class Sessions:
 
     def neighbours(self, slots: Slots, live: Mask) -> Slots:
         """The live messages before and after each slot, shape (n, 2); NO_SLOT where there is none."""
+        sessions = self.session_of[slots]
+        is_message = sessions != NO_SESSION
+        if is_message.all():
+            return self._nearest(keys_of(sessions, self.created[slots]), live).T
         beside = np.full((len(slots), 2), NO_SLOT)
-        is_message = self.session_of[slots] != NO_SESSION
         if is_message.any():
-            messages = slots[is_message]
-            keys = keys_of(self.session_of[messages], self.created[messages])
-            beside[is_message, 0] = self._nearest(keys, live, -1)
-            beside[is_message, 1] = self._nearest(keys, live, 1)
+            beside[is_message] = self._nearest(keys_of(sessions[is_message], self.created[slots[is_message]]), live).T
         return beside
 
-    def _nearest(self, keys: NDArray[np.int64], live: Mask, step: int) -> Slots:
-        (nearest, slots), *others = [run.beside(keys, live, step) for run in self.runs]
+    def _nearest(self, keys: NDArray[np.int64], live: Mask) -> Slots:
+        """Before and after each key, shape (2, n)."""
+        (nearest, slots), *others = [run.beside(keys, live) for run in self.runs]
         for candidates, found in others:
-            better = (found != NO_SLOT) & ((slots == NO_SLOT) | (step * candidates < step * nearest))
+            better = (found != NO_SLOT) & ((slots == NO_SLOT) | (STEPS * candidates < STEPS * nearest))
             nearest, slots = np.where(better, candidates, nearest), np.where(better, found, slots)
         return slots
 

@@ -42,15 +42,29 @@ async def surround(view: SearchView, selection: Selection, listed: Revisions, le
     if not beside.revisions.any():
         return alone(listed)
     leading = listed.searchsorted(leaders)
-    joining = np.setdiff1d(beside.revisions[leading][beside.selected[leading]], listed)
+    joining = _others(distinct(beside.revisions[leading][beside.selected[leading]]), listed)
     candidates, neighbours, selected = listed, beside.revisions, beside.selected
     if len(joining):
         more = await view.surroundings(joining, selection)
         candidates = np.concatenate([listed, joining])
         neighbours = np.concatenate([neighbours, more.revisions])
         selected = np.concatenate([selected, more.selected])
-    witnesses = np.unique(neighbours[~selected & (neighbours > 0)])
-    return _arrange(np.concatenate([candidates, witnesses]), len(candidates), neighbours)
+    apart = neighbours[~selected & (neighbours > 0)]
+    revisions = np.concatenate([candidates, distinct(apart)]) if len(apart) else candidates
+    return _arrange(revisions, len(candidates), neighbours)
+
+
+def distinct(revisions: Revisions) -> Revisions:
+    """Ascending, each once: as `np.unique`, which takes five times as long for so few."""
+    found: Revisions = np.sort(revisions)
+    return found[np.flatnonzero(np.diff(found, prepend=-1))]
+
+
+def _others(revisions: Revisions, listed: Revisions) -> Revisions:
+    """Those that are not listed, ascending."""
+    places = np.minimum(listed.searchsorted(revisions), len(listed) - 1)
+    missing: Revisions = revisions[listed[places] != revisions]
+    return missing
 
 
 def _arrange(revisions: Revisions, candidate_count: int, neighbours: Revisions) -> Neighbourhood:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from quipu_server.domain import Revisions, Space, TermStatistics, Vector
 from quipu_server.ports import SearchView, Selection
 from quipu_server.scoring import highest_bm25
-from quipu_server.search.conversation import LEADERS, Neighbourhood, alone, surround
+from quipu_server.search.conversation import LEADERS, Neighbourhood, alone, distinct, surround
 from quipu_server.search.ranking import Pool
 from quipu_server.search.stopwatch import Stopwatch
 from quipu_server.weights import RankingWeights
@@ -93,14 +93,8 @@ async def gather(quarry: Quarry, probe: Probe, statistics: Statistics, depth: in
         )
 
 
-def _together(some: Revisions, others: Revisions) -> Revisions:
-    """The revisions of both, ascending, each once: as `np.union1d`, which takes five times as long for so few."""
-    found = np.sort(np.concatenate([some, others]))
-    return found[np.append(True, found[1:] != found[:-1])] if len(found) else found
-
-
 async def _surround(quarry: Quarry, probe: Probe, dense: Revisions, lexical: Revisions) -> Neighbourhood:
-    found = _together(dense, lexical)
+    found = distinct(np.concatenate([dense, lexical]))
     if not quarry.weights.neighbours or not len(found):
         return alone(found)
     # Only what shares a word with the query is found by words alone.

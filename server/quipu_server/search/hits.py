@@ -40,5 +40,5 @@ def _explain(query_terms: Sequence[str], ranked: Ranked, i: int) -> Explanation:
         bm25=float(evidence.bm25[place]) if query_terms else None,
         terms=dict(zip(TERMS, ranked.terms[i].tolist(), strict=True)),
         age_s=float(ranked.ages_s[i]),
-        matched_terms=tuple(np.array(query_terms, dtype=object)[evidence.matched[place]]) if query_terms else (),
+        matched_terms=tuple(np.array(query_terms, dtype=object)[evidence.matched(place)]) if query_terms else (),
     )

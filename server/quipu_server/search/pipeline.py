@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -181,7 +182,9 @@ class Search:
 
     async def _quarry(self, query: SearchQuery, probe: Probe, view: SearchView, head: Head, formula: Formula) -> Quarry:
         selection = await view.select(query.condition, head.now)
-        return Quarry(view, selection, self._terms(probe, view.space), _complete(query, view.space, formula))
+        return Quarry(
+            view, selection, self._terms(probe, view.space), _complete(query.ranking, view.space.ranking, formula)
+        )
 
     def _terms(self, probe: Probe, space: Space) -> tuple[str, ...]:
         """The distinct analysed words of the query in the order they first occur."""
@@ -218,9 +221,10 @@ def _path(found: _Found) -> Path:
     return Path.HOT if all(quarry.view.path is Path.HOT for quarry in found.quarries) else Path.STORE
 
 
-def _complete(query: SearchQuery, space: Space, formula: Formula) -> RankingWeights:
-    """The weights of a space for this search, without gaps. All spaces have one formula, so that scores compare."""
-    return replace(query.ranking.over(space.ranking.over(DEFAULTS[formula])), formula=formula)
+@lru_cache(maxsize=1024)
+def _complete(asked: RankingWeights, own: RankingWeights, formula: Formula) -> RankingWeights:
+    """The weights of a space for a search, without gaps. All spaces have one formula, so that scores compare."""
+    return replace(asked.over(own.over(DEFAULTS[formula])), formula=formula)
 
 
 def _summarise(query: SearchQuery, found: _Found, hit_count: int, watch: Stopwatch) -> Summary:

@@ -100,7 +100,7 @@ def rank(pools: Sequence[Pool], mode: Mode, window: int, min_relevance: float, n
         _scaled(cosines, joined.mark("in_dense"), witnesses, window, floor=None),
         _scaled(bm25, joined.mark("in_lexical"), witnesses, window, floor=0.0),
     )
-    cosines = np.nan_to_num(cosines)
+    cosines = np.where(np.isnan(cosines), 0.0, cosines)
     ages_s = np.maximum(now.timestamp() - joined.evidence("recency_times"), 0.0)
     formula = pools[0].weights.formula or Formula.QUIPU
     terms = _terms(joined, t.likeness(formula, cosines, bm25, scaled), ages_s)
@@ -111,20 +111,25 @@ def rank(pools: Sequence[Pool], mode: Mode, window: int, min_relevance: float, n
 
 def _terms(joined: _Joined, like: t.Likeness, ages_s: Floats) -> Floats:
     """Shape (candidates, terms). What has no weight stays 0."""
-    columns = dict(zip(t.TERMS, np.zeros((len(t.TERMS), len(ages_s))), strict=True))
+    table = np.zeros((len(t.TERMS), len(ages_s)))
+    columns = dict(zip(t.TERMS, table, strict=True))
     weigh = joined.weight
     columns["dense"][:] = weigh("dense") * like.dense
     columns["lexical"][:] = weigh("lexical") * like.lexical
-    if np.any(weight := weigh("importance")):
+    if _counts(weight := weigh("importance")):
         columns["importance"][:] = weight * _importances(joined, ages_s)
-    if np.any(weight := weigh("recency")):
+    if _counts(weight := weigh("recency")):
         columns["recency"][:] = weight * t.decay(ages_s, weigh("recency_half_life_s"))
-    if np.any(weight := weigh("confidence")):
+    if _counts(weight := weigh("confidence")):
         columns["confidence"][:] = weight * t.CONFIDENCE * t.decay(ages_s, t.CONFIDENCE_HALF_LIFE_S)
     if joined.evidence("messages").any():
         _add_conversation(joined, columns)
     _multiply(joined, columns)
-    return np.stack(list(columns.values()), axis=1)
+    return table.T
+
+
+def _counts(weight: Weight) -> bool:
+    return weight != 0.0 if isinstance(weight, float) else bool(np.any(weight))
 
 
 def _importances(joined: _Joined, ages_s: Floats) -> Floats:
@@ -173,19 +178,23 @@ def _scaled(
     values = scores[listed]
     if not len(values):
         return scaled
-    best = np.sort(values)[::-1][:window]
-    low = floor if floor is not None and len(values) < window else best[-1]
-    spread = best[0] - low
+    low = floor if floor is not None and len(values) < window else _lowest_of_best(values, window)
+    spread = values.max() - low
     counted = listed | (witnesses & ~np.isnan(scores)) if witnesses.any() else listed
     values = scores[counted]
     scaled[counted] = np.minimum(np.maximum((values - low) / spread, 0.0), 1.0) if spread > 0 else values >= low
     return scaled
 
 
+def _lowest_of_best(values: Floats, window: int) -> float:
+    """The lowest of the `window` highest values."""
+    return float(values.min() if len(values) <= window else np.partition(values, -window)[-window])
+
+
 def _relevances(w_dense: Weight, cosines: Floats, w_lexical: Weight, coverage: Floats) -> Floats:
     total = np.maximum(w_dense + w_lexical, np.finfo(np.float64).tiny)
-    relevances: Floats = np.clip((w_dense * np.maximum(cosines, 0.0) + w_lexical * coverage) / total, 0.0, 1.0)
-    return relevances
+    relevances: Floats = (w_dense * np.maximum(cosines, 0.0) + w_lexical * coverage) / total
+    return np.minimum(np.maximum(relevances, 0.0), 1.0)
 
 
 def _ordered(joined: _Joined, terms: Floats, relevances: Floats, ages_s: Floats, min_relevance: float) -> Ranked:

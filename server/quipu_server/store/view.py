@@ -184,7 +184,7 @@ class StoreView:
             importances=np.array([row[5] for row in rows], dtype=np.float64),
             recency_times=np.array([row[6].timestamp() for row in rows], dtype=np.float64),
             spans=np.array([span for _, span in nearest], dtype=np.int32).reshape(-1, 2),
-            matched=postings.matched(),
+            matched=postings.matched().__getitem__,
             roles=np.array([row[8] for row in rows], dtype=np.int8),
             given=np.array([row[9] for row in rows], dtype=np.bool_),
             balances=np.array([balance(row[10] or NO_FEEDBACK) for row in rows], dtype=np.int64),

@@ -37,7 +37,7 @@ def pool(
         importances=np.full(n, 0.5),
         recency_times=NOW.timestamp() - ages * 86_400,
         spans=np.full((n, 2), -1, np.int32),
-        matched=np.zeros((n, 0), np.bool_),
+        matched=lambda _: np.zeros(0, np.bool_),
         roles=np.zeros(n, np.int8),
         given=np.ones(n, np.bool_),
         balances=np.zeros(n, np.int64),
