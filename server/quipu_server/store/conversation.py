@@ -26,18 +26,21 @@ WHERE r.space_id = %(space_id)s AND {AS_OF} AND {LIVE} AND {MESSAGE} GROUP BY r.
 """
 """The sessions that have live messages, and their words."""
 
-SURROUNDINGS = f"""
-SELECT m.revision, coalesce(m.before, 0), coalesce(m.after, 0) FROM (
-    SELECT r.revision, lag(r.revision) OVER (PARTITION BY r.session ORDER BY r.created) AS before,
-           lead(r.revision) OVER (PARTITION BY r.session ORDER BY r.created) AS after
-    FROM memory_revisions r
-    WHERE r.space_id = %(space_id)s AND {AS_OF} AND {LIVE} AND {MESSAGE} AND r.session IN (
-        SELECT r.session FROM memory_revisions r
-        WHERE r.space_id = %(space_id)s AND r.revision = ANY (%(revisions)s::bigint[]) AND {MESSAGE}
-    )
-) m WHERE m.revision = ANY (%(revisions)s::bigint[])
+_BESIDE = f"""
+SELECT r.revision FROM memory_revisions r
+WHERE r.space_id = %(space_id)s AND r.session = m.session AND {AS_OF} AND {LIVE} AND {MESSAGE}
 """
-"""Of the messages among some revisions, the ones before and after."""
+SURROUNDINGS = f"""
+SELECT m.revision,
+    coalesce(({_BESIDE} AND r.created < m.created ORDER BY r.created DESC LIMIT 1), 0),
+    coalesce(({_BESIDE} AND r.created > m.created ORDER BY r.created LIMIT 1), 0)
+FROM (
+    SELECT r.revision, r.session, r.created FROM memory_revisions r
+    WHERE r.space_id = %(space_id)s AND r.revision = ANY (%(revisions)s::bigint[]) AND {MESSAGE}
+) m
+"""
+"""Of the messages among some revisions, the ones before and after: each is the next entry of an index, whatever
+PostgreSQL knows of the table, and however long the session is."""
 
 
 @dataclass(frozen=True, slots=True)
