@@ -19,6 +19,7 @@ from quipu_server.domain import (
 )
 from quipu_server.errors import FailedPrecondition
 from quipu_server.ports import Analyser, Embedder, Lane
+from quipu_server.turns import in_turns
 
 
 class Passages:
@@ -46,10 +47,12 @@ class Passages:
             embedded = iter([self._nothing(space)] * len(texts))
         else:
             embedded = iter(await self._embedder.embed(space.model, texts, Purpose.PASSAGE, lane) if texts else ())
-        made = [
-            self._passage(space, f, next(embedded) if v is None else self._given(space, f, v))
-            for f, v in zip(fields, vectors, strict=True)
-        ]
+
+        def passage(given: tuple[MemoryFields, Vector | None]) -> Passage:
+            f, v = given
+            return self._passage(space, f, next(embedded) if v is None else self._given(space, f, v))
+
+        made = await in_turns(passage, zip(fields, vectors, strict=True))
         # With a vector storing is fast, and counting would not be lost in it: that is left to the first who asks.
         counted = [place for place, f in enumerate(fields) if f.is_message and vectors[place] is None]
         if counted:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from quipu.v1 import memory_service_pb2 as messages
 from quipu.v1.memory_service_pb2_grpc import MemoryServiceServicer
@@ -30,6 +31,7 @@ from quipu_server.rpc.digest import request_key
 from quipu_server.rpc.ingest import ingest
 from quipu_server.rpc.pages import Place, invalid_token, read_token, write_token
 from quipu_server.rpc.validate import check_count, check_page_size, check_revision
+from quipu_server.turns import in_turns
 from quipu_server.uses import Uses
 from quipu_server.watching import Watching
 
@@ -74,10 +76,10 @@ class MemoryService(MemoryServiceServicer):
         self, request: messages.BatchCreateMemoriesRequest, context: Context
     ) -> messages.BatchCreateMemoriesResponse:
         space = names.read_space(request.parent, "parent")
-        drafts = self._read_drafts(request)
+        drafts = await self._read_drafts(request)
         key = request_key(request, request.request_id)
         created = await self._memories.create(caller_tenant(context), space, drafts, key, later=request.defer_embedding)
-        memories = [write_memory(memory, space) for memory in created]
+        memories = await in_turns(partial(write_memory, space=space), created)
         return messages.BatchCreateMemoriesResponse(memories=memories, revision=created[-1].revision)
 
     async def GetMemory(self, request: messages.GetMemoryRequest, context: Context) -> messages.GetMemoryResponse:
@@ -178,18 +180,19 @@ class MemoryService(MemoryServiceServicer):
         async for changes in self._streams.watching.watch(query, self._goes_on):
             yield write_changes(changes)
 
-    def _read_drafts(self, request: messages.BatchCreateMemoriesRequest) -> Sequence[Draft]:
+    async def _read_drafts(self, request: messages.BatchCreateMemoriesRequest) -> Sequence[Draft]:
         check_count(request.requests, "requests", MOST_DRAFTS, least=1)
-        drafts = []
         ids: set[str] = set()
-        for i, each in enumerate(request.requests):
-            path = f"requests[{i}]."
+
+        def read(numbered: tuple[int, messages.CreateMemoryRequest]) -> Draft:
+            path, each = f"requests[{numbered[0]}].", numbered[1]
             _check_member(each, request.parent, path)
             if each.memory_id in ids:
                 raise InvalidArgument(f"{path}memory_id", "is given twice")
-            drafts.append(read_draft(each, path, self._most_content_bytes))
             ids.update(filter(None, [each.memory_id]))
-        return drafts
+            return read_draft(each, path, self._most_content_bytes)
+
+        return await in_turns(read, enumerate(request.requests))
 
 
 def _target(name: str, path: str, context: Context) -> Target:
