@@ -134,7 +134,13 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))
         stack.push_async_callback(server.stop)
-        background = [follow(database, server, catalogue), usage.exchange(), catalogue.tidy(), use_cases.uses.run()]
+        background = [
+            follow(database, server, catalogue),
+            usage.exchange(),
+            catalogue.tidy(),
+            catalogue.check(),
+            use_cases.uses.run(),
+        ]
         if settings.job_workers:
             background.append(worker.run())
         others = [asyncio.create_task(work) for work in background]

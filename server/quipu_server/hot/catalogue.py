@@ -5,21 +5,20 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from statistics import fmean
 from uuid import UUID
 
 from quipu_server.domain import Head, Space
 from quipu_server.errors import StoreUnavailable
 from quipu_server.hot import reporting
 from quipu_server.hot.budget import Budget
-from quipu_server.hot.contents import Contents
 from quipu_server.hot.estimate import Estimate
 from quipu_server.hot.loading import LARGE_LOADS, Loader
 from quipu_server.hot.resident import BASE_BYTES, Resident
 from quipu_server.hot.search_view import HotView
+from quipu_server.hot.self_check import RecallChecks
 from quipu_server.hot.snapshots import Snapshots
 from quipu_server.hot.tuning import DEFAULT_TUNING, Tuning
-from quipu_server.indexes import IndexReport, RecallCheck
+from quipu_server.indexes import IndexReport
 from quipu_server.measuring import Sample
 from quipu_server.measuring.metrics import HOT_EVICTIONS, HOT_VISITS
 from quipu_server.ports import LogSource, SearchView
@@ -54,6 +53,7 @@ class HotCatalogue:
         self._searching = ThreadPoolExecutor(os.cpu_count(), "quipu-search")
         # Apart, so that no search waits for a merge.
         self._building = ThreadPoolExecutor(LARGE_LOADS, "quipu-index")
+        self._checks = RecallChecks(self._building)
         self._snapshots = snapshots
         self._loader = Loader(source, self._building, snapshots, tuning)
         self._estimate = Estimate(tuning)
@@ -90,13 +90,11 @@ class HotCatalogue:
         report = reporting.report(space, head, resident, saved)
         if not recall_sample or resident is None or (contents := resident.contents) is None:
             return report
-        return replace(report, recall=await self._check_recall(contents, recall_sample))
+        return replace(report, recall=await self._checks.check(contents, recall_sample))
 
-    async def _check_recall(self, contents: Contents, sample_size: int) -> RecallCheck | None:
-        run = asyncio.get_running_loop().run_in_executor
-        slots = reporting.sample_of(contents, sample_size).tolist()
-        recalls = [await run(self._searching, reporting.recall_of, contents, slot) for slot in slots]
-        return RecallCheck(len(recalls), reporting.NEAREST, fmean(recalls)) if recalls else None
+    async def check(self) -> None:
+        """From time to time compare what large indexes find with what they hold."""
+        await self._checks.run(lambda: [(r.space, r.contents) for r in self._residents.values() if r.contents])
 
     def samples(self) -> Iterable[Sample]:
         """What is in memory, how often it was of use, and how far behind it is."""
@@ -104,6 +102,7 @@ class HotCatalogue:
         yield HOT_VISITS.of(self._misses, "miss")
         yield HOT_EVICTIONS.of(self._evictions)
         yield from reporting.samples(self._budget, self._residents.values(), self._loader)
+        yield from self._checks.samples()
         if self._snapshots is not None:
             yield from self._snapshots.samples()
 

@@ -107,6 +107,10 @@ HOT_LOADS = Metric(
     ("source",),
 )
 HOT_LAG = Metric(Kind.GAUGE, "quipu_hot_lag_revisions", "Revisions that the index furthest behind has to follow.")
+HOT_RECALL = Metric(
+    Kind.GAUGE, "quipu_hot_recall", "Lowest recall@10 that the last checks found of an index with a graph; 1 for none."
+)
+HOT_RECALL_CHECKS = Metric(Kind.COUNTER, "quipu_hot_recall_checks_total", "Indexes whose recall was checked.")
 SNAPSHOTS = Metric(Kind.COUNTER, "quipu_snapshots_total", "Snapshots written, or not: failed.", ("result",))
 SNAPSHOT_BYTES = Metric(Kind.GAUGE, "quipu_snapshot_bytes", "Disk of the snapshots that this process knows.")
 
