@@ -14,17 +14,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import grpc
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 import quipu
+from bench import requests
 from bench.corpus import make_questions, make_texts
 from bench.exact import Exact, K
+from bench.load import RawClient, raw_clients
 from bench.progress import progress_bars
 from quipu.v1.job_pb2 import JobState
-from quipu.v1.search_service_pb2 import SearchPath
 from quipu_server.embedding import SHIPPED
 from tests.small_model import SMALL, make_small_model
 
@@ -34,8 +36,6 @@ QUESTIONS = 64
 BATCH = 500
 BESIDE_S = 2.0
 """Searches go on for so long before and after the change."""
-BY_MEANING = quipu.Ranking(importance=0, recency=0, neighbours=0, session=0, role=0, feedback=0)
-"""So that the order is that of the similarity."""
 
 
 @dataclass(slots=True)
@@ -60,18 +60,10 @@ class Change:
         return not self.failed and not self.mixed
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Places of the memories that were found, best first, and which path answered."""
-
-    places: Sequence[int]
-    path: str
-
-
 class Searcher:
-    """A client that asks one question after the other, and judges what it gets."""
+    """A client that asks one question after the other, and judges what it gets. It tries nothing twice."""
 
-    def __init__(self, client: quipu.Client, questions: Sequence[str], change: Change) -> None:
+    def __init__(self, client: RawClient, questions: Sequence[bytes], change: Change) -> None:
         self._client = client
         self._questions = questions
         self._change = change
@@ -83,29 +75,22 @@ class Searcher:
         while not over.is_set():
             began = time.perf_counter()
             try:
-                answer = await ask(self._client, self._questions[number])
-            except quipu.QuipuError as error:
-                self._change.failed[f"{type(error).__name__} {error.reason}"] += 1
+                answer = await self._client.search(self._questions[number])
+            except grpc.aio.AioRpcError as error:
+                self._change.failed[f"{error.code().name}: {error.details()}"] += 1
             else:
                 self._change.took_ms.append(1e3 * (time.perf_counter() - began))
                 self._judge(number, answer)
             number = (number + 1) % len(self._questions)
 
-    def _judge(self, number: int, answer: Answer) -> None:
-        is_new = self._change.new.is_answer(number, answer.places)
-        is_old = not is_new and self._change.old.is_answer(number, answer.places)
+    def _judge(self, number: int, answer: Sequence[bytes]) -> None:
+        found = requests.numbers_found(answer)
+        is_new = self._change.new.is_answer(number, found)
+        is_old = not is_new and self._change.old.is_answer(number, found)
         self._change.mixed += not is_new and (not is_old or self._saw_new)
         self._change.by_model["new" if is_new else "old" if is_old else "neither"] += 1
-        self._change.by_path[answer.path] += 1
+        self._change.by_path["hot" if requests.is_hot(answer) else "store"] += 1
         self._saw_new |= is_new
-
-
-async def ask(client: quipu.Client, question: str) -> Answer:
-    """Search by meaning alone. Raises QuipuError."""
-    hits = client.search(question, mode="dense", k=K, ranking=BY_MEANING)
-    places = [int(hit.memory.name.rpartition("/")[2]) for hit in await hits.all()]
-    path = SearchPath.Name(hits.summary.answers[0].path).removeprefix("SEARCH_PATH_").lower()
-    return Answer(places, path)
 
 
 @click.command(help=__doc__)
@@ -141,10 +126,11 @@ async def measure(
     async with quipu.connect(address, space=SPACE, timeout=600) as client:
         await client.create_space(SPACE, model=SMALL)
         await fill(client, texts, progress)
+        asked = [requests.meaning_search(SPACE, question, K) for question in questions]
         for change, kind, arguments in ((there, "change-model", {"model": LARGE}), (back, "revert-model", {})):
-            change.recall_before = await recall(client, questions, change.old)
-            await under_load(address, clients, questions, change, run(client, kind, arguments, change, progress))
-            change.recall_after = await recall(client, questions, change.new)
+            change.recall_before = await recall(address, asked, change.old)
+            await under_load(address, clients, asked, change, run(client, kind, arguments, change, progress))
+            change.recall_after = await recall(address, asked, change.new)
     return there, back
 
 
@@ -152,33 +138,30 @@ async def fill(client: quipu.Client, texts: Sequence[str], progress: Progress) -
     shown = progress.add_task("store", total=len(texts))
     for start in range(0, len(texts), BATCH):
         batch = enumerate(texts[start : start + BATCH], start)
-        await client.add_many([quipu.Draft(id=f"{place:08}", content=text) for place, text in batch])
+        await client.add_many([quipu.Draft(id=f"m{place}", content=text) for place, text in batch])
         progress.advance(shown, BATCH)
 
 
-async def recall(client: quipu.Client, questions: Sequence[str], exact: Exact) -> float:
+async def recall(address: str, questions: Sequence[bytes], exact: Exact) -> float:
     """The mean share of the exact ten that is found."""
-    return float(np.mean([exact.recall(n, (await ask(client, text)).places) for n, text in enumerate(questions)]))
+    async with raw_clients(address, 1) as (client,):
+        found = [requests.numbers_found(await client.search(question)) for question in questions]
+    return float(np.mean([exact.recall(number, places) for number, places in enumerate(found)]))
 
 
 async def under_load(
-    address: str, clients: int, questions: Sequence[str], change: Change, work: Awaitable[None]
+    address: str, count: int, questions: Sequence[bytes], change: Change, work: Awaitable[None]
 ) -> None:
     """Do the work while clients search."""
     over = asyncio.Event()
-
-    async def search(number: int) -> None:
-        async with quipu.connect(address, space=SPACE, timeout=60) as client:
-            await Searcher(client, questions, change).run(number * len(questions) // clients, over)
-
-    searching = [asyncio.create_task(search(number)) for number in range(clients)]
-    try:
+    async with raw_clients(address, count) as clients, asyncio.TaskGroup() as tasks:
+        for number, client in enumerate(clients):
+            first = number * len(questions) // count
+            tasks.create_task(Searcher(client, questions, change).run(first, over))
         await asyncio.sleep(BESIDE_S)
         await work
         await asyncio.sleep(BESIDE_S)
-    finally:
         over.set()
-        await asyncio.gather(*searching)
 
 
 async def run(client: quipu.Client, kind: str, arguments: dict[str, str], change: Change, progress: Progress) -> None:
