@@ -36,6 +36,8 @@ QUESTIONS = 64
 BATCH = 500
 BESIDE_S = 2.0
 """Searches go on for so long before and after the change."""
+HOT_WITHIN_S = 300.0
+PAUSE_S = 0.1
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class Change:
     recall_before: float = 0.0
     recall_after: float = 0.0
     seconds: float = 0.0
+    cold_seconds: float = 0.0
+    """From then until an index in memory answered again."""
     failed: Counter[str] = field(default_factory=Counter)
     by_model: Counter[str] = field(default_factory=Counter)
     by_path: Counter[str] = field(default_factory=Counter)
@@ -159,9 +163,22 @@ async def under_load(
             first = number * len(questions) // count
             tasks.create_task(Searcher(client, questions, change).run(first, over))
         await asyncio.sleep(BESIDE_S)
-        await work
-        await asyncio.sleep(BESIDE_S)
-        over.set()
+        try:
+            await work
+            change.cold_seconds = await until_hot(address, questions[0])
+            await asyncio.sleep(BESIDE_S)
+        finally:
+            over.set()
+
+
+async def until_hot(address: str, question: bytes) -> float:
+    """Wait until a search is answered from memory; how long that took, in seconds. Raises TimeoutError."""
+    began = time.perf_counter()
+    async with raw_clients(address, 1) as (client,), asyncio.timeout(HOT_WITHIN_S):
+        while True:
+            if requests.is_hot(await client.search(question)):
+                return time.perf_counter() - began
+            await asyncio.sleep(PAUSE_S)
 
 
 async def run(client: quipu.Client, kind: str, arguments: dict[str, str], change: Change, progress: Progress) -> None:
@@ -179,6 +196,7 @@ def table_of(changes: Sequence[Change]) -> Table:
     table = Table("", *(change.name for change in changes), title="Change of the embedding model under searches")
     rows = {
         "time of the job, s": [f"{change.seconds:.1f}" for change in changes],
+        "then, until memory answers, s": [f"{change.cold_seconds:.1f}" for change in changes],
         "searches": [f"{change.by_model.total() + change.failed.total():,}" for change in changes],
         "failed": [f"{dict(change.failed) or 0}" for change in changes],
         "mixed results": [f"{change.mixed}" for change in changes],
