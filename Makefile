@@ -29,7 +29,7 @@ MANIFESTS := .tools/bin/manifests
 PROTO_TOOLS := $(PROTO_PYTHON) $(PROTO_GO) $(PROTO_NODE)
 NODE_MODULES := clients/typescript/node_modules/.package-lock.json
 
-TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) $(wildcard tools/*.py)
+TYPED := $(wildcard server/quipu_server clients/python/quipu bench docs/examples tests) $(wildcard tools/*.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
