@@ -7,16 +7,15 @@ answer is not what was promised. The texts are sentences of Python's own documen
 at hand.
 """
 
-import importlib
-import inspect
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pydoc_data.topics import topics
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
+
+from prose import sentences
 
 import quipu
 
@@ -30,18 +29,9 @@ GUEST = "Zebulon Quillfeather"
 GUEST_SESSION = 9
 WINDOW_TOKENS = 300
 PACK_TOKENS = 800
-MODULES = (
-    "argparse",
-    "asyncio",
-    "datetime",
-    "decimal",
-    "email",
-    "logging",
-    "pathlib",
-    "random",
-    "statistics",
-    "zipfile",
-)
+ARCHIVED_AFTER = timedelta(days=30, hours=12)
+KEPT = 400
+"""Memories of each user, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +50,27 @@ class Talk:
 
     @property
     def drafts(self) -> Sequence[quipu.Draft]:
-        return [self._draft(number, text) for number, text in enumerate(self.sentences)]
-
-    def _draft(self, number: int, text: str) -> quipu.Draft:
-        said_at = self.begins + timedelta(minutes=number)
-        if number % 2:
-            return quipu.Draft(content=text, role="assistant", event_time=said_at)
-        return quipu.Draft(content=text, role="user", speaker=self.speaker, event_time=said_at)
+        return [
+            quipu.Draft(
+                content=text,
+                role="assistant" if number % 2 else "user",
+                speaker="" if number % 2 else self.speaker,
+                event_time=self.begins + timedelta(minutes=number),
+            )
+            for number, text in enumerate(self.sentences)
+        ]
 
 
 def talks() -> Sequence[Talk]:
-    """All sessions, one a day until today; the same texts every time."""
-    texts, today = sentences(), datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0)
+    """All sessions, one a day until yesterday; the same texts every time."""
+    texts, now = sentences(), datetime.now(UTC).replace(microsecond=0)
     made = []
     for number in range(SESSIONS):
         user = USERS[number % len(USERS)]
         speaker = GUEST if number == GUEST_SESSION else user.title()
-        begins = today - timedelta(days=SESSIONS - number)
+        begins = now - timedelta(days=SESSIONS - number)
         made.append(Talk(user, f"talk-{number:02}", list(islice(texts, MESSAGES)), speaker, begins))
     return made
-
-
-def sentences() -> Iterator[str]:
-    """Those of Python's documentation that read as prose, each once."""
-    seen = set()
-    for text in documents():
-        for paragraph in re.split(r"\n\s*\n", text):
-            for sentence in re.split(r"(?<=[.?!:])\s+", " ".join(paragraph.split())):
-                if is_prose(sentence) and sentence not in seen:
-                    seen.add(sentence)
-                    yield sentence
-
-
-def documents() -> Iterator[str]:
-    """The topics of `help()`, then what modules say of themselves."""
-    yield from (topics[name] for name in sorted(topics))
-    for module in map(importlib.import_module, MODULES):
-        for _, thing in sorted(vars(module).items()):
-            parts = vars(thing).values() if inspect.isclass(thing) else ()
-            yield from (inspect.getdoc(part) or "" for part in (thing, *parts) if is_described(part))
-
-
-def is_described(thing: object) -> bool:
-    return inspect.isclass(thing) or inspect.isroutine(thing)
-
-
-def is_prose(text: str) -> bool:
-    plain = sum(character.isalpha() or character in " ,." for character in text)
-    return 40 <= len(text) <= 320 and text[0].isupper() and text[-1] in ".?!" and plain > 0.9 * len(text)
 
 
 def promised(holds: bool, what: str) -> None:
@@ -184,12 +147,40 @@ def scores(client: quipu.SyncClient, question: str, space: str) -> dict[str, flo
     return {hit.memory.name: hit.score for hit in client.search(question, space=space, ranking=ranking)}
 
 
+def tidy_up(client: quipu.SyncClient, told: Sequence[Talk]) -> None:
+    """Archive what is old, keep so much of the rest, and see that the dry run said exactly that."""
+    archived, deleted = set[str](), set[str]()
+    for space in sorted({talk.space for talk in told}):
+        client.create_retention_policy(
+            "old", space=space, priority=1, action="archive", older_than=ARCHIVED_AFTER, by_event_time=True
+        )
+        client.create_retention_policy("many", space=space, priority=2, action="delete", keep_at_most=KEPT)
+        before = names(client, space)
+        planned = [*client.run_retention(space=space, dry_run=True)][-1].summary
+        promised(names(client, space) == before, "a dry run changes nothing")
+        done = [*client.run_retention(space=space)][-1].summary
+        kept, readable = names(client, space), names(client, space, show_archived=True)
+        told_of = {decision.memory for decision in planned.decisions}
+        promised((done.archived, done.deleted) == (planned.archived, planned.deleted), "the dry run counted the same")
+        promised((done.archived, done.deleted) == (len(readable - kept), len(before - readable)), "they are so many")
+        promised(told_of == before - kept, "the dry run named those that go")
+        promised(len(kept) == KEPT, "so many are kept")
+        archived |= readable - kept
+        deleted |= before - readable
+    promised(not client.unarchive(min(archived)).HasField("archive_time"), "what is archived can be brought back")
+    print(f"retention: archived {len(archived)} and deleted {len(deleted)} memories, as the dry run said")
+
+
+def names(client: quipu.SyncClient, space: str, *, show_archived: bool = False) -> set[str]:
+    return {memory.name for memory in client.list(space=space, show_archived=show_archived)}
+
+
 def forget(client: quipu.SyncClient, told: Sequence[Talk]) -> None:
     """Erase what the guest said, and look for it everywhere."""
     space, condition = f"day-{USERS[0]}", f'speaker = "{GUEST}"'
     gone = said_by_guest(told)
-    names = [memory.name for memory in client.list(space=space, filter=condition, show_archived=True)]
-    promised(len(names) == len(gone), "all that the guest said is there before")
+    there = [*client.list(space=space, filter=condition, show_archived=True)]
+    promised(len(there) == len(gone), "all that the guest said is there before")
     planned = client.erase(filter=condition, sessions=True, dry_run=True, space=space)
     receipt = client.erase(filter=condition, sessions=True, space=space)
     promised(receipt.erased == planned.erased, "what is erased is what the dry run counted")
@@ -207,10 +198,18 @@ def forget(client: quipu.SyncClient, told: Sequence[Talk]) -> None:
     print(f"erased: {receipt.erased.memories} memories of {GUEST}, {receipt.erased.vectors} vectors; nothing is found")
 
 
-STEPS: Sequence[Callable[[quipu.SyncClient, Sequence[Talk]], None]] = (talk_all_day, look_back, ask, judge, forget)
+Step: TypeAlias = Callable[[quipu.SyncClient, Sequence[Talk]], None]
+STEPS: Sequence[Step] = (
+    talk_all_day,
+    look_back,
+    ask,
+    judge,
+    tidy_up,
+    forget,
+)
 
 
-def live(address: str, steps: Sequence[Callable[[quipu.SyncClient, Sequence[Talk]], None]] = STEPS) -> None:
+def live(address: str, steps: Sequence[Step] = STEPS) -> None:
     """Do the steps on a server."""
     with quipu.connect_sync(address, timeout=120) as client:
         told = talks()

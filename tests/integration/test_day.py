@@ -1,7 +1,7 @@
 """A day in the life: the script of the documentation does what it says, and leaves nothing of what it erases."""
 
 import asyncio
-import importlib.util
+import importlib
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -22,15 +22,10 @@ COPIED = ("memory_revisions", "passages", "vectors", "sessions")
 """Tables that the documentation says to copy, to have the bytes of what was erased gone from the data files."""
 
 
-@pytest.fixture(scope="module")
-def day() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("day_in_the_life", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def day(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    return importlib.import_module(SCRIPT.stem)
 
 
 @asynccontextmanager
@@ -75,7 +70,7 @@ async def execute(url: str, *statements: str) -> None:
 async def test_nothing_is_left_of_what_the_day_erases(day: ModuleType, tmp_path: Path) -> None:
     home = tmp_path / "data"
     secrets = [*day.said_by_guest(day.talks()), "Quillfeather", "quillfeath"]
-    *before, forget = day.STEPS
+    *before, tidy_up, forget = day.STEPS
 
     def live(*steps: object) -> None:
         with quipu.Server.ensure_running(home) as server:
@@ -86,7 +81,7 @@ async def test_nothing_is_left_of_what_the_day_erases(day: ModuleType, tmp_path:
     async with database_of(home) as url:
         await execute(url, "ANALYZE")  # as the database does by itself
         assert found_in(await dump(url), secrets) == secrets
-    await asyncio.to_thread(live, forget)
+    await asyncio.to_thread(live, tidy_up, forget)
     assert not found_in(kept_in(home), secrets)
     async with database_of(home) as url:
         async with connected(url) as database:  # the job that follows an erasure, if the server stopped before it
@@ -105,4 +100,5 @@ async def test_the_script_runs_by_itself() -> None:
     assert process.returncode == 0
     lines = printed.decode().splitlines()
     assert lines[0].startswith("talked: 40 sessions, 2000 messages")
+    assert lines[-2] == "retention: archived 500 and deleted 300 memories, as the dry run said"
     assert lines[-1] == "erased: 25 memories of Zebulon Quillfeather, 25 vectors; nothing is found"
