@@ -11,7 +11,6 @@ from quipu_server.cli.durations import duration, write_duration
 from quipu_server.cli.fields import KINDS
 from quipu_server.cli.lines import dump
 from quipu_server.cli.memories import json_option
-from quipu_server.cli.progress import counting
 
 if TYPE_CHECKING:
     from quipu import RetentionPolicy, RunRetentionResponse
@@ -128,6 +127,8 @@ def run_policies(address: str, space: str, all_spaces: bool, dry_run: bool, as_j
 
 def followed(messages: "Iterable[RunRetentionResponse]") -> "RunRetentionResponse":
     """Show how far a run has come, and give its last message."""
+    from quipu_server.cli.progress import counting
+
     reader = iter(messages)
     last = next(reader)
     while not (last.progress.spaces_total or last.HasField("summary")):

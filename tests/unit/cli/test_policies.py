@@ -127,7 +127,7 @@ def run_of(*, dry: bool) -> list[RunRetentionResponse]:
 
 
 def test_a_run_is_followed(quipu: Run, notebook: Notebook, capsys: Output) -> None:
-    notebook.server.answers["RunRetention"] = lambda request: run_of(dry=request.dry_run)
+    notebook.server.answers["RunRetention"] = lambda request: iter(run_of(dry=request.dry_run))
     assert quipu("retention", "run", "-s", "a") == 0
     shown = capsys.readouterr()
     assert {"-/old", "1,500"} <= set(shown.out.split())
