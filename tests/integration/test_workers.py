@@ -228,6 +228,26 @@ async def test_a_job_whose_end_could_not_be_stored_is_done_again(site: Site) -> 
     assert (job.state, job.attempts) == (JobState.SUCCEEDED, 2)
 
 
+async def test_jobs_are_taken_over_after_a_failure_that_nobody_expected(site: Site) -> None:
+    class Failing(PostgresJobLeases):
+        failures = 1
+
+        async def take_over(self, lease_s: float) -> int:
+            if self.failures:
+                self.failures -= 1
+                raise RuntimeError("nobody expected this")
+            return await super().take_over(lease_s)
+
+    async with site.worker(count, leases=Failing):
+        job = await site.new(count=2)
+        await site.ended(job)
+        async with site.database.connection() as connection:
+            await connection.execute(
+                "UPDATE procrastinate_jobs SET status = 'doing' WHERE queue_name = %s", (site.name,)
+            )
+        assert (await site.ended(job)).attempts == 2
+
+
 async def test_a_job_is_cancelled_while_it_begins(site: Site) -> None:
     class Slow(PostgresJobLeases):
         async def begin(self, lease: Lease) -> Job:

@@ -130,6 +130,8 @@ class Worker:
                     log.warning("jobs_taken_over", count=count)
             except StoreUnavailable as error:
                 log.warning("schedule_waits", reason=str(error))
+            except Exception:
+                log.exception("schedule_failed")  # without it nobody takes jobs over
 
 
 async def _until_either(working: asyncio.Task[None], ending: asyncio.Task[Any]) -> None:
