@@ -45,7 +45,9 @@ POLICIES = {
     "delete_retention_policy",
     "run_retention",
 }
-OPERATIONS = MEMORIES | SPACES | SESSIONS | POLICIES | {"pack", "embed", "models", "count_tokens", "describe_index", "restart"}
+OPERATIONS = (
+    MEMORIES | SPACES | SESSIONS | POLICIES | {"pack", "embed", "models", "count_tokens", "describe_index", "restart"}
+)
 CLIENTS = ("first", "second")
 ERROR_FACTS = frozenset({"code", "reason", "fields", "metadata", "retryable"})
 NOTHING: Any = object()
