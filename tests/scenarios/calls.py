@@ -134,7 +134,7 @@ def consistency(revisions: dict[str, Any]) -> dict[str, int] | quipu.AsOf:
 
 
 def read_answer(do: str, answer: Any, items: list[Any], take: int | None) -> Any:
-    """An answer that came in parts; that of a search has a summary if it was read to its end. Of runs the last counts."""
+    """An answer that came in parts. A search that was read to its end has a summary; of a run the last part counts."""
     if do == "run_retention":
         return plain(items[-1])
     if not isinstance(answer, quipu.Hits | quipu.SyncHits):
