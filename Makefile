@@ -29,7 +29,7 @@ MANIFESTS := .tools/bin/manifests
 PROTO_TOOLS := $(PROTO_PYTHON) $(PROTO_GO) $(PROTO_NODE)
 NODE_MODULES := clients/typescript/node_modules/.package-lock.json
 
-TYPED := $(wildcard server/quipu_server clients/python/quipu bench tests) $(wildcard tools/*.py)
+TYPED := $(wildcard server/quipu_server clients/python/quipu bench docs/examples tests) $(wildcard tools/*.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
@@ -198,6 +198,10 @@ bench-fairness: $(DEV) ## Measure searches of one tenant alone, and beside the b
 .PHONY: bench-soak
 bench-soak: $(DEV) ## Load a server with 32 clients for 10 minutes, then give up 10,000 searches; ARGS='--minutes 1'
 	$(BIN)/python -m bench.soak $(ARGS)
+
+.PHONY: bench-model-change
+bench-model-change: $(DEV) ## Change the model of a space of 20,000 memories while 8 clients search; ARGS='--memories 2000'
+	$(BIN)/python -m bench.model_change $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: bench-capacity
 bench-capacity: $(DEV) ## Measure what a memory takes in PostgreSQL, in memory and on disk

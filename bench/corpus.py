@@ -30,6 +30,7 @@ FIRST_TIME = datetime(2024, 1, 1, 9, tzinfo=UTC)
 SESSION_TURNS = 20
 
 _WORD = re.compile(r"[^\W\d_]{4,}")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,26 @@ def make_corpus(folder: Path | None, memory_count: int, question_count: int) -> 
         memories = _memories([turn["content"] for c in conversations for turn in c.memories], memory_count, random)
         asked = (question.text for c in conversations for question in c.questions)
     return Corpus(memories, _different(asked, memories, question_count, random))
+
+
+def make_texts(folder: Path | None, count: int) -> Sequence[str]:
+    """So many different texts, each of up to three sentences of the sample or turns of LoCoMo. Raises MissingData."""
+    random, parts, texts = Random(20240102), _parts(folder), dict[str, None]()
+    while len(texts) < count:
+        picked = " ".join(random.sample(parts, 3)).split()
+        texts[" ".join(picked[: random.randint(WORDS // 2, WORDS)])] = None
+    return list(texts)
+
+
+def make_questions(folder: Path | None, count: int) -> Sequence[str]:
+    """So many different questions about such texts. Raises MissingData."""
+    return make_corpus(folder, 10 * count, count).questions
+
+
+def _parts(folder: Path | None) -> Sequence[str]:
+    if folder is not None:
+        return [turn["content"] for conversation in load_locomo(folder) for turn in conversation.memories]
+    return [sentence for line in sample_lines() for sentence in _SENTENCE_END.split(line)]
 
 
 def sample_lines() -> Sequence[str]:

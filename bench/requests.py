@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import BatchCreateMemoriesRequest, CreateMemoryRequest
 from quipu.v1.ranking_pb2 import RankingWeights
-from quipu.v1.search_service_pb2 import SearchPath, SearchRequest, SearchResponse
+from quipu.v1.search_service_pb2 import SearchMode, SearchPath, SearchRequest, SearchResponse
 from quipu.v1.value_pb2 import Vector as VectorMessage
 from quipu_server.domain import MemoryFields, Vector, Vectors
 
@@ -17,6 +17,17 @@ BY_SIMILARITY_ALONE = RankingWeights(importance=0, recency=0, neighbours=0, sess
 def text_search(space: str, question: str) -> bytes:
     """A search with default settings."""
     return SearchRequest(spaces=[f"spaces/{space}"], text=question).SerializeToString()
+
+
+def meaning_search(space: str, question: str, k: int) -> bytes:
+    """A search whose order is that of the similarity to the question."""
+    return SearchRequest(
+        spaces=[f"spaces/{space}"],
+        text=question,
+        mode=SearchMode.SEARCH_MODE_DENSE,
+        k=k,
+        ranking=BY_SIMILARITY_ALONE,
+    ).SerializeToString()
 
 
 def vector_search(

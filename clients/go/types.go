@@ -40,6 +40,12 @@ type (
 	MemoryUse = quipuv1.MemoryUse
 	// ErasureReceipt says what an erasure destroyed.
 	ErasureReceipt = quipuv1.ErasureReceipt
+	// RetentionPolicy is a rule that archives or deletes memories.
+	RetentionPolicy = quipuv1.RetentionPolicy
+	// RetentionAction says what a policy does.
+	RetentionAction = quipuv1.RetentionAction
+	// RetentionRun says how far a run of policies has come, and at its end what came of it.
+	RetentionRun = quipuv1.RunRetentionResponse
 	// Verdict is what somebody says of a memory that was found.
 	Verdict = quipuv1.Verdict
 	// Space is a set of memories that are searched together.
@@ -97,6 +103,12 @@ const (
 	ChangeArchived   = quipuv1.MemoryChange_MEMORY_CHANGE_ARCHIVED
 	ChangeUnarchived = quipuv1.MemoryChange_MEMORY_CHANGE_UNARCHIVED
 	ChangeErased     = quipuv1.MemoryChange_MEMORY_CHANGE_ERASED
+)
+
+// What a policy of retention does.
+const (
+	RetentionArchive = quipuv1.RetentionAction_RETENTION_ACTION_ARCHIVE
+	RetentionDelete  = quipuv1.RetentionAction_RETENTION_ACTION_DELETE
 )
 
 // How far a job has come.

@@ -22,6 +22,7 @@ from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.hot import HotCatalogue
 from quipu_server.measuring import Measurements, Source
 from quipu_server.observation import observed
+from quipu_server.retention.tally import Tally
 from quipu_server.rpc.server import RpcServer
 from quipu_server.store.database import Database, ExternalPostgres
 from quipu_server.store.embedded import EmbeddedPostgres
@@ -89,8 +90,9 @@ async def run_worker(settings: Settings) -> None:
         database = await open_database(settings, stack)
         catalogue = build_catalogue(settings.model_copy(update={"hot_bytes": 0, "snapshot_bytes": 0}), database)
         stack.push_async_callback(lambda: catalogue.close(0.0))
-        worker = build_worker(settings, database, build_kinds(settings, database, embedder, catalogue))
-        sources: list[Source] = [embedder, database, worker]
+        tally = Tally()
+        worker = build_worker(settings, database, build_kinds(settings, database, embedder, catalogue, tally))
+        sources: list[Source] = [embedder, database, worker, tally]
         await stack.enter_async_context(observed(settings, sources, lambda: database.availability.ready))
         await database.wait_ready()
         working = asyncio.create_task(worker.run())
@@ -123,13 +125,14 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         catalogue = build_catalogue(settings, database)
         drain = Drain(settings.drain_s)
         stack.push_async_callback(lambda: catalogue.close(drain.left_s))
-        kinds = build_kinds(settings, database, embedder, catalogue)
+        tally = Tally()
+        kinds = build_kinds(settings, database, embedder, catalogue, tally)
         use_cases = build_use_cases(Parts(settings, database, embedder, catalogue, kinds, meter, usage, credentials))
         stack.push_async_callback(use_cases.uses.flush)
         server = RpcServer(settings, use_cases, meter)
         worker = build_worker(settings, database, kinds)
         # Who measures something else is listed here.
-        sources: list[Source] = [meter, embedder, catalogue, database, usage, worker]
+        sources: list[Source] = [meter, embedder, catalogue, database, usage, worker, tally]
         await stack.enter_async_context(observed(settings, sources, lambda: server.health.is_serving))
         port = await server.start()
         serving = asyncio.create_task(serve_when_ready(database, server))

@@ -20,6 +20,8 @@ from quipu_server.packs import Packs
 from quipu_server.passages import Passages
 from quipu_server.ports import Embedder
 from quipu_server.ports_jobs import JobKinds
+from quipu_server.retention.asking import Asking
+from quipu_server.retention.policies import Policies
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import UseCases
 from quipu_server.search import Search
@@ -32,6 +34,7 @@ from quipu_server.store.database import Database
 from quipu_server.store.erasing import PostgresErasureStore
 from quipu_server.store.jobs import PostgresJobStore
 from quipu_server.store.log import PostgresLog
+from quipu_server.store.policies import PostgresPolicyStore
 from quipu_server.store.sessions import PostgresSessionStore
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.usage import MeteredMemoryStore
@@ -79,10 +82,13 @@ def build_use_cases(parts: Parts) -> UseCases:
     memories = Memories(store, source, spaces, passages, views, guard, soon)
     ingesting = Ingesting(store, spaces, passages, views, guard, soon)
     sessions = Sessions(kept_sessions, memories, spaces, source, embedder, views)
+    control = JobControl(jobs, parts.kinds, spaces)
     return UseCases(
         memories=memories,
         streams=Streams(ingesting, Watching(spaces, store, source)),
         erasing=Erasing(PostgresErasureStore(database), spaces, views, jobs),
+        policies=Policies(PostgresPolicyStore(database), spaces),
+        retention_runs=Asking(jobs, control, spaces),
         spaces=spaces,
         search=search,
         embedder=embedder,
@@ -90,7 +96,7 @@ def build_use_cases(parts: Parts) -> UseCases:
         sessions=sessions,
         packs=Packs(search, sessions, spaces, embedder),
         uses=uses,
-        jobs=JobControl(jobs, parts.kinds, spaces),
+        jobs=control,
         authenticator=Authenticator(parts.credentials, access),
         administration=Administration(access, parts.credentials),
         usage=parts.usage,

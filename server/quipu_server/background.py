@@ -10,6 +10,8 @@ from quipu_server.jobs import Worker
 from quipu_server.model_changes import ModelChanges
 from quipu_server.ports import Embedder, SearchViews
 from quipu_server.ports_jobs import JobContext, JobKind, JobKinds, Json
+from quipu_server.retention.runs import Retention
+from quipu_server.retention.tally import Tally
 from quipu_server.spaces import Spaces
 from quipu_server.store.cold_indexes import PostgresColdIndexes
 from quipu_server.store.database import Database
@@ -17,8 +19,12 @@ from quipu_server.store.erasing import vacuum
 from quipu_server.store.history import PostgresHistoryStore
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore
+from quipu_server.store.log import PostgresLog
+from quipu_server.store.memories import PostgresMemoryStore
 from quipu_server.store.models import PostgresModelStore
+from quipu_server.store.policies import PostgresPolicyStore
 from quipu_server.store.requests import trim_requests
+from quipu_server.store.retention import PostgresRetentionStore
 from quipu_server.store.spaces import PostgresSpaceStore
 from quipu_server.store.unembedded import PostgresUnembeddedStore
 from quipu_server.store.usage import trim_usage
@@ -34,16 +40,29 @@ class Nothing:
     """The payload of a kind that need not be told anything."""
 
 
-def build_kinds(settings: Settings, database: Database, embedder: Embedder, catalogue: SearchViews) -> JobKinds:
-    """All kinds of jobs."""
+def build_kinds(
+    settings: Settings, database: Database, embedder: Embedder, catalogue: SearchViews, tally: Tally
+) -> JobKinds:
+    """All kinds of jobs. tally: of what retention does."""
     store = PostgresJobStore(database)
     jobs = EmbeddingJobs(store)
     spaces = Spaces(PostgresSpaceStore(database), embedder, SnowballAnalyser(), catalogue)
     later = EmbeddingLater(PostgresUnembeddedStore(database), jobs, spaces, embedder, catalogue)
     cold = ColdIndexing(PostgresColdIndexes(database), store, spaces, embedder, settings.cold_index_memories)
     models = ModelChanges(PostgresModelStore(database), spaces, embedder, jobs)
+    retention = Retention(
+        PostgresRetentionStore(database),
+        PostgresPolicyStore(database),
+        PostgresMemoryStore(database),
+        PostgresLog(database),
+        spaces,
+        catalogue,
+        store,
+        tally,
+        settings.retention_every_s,
+    )
     tidying = [Tidying(database).kind, Vacuuming(database).kind]
-    kinds = JobKinds([*tidying, *later.kinds, *cold.kinds, *models.kinds])
+    kinds = JobKinds([*tidying, *later.kinds, *cold.kinds, *models.kinds, *retention.kinds])
     if settings.history_days:
         kinds.add(Trimming(PostgresHistoryStore(database), settings.history_days).kind)
     return kinds

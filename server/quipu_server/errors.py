@@ -58,7 +58,7 @@ class ContentBlocked(InvalidArgument):
 
 
 class NotFound(QuipuError):
-    """A named resource does not exist. `reason` says of which type: memory, space, session, model, job."""
+    """A named resource does not exist. `reason` says of which type: memory, space, session, model, job and more."""
 
     def __init__(self, resource_type: str, name: str) -> None:
         reason = f"{resource_type.upper()}_NOT_FOUND"
@@ -102,6 +102,17 @@ class EtagMismatch(Conflict):
     def __init__(self, name: str, current: str) -> None:
         message = f"{name} has changed: its etag is now {current}; read it again"
         super().__init__(message, metadata={"name": name, "etag": current})
+
+
+class RetentionEnded(Conflict):
+    """A run of retention ended before it was done. `state`: failed or cancelled; `error`: why it failed."""
+
+    reason = "RETENTION_ENDED"
+
+    def __init__(self, name: str, state: str, error: str) -> None:
+        why = f": {error}" if error else ""
+        message = f"the run {name} was {state}{why}; what it had done stays done, and another run does the rest"
+        super().__init__(message, metadata={"name": name})
 
 
 class FailedPrecondition(QuipuError):

@@ -230,5 +230,11 @@ class JobLeases(Protocol):
     async def settle(self, lease: Lease, outcome: JobOutcome) -> None:
         """End an attempt. Raises LeaseLost."""
 
+    async def abandon(self, lease: Lease) -> None:
+        """Leave a job to `take_over` though its worker lives. Does nothing when the worker has it no more."""
+
     async def take_over(self, lease_s: float) -> int:
-        """Queue the jobs of workers that were silent for so long; how many. Those that had attempts enough fail."""
+        """Queue jobs that were abandoned, and those of workers that were silent for so long; how many.
+
+        Those that had attempts enough fail.
+        """

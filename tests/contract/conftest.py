@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from quipu_server.store import Database, PostgresLog, PostgresMemoryStore, PostgresSessionStore, PostgresSpaceStore
+from quipu_server.store.policies import PostgresPolicyStore
+from quipu_server.store.retention import PostgresRetentionStore
 from tests.contract.memory_sessions import memory_stores
 from tests.contract.stores import TENANTS, Stores
 from tests.postgres import Cluster, connected, make_tenants
@@ -29,8 +31,14 @@ async def database(cluster: Cluster) -> AsyncIterator[Database]:
 @pytest.fixture
 async def postgres_stores(database: Database) -> Stores:
     await make_tenants(database, *TENANTS)
-    sessions = PostgresSessionStore(database)
-    return Stores(PostgresSpaceStore(database), PostgresMemoryStore(database), PostgresLog(database), sessions)
+    return Stores(
+        PostgresSpaceStore(database),
+        PostgresMemoryStore(database),
+        PostgresLog(database),
+        PostgresSessionStore(database),
+        PostgresPolicyStore(database),
+        PostgresRetentionStore(database),
+    )
 
 
 @pytest.fixture(params=["postgres", "memory"])

@@ -18,6 +18,7 @@ from quipu_server.ports_sessions import (
     SessionQuery,
     SessionSettings,
 )
+from tests.contract.memory_retention import Policies, Retention
 from tests.contract.memory_store import Data, Log, Memories, Spaces
 from tests.contract.stores import Stores
 
@@ -134,4 +135,4 @@ def memory_stores() -> Stores:
     """The ports over the same new data."""
     data = Data()
     memories = Memories(data)
-    return Stores(Spaces(data), memories, Log(data), Sessions(data, memories))
+    return Stores(Spaces(data), memories, Log(data), Sessions(data, memories), Policies(data), Retention(data))

@@ -17,6 +17,7 @@ from quipu_server.domain import (
     Write,
 )
 from quipu_server.ports import LogSource, MemoryStore, SpaceStore
+from quipu_server.ports_retention import PolicyStore, RetentionStore
 from quipu_server.ports_sessions import SessionStore
 
 DIMENSION = 8
@@ -32,6 +33,8 @@ class Stores:
     memories: MemoryStore
     log: LogSource
     sessions: SessionStore
+    policies: PolicyStore
+    retention: RetentionStore
 
     async def new_space(self, name: str = "") -> Space:
         return await self.spaces.create_space(a_space(name), None)

@@ -130,6 +130,30 @@ async def test_a_silent_workers_job_is_taken_over_with_its_checkpoint_and_it_wri
     assert (continued.checkpoint, continued.done, continued.attempts) == ({"at": 5}, 5, 2)
 
 
+async def test_a_heartbeat_that_is_on_its_way_keeps_the_job(queue: Queue) -> None:
+    await queue.new()
+    lease = await queue.begin()
+    await queue.silence(lease.worker)
+    async with queue.database.transaction() as connection:
+        await connection.execute("UPDATE procrastinate_workers SET last_heartbeat = clock_timestamp()")
+        assert await queue.leases.take_over(60) == 0
+    assert await queue.leases.take_over(60) == 0
+    await queue.leases.report(lease, 1, 2)
+
+
+async def test_an_abandoned_job_is_taken_over_while_its_worker_lives(queue: Queue) -> None:
+    job = await queue.new()
+    lease = await queue.begin()
+    await queue.leases.abandon(lease)
+    assert await queue.leases.take_over(FOREVER_S) == 1
+    again = await queue.begin(lease.worker)
+    await queue.leases.settle(again, JobOutcome(JobState.SUCCEEDED))
+    await queue.leases.abandon(lease)
+    ended = await queue.get(job.id)
+    assert (ended.state, ended.attempts) == (JobState.SUCCEEDED, 2)
+    assert await queue.leases.take_over(FOREVER_S) == 0
+
+
 async def test_a_job_that_kills_its_workers_fails_at_last(queue: Queue) -> None:
     job = await queue.new(most_attempts=1)
     await queue.silence((await queue.begin()).worker)

@@ -8,7 +8,7 @@ import pytest
 from quipu_server.domain import Change, EmbeddedText, Passage, Space, Write
 from quipu_server.errors import Conflict, ModelChanged
 from quipu_server.ports_models import Missing
-from quipu_server.store import Database, PostgresLog, PostgresMemoryStore, PostgresSessionStore, PostgresSpaceStore
+from quipu_server.store import Database
 from quipu_server.store.models import PostgresModelStore
 from quipu_server.store.unembedded import PostgresUnembeddedStore
 from tests.contract.stores import Stores, a_creation, a_passage
@@ -54,14 +54,8 @@ def waiting(write: Write) -> Write:
 
 
 @pytest.fixture
-async def site(database: Database) -> Site:
-    stores = Stores(
-        PostgresSpaceStore(database),
-        PostgresMemoryStore(database),
-        PostgresLog(database),
-        PostgresSessionStore(database),
-    )
-    return Site(database, stores, await stores.new_space())
+async def site(database: Database, postgres_stores: Stores) -> Site:
+    return Site(database, postgres_stores, await postgres_stores.new_space())
 
 
 async def test_every_text_of_the_history_is_missing_once(site: Site) -> None:

@@ -19,9 +19,13 @@ import pytest
 from quipu_server.domain import Change, MemoryFields, Passage, Space, Write
 from quipu_server.embedding import SHIPPED, read_directory
 from quipu_server.ports_jobs import Job, JobQuery, JobState, NewJob
+from quipu_server.ports_retention import Action, Home, PolicySettings
+from quipu_server.retention.asking import new_run
+from quipu_server.retention.progress import Progress
 from quipu_server.store import Database, EmbeddedPostgres, PostgresMemoryStore, PostgresSpaceStore
 from quipu_server.store.cold_indexes import PostgresColdIndexes, has_index
 from quipu_server.store.jobs import PostgresJobStore
+from quipu_server.store.policies import PostgresPolicyStore
 from tests.postgres import connected
 
 TENANT = "default"
@@ -200,6 +204,7 @@ async def test_building_an_index(site: Site) -> None:
     [
         ("look-for-unembedded", "LOCK TABLE unembedded", "FROM unembedded"),
         ("look-for-large-spaces", "LOCK TABLE heads", "h.memory_count >="),
+        ("look-for-retention", "LOCK TABLE retention_policies", "FROM retention_policies"),
     ],
 )
 async def test_looking_for_work(site: Site, kind: str, obstacle: str, waits: str) -> None:
@@ -209,12 +214,47 @@ async def test_looking_for_work(site: Site, kind: str, obstacle: str, waits: str
         assert await site.job("embed") is not None
 
 
+async def test_applying_policies(site: Site) -> None:
+    """A worker is killed while it applies policies of retention: another ends it, and each memory is changed once."""
+    site.options = ["--retention-every-s", "0"]  # only the job of this test
+    await embedded(site)
+    few = ", ".join(f'"m{number}"' for number in range(100))
+    some = PolicySettings(Action.ARCHIVE, filter=f"id IN ({few})")
+    await policy(site, "some", some)
+    await policy(site, "others", PolicySettings(Action.DELETE, priority=1, importance_at_most=1.0))
+    await site.jobs.enqueue(new_run(TENANT, "space"))
+    # The first policy is done by then, and the second is in its transaction.
+    obstacle = "SELECT FROM memory_revisions WHERE memory_id = 'm200' FOR UPDATE"
+    job = await kill_in_the_middle(site, "retention", obstacle, "UPDATE memory_revisions SET ended")
+    progress = Progress.of(job)
+    assert [(count.policy.rpartition("/")[2], count.archived, count.deleted) for count in progress.counts] == [
+        ("some", 100, 0),
+        ("others", 0, COUNT - 100),
+    ]
+    for change, count in ((Change.ARCHIVED, 100), (Change.DELETED, COUNT - 100)):
+        made = "SELECT count(*) FROM memory_revisions WHERE change = %s"
+        assert await site.value(made, change) == count
+        assert await site.value(made.replace("*", "DISTINCT memory_id"), change) == count
+    assert await site.value("SELECT revision FROM heads") == 2 * COUNT
+
+
+async def embedded(site: Site) -> None:
+    """Let no memory wait for the embedder, whose work would change it."""
+    await site.value("DELETE FROM unembedded RETURNING 1")
+
+
+async def policy(site: Site, policy_id: str, settings: PolicySettings) -> None:
+    await PostgresPolicyStore(site.database).create_policy(Home(TENANT, site.space), policy_id, settings, None)
+
+
 async def test_two_schedulers_at_once_run_it_once(site: Site) -> None:
     """Two workers keep one schedule: each job runs once."""
+    await embedded(site)
+    await policy(site, "all", PolicySettings(Action.ARCHIVE, importance_at_most=1.0))
 
     async def has_run() -> bool:
-        job = await site.job("tidy")
-        return job is not None and job.state.is_end
+        jobs = [await site.job(kind) for kind in ("tidy", "retention")]
+        return all(job is not None and job.state.is_end for job in jobs)
 
     async def both_are_there() -> bool:
         return bool(await site.value("SELECT count(*) = 2 FROM procrastinate_workers"))
@@ -223,6 +263,8 @@ async def test_two_schedulers_at_once_run_it_once(site: Site) -> None:
         await site.until(both_are_there)
         await site.until(has_run)
         await asyncio.sleep(2)  # some turns of both schedules
-    for kind in ("tidy", "trim-history", "look-for-unembedded", "look-for-large-spaces"):
-        jobs = await site.jobs.list_jobs(JobQuery("", kind=kind))
+    kinds = ("tidy", "trim-history", "look-for-unembedded", "look-for-large-spaces", "look-for-retention")
+    for tenant, kind in (*(("", kind) for kind in kinds), (TENANT, "retention")):
+        jobs = await site.jobs.list_jobs(JobQuery(tenant, kind=kind))
         assert [(job.state, job.attempts) for job in jobs] == [(JobState.SUCCEEDED, 1)], kind
+    assert await site.value("SELECT count(*) FROM memory_revisions WHERE change = 6") == COUNT

@@ -20,6 +20,7 @@ from quipu.v1 import space_service_pb2 as spaces
 from quipu.v1.api_key_pb2 import API_KEY_ROLE_ADMIN, API_KEY_ROLE_READ, ApiKey
 from quipu.v1.consistency_pb2 import AsOfRead, AtLeastRead, ReadConsistency
 from quipu.v1.memory_pb2 import VERDICT_USEFUL, Memory
+from quipu.v1.retention_policy_pb2 import RETENTION_ACTION_ARCHIVE, RetentionPolicy
 from quipu.v1.session_pb2 import Session
 from quipu.v1.space_pb2 import Space
 from quipu.v1.tenant_pb2 import Tenant
@@ -64,6 +65,10 @@ class Aim:
     @property
     def session_name(self) -> str:
         return f"{self.space_name}/sessions/talk"
+
+    @property
+    def policy_name(self) -> str:
+        return f"{self.space_name}/retentionPolicies/rule"
 
     @property
     def job_name(self) -> str:
@@ -422,3 +427,46 @@ def erase(aim: Aim) -> Requests:
         yield [retention.EraseMemoriesRequest(parent=aim.space_name, names=[aim.memory_name], dry_run=dry_run)]
         for text in FILTERS:
             yield [retention.EraseMemoriesRequest(parent=aim.space_name, filter=text, dry_run=dry_run)]
+
+
+@probe("RetentionService/CreateRetentionPolicy")
+def create_policy(aim: Aim) -> Requests:
+    policy = RetentionPolicy(action=RETENTION_ACTION_ARCHIVE, tags=["nothing has it"])
+    for request_id in (aim.request_id, aim.fresh("policy"), ""):
+        yield [
+            retention.CreateRetentionPolicyRequest(
+                parent=aim.space_name, retention_policy_id="rule", retention_policy=policy, request_id=request_id
+            )
+        ]
+
+
+@probe("RetentionService/GetRetentionPolicy")
+def get_policy(aim: Aim) -> Requests:
+    yield [retention.GetRetentionPolicyRequest(name=aim.policy_name)]
+
+
+@probe("RetentionService/ListRetentionPolicies")
+def list_policies(aim: Aim) -> Requests:
+    yield [retention.ListRetentionPoliciesRequest(parent=aim.space_name)]
+    yield [retention.ListRetentionPoliciesRequest(parent="spaces/-")]
+    for token in aim.tokens:
+        yield [retention.ListRetentionPoliciesRequest(parent=aim.space_name, page_token=token)]
+
+
+@probe("RetentionService/RunRetention")
+def run_retention(aim: Aim) -> Requests:
+    for dry_run in (True, False):
+        yield [retention.RunRetentionRequest(parent=aim.space_name, dry_run=dry_run)]
+
+
+@probe("RetentionService/UpdateRetentionPolicy")
+def update_policy(aim: Aim) -> Requests:
+    for etag in ("", "1"):
+        policy = RetentionPolicy(name=aim.policy_name, priority=3, etag=etag)
+        yield [retention.UpdateRetentionPolicyRequest(retention_policy=policy)]
+
+
+@probe("RetentionService/DeleteRetentionPolicy")
+def delete_policy(aim: Aim) -> Requests:
+    for request_id in (aim.request_id, ""):
+        yield [retention.DeleteRetentionPolicyRequest(name=aim.policy_name, request_id=request_id)]

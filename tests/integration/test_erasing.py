@@ -186,6 +186,39 @@ async def test_the_place_of_what_is_erased_is_freed(api: Api, space: str, databa
     assert timeout != ("0",)
 
 
+BEGIN_TO_WAIT = """
+INSERT INTO quipu.unembedded
+SELECT r.space_id, r.passage_id, v.dimension, r.memory_id FROM quipu.memory_revisions r
+JOIN quipu.vectors v USING (space_id, passage_id) JOIN quipu.spaces s USING (space_id) WHERE s.name = %s
+"""
+EMBED = """
+WITH taken AS (
+    DELETE FROM quipu.unembedded u USING quipu.spaces s WHERE u.space_id = s.space_id AND s.name = %s RETURNING u.*
+)
+INSERT INTO quipu.vectors
+SELECT space_id, passage_id, chunk + 1, v.dimension, span_start, span_end, fingerprint, embedding
+FROM taken JOIN quipu.vectors v USING (space_id, passage_id)
+"""
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE FROM unembedded%'"
+
+
+async def test_a_text_that_is_being_embedded_leaves_no_vector(api: Api, space: str, database_url: str) -> None:
+    name = (await api.create(space, f"Ann is a {SECRET}")).name
+    async with connected(database_url) as database:
+        async with database.connection() as connection:
+            await connection.execute(BEGIN_TO_WAIT, (space.removeprefix("spaces/"),))
+        async with database.transaction() as connection:
+            await connection.execute(EMBED, (space.removeprefix("spaces/"),))
+            erasing = asyncio.create_task(erase(api, space, names=[name]))
+            async with database.connection() as watching:
+                while True:
+                    if await (await watching.execute(WAITS)).fetchone() != (0,):
+                        break
+                    await asyncio.sleep(0.02)
+    receipt = await erasing
+    assert (receipt.erased.vectors, receipt.erased.waiting, receipt.left) == (2, 0, NOTHING)
+
+
 async def test_many_steps_make_one_erasure(api: Api, replica: Api, space: str) -> None:
     for batch in range(3):
         await api.fill(space, {f"m{batch}-{i}": Memory(content=f"{SECRET} {batch} {i}") for i in range(400)})

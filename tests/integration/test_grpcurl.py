@@ -36,6 +36,8 @@ FOUND = {
     "ListJobs": "jobs",
     "AppendMessages": "messages",
     "ListSessions": "sessions",
+    "ListRetentionPolicies": "retentionPolicies",
+    "RunRetention": "progress",
     "ListMessages": "messages",
     "GetWindow": "messages",
     "PackContext": "citations",

@@ -21,6 +21,8 @@ from quipu.v1.admin_service_pb2 import ListApiKeysRequest
 from quipu.v1.api_key_pb2 import API_KEY_ROLE_ADMIN
 from quipu.v1.job_service_pb2 import RunJobRequest
 from quipu.v1.memory_pb2 import Memory
+from quipu.v1.retention_policy_pb2 import RETENTION_ACTION_DELETE, RetentionPolicy
+from quipu.v1.retention_service_pb2 import CreateRetentionPolicyRequest
 from quipu.v1.session_service_pb2 import AppendMessagesRequest, NewMessage
 from quipu.v1.space_pb2 import Space
 from quipu.v1.space_service_pb2 import CreateSpaceRequest, ListSpacesRequest
@@ -115,6 +117,10 @@ async def settle(api: Api, space: str, text: str) -> tuple[str, str, list[str]]:
     messages = [NewMessage(memory=Memory(content=f"{text} was said"))]
     talk = f"spaces/{space}/sessions/talk"
     await api.sessions.AppendMessages(AppendMessagesRequest(parent=talk, messages=messages * 2))
+    policy = RetentionPolicy(action=RETENTION_ACTION_DELETE, filter=f'speaker = "{text} is nobody"')
+    for parent in (f"spaces/{space}", "spaces/-"):
+        rule = CreateRetentionPolicyRequest(parent=parent, retention_policy_id=f"for-{space}", retention_policy=policy)
+        await api.retention.CreateRetentionPolicy(rule)
     job = (await api.jobs.RunJob(RunJobRequest(kind="embed", space=f"spaces/{space}"))).job
     tokens = [token for token in (t.next_page_token for t in (listed, revisions, page)) if token]
     return "one", job.name.removeprefix("jobs/"), tokens

@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from quipu_server.errors import FailedPrecondition
+from quipu_server.errors import FailedPrecondition, StoreUnavailable
 from quipu_server.jobs import Worker
 from quipu_server.measuring import Metric, Source
 from quipu_server.measuring.metrics import JOBS, JOBS_RUNNING
-from quipu_server.ports_jobs import Job, JobContext, JobKind, JobKinds, JobState, Json, NewJob
+from quipu_server.ports_jobs import Job, JobContext, JobKind, JobKinds, JobOutcome, JobState, Json, Lease, NewJob
 from quipu_server.store import Database
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore
@@ -22,6 +22,7 @@ from tests.postgres import connected
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LEASE_S = 2.0
+CONCURRENCY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,11 @@ class Site:
         return await self.store.enqueue(NewJob("default", self.name, payload=payload, most_attempts=3))
 
     @asynccontextmanager
-    async def worker(self, run: Run, every_s: float = 0) -> AsyncIterator["asyncio.Task[None]"]:
+    async def worker(
+        self, run: Run, every_s: float = 0, leases: type[PostgresJobLeases] = PostgresJobLeases
+    ) -> AsyncIterator["asyncio.Task[None]"]:
         kinds = JobKinds([JobKind(self.name, Steps, run, every_s=every_s)])
-        leases = PostgresJobLeases(self.database)
-        made = Worker(self.database, self.store, leases, kinds, 2, LEASE_S)
+        made = Worker(self.database, self.store, leases(self.database), kinds, CONCURRENCY, LEASE_S)
         self.source, worker = made, asyncio.create_task(made.run())
         try:
             yield worker
@@ -188,3 +190,80 @@ async def test_a_worker_goes_on_when_its_lease_was_taken(site: Site) -> None:
             await connection.execute("DELETE FROM procrastinate_workers")
         assert (await site.ended(job)).state is JobState.SUCCEEDED
     assert attempts == [1, 2]
+
+
+async def test_a_worker_whose_lease_was_taken_lets_go_of_jobs_that_do_not_ask(site: Site) -> None:
+    """They have all its room, so that it would not notice by looking for others."""
+    begun = asyncio.Semaphore(0)
+
+    async def run(context: JobContext, payload: Steps) -> None:
+        if context.job.attempts == 1:
+            begun.release()
+            await site.go_on.wait()
+
+    async with site.worker(run):
+        jobs = [await site.new(count=number) for number in range(CONCURRENCY)]
+        for _ in jobs:
+            await begun.acquire()
+        async with site.database.connection() as connection:
+            await connection.execute("DELETE FROM procrastinate_workers")
+        ended = [await site.ended(job) for job in jobs]
+    assert [(job.state, job.attempts) for job in ended] == [(JobState.SUCCEEDED, 2)] * CONCURRENCY
+
+
+async def test_a_job_whose_end_could_not_be_stored_is_done_again(site: Site) -> None:
+    """By a worker that goes on: nobody takes over the jobs of one that lives."""
+
+    class Failing(PostgresJobLeases):
+        failures = 1
+
+        async def settle(self, lease: Lease, outcome: JobOutcome) -> None:
+            if self.failures:
+                self.failures -= 1
+                raise StoreUnavailable("all connections to the database are busy")
+            await super().settle(lease, outcome)
+
+    async with site.worker(count, leases=Failing):
+        job = await site.ended(await site.new(count=2))
+    assert (job.state, job.attempts) == (JobState.SUCCEEDED, 2)
+
+
+async def test_jobs_are_taken_over_after_a_failure_that_nobody_expected(site: Site) -> None:
+    class Failing(PostgresJobLeases):
+        failures = 1
+
+        async def take_over(self, lease_s: float) -> int:
+            if self.failures:
+                self.failures -= 1
+                raise RuntimeError("nobody expected this")
+            return await super().take_over(lease_s)
+
+    async with site.worker(count, leases=Failing):
+        job = await site.new(count=2)
+        await site.ended(job)
+        async with site.database.connection() as connection:
+            await connection.execute(
+                "UPDATE procrastinate_jobs SET status = 'doing' WHERE queue_name = %s", (site.name,)
+            )
+        assert (await site.ended(job)).attempts == 2
+
+
+async def test_a_job_is_cancelled_while_it_begins(site: Site) -> None:
+    class Slow(PostgresJobLeases):
+        async def begin(self, lease: Lease) -> Job:
+            site.begun.set()
+            await site.go_on.wait()
+            return await super().begin(lease)
+
+    async with site.worker(count, leases=Slow):
+        job = await site.new()
+        await site.begun.wait()
+        await site.store.cancel("default", job.id)
+        assert (await site.ended(job)).state is JobState.CANCELLED
+
+
+async def test_a_worker_stops_when_the_database_is_gone(site: Site) -> None:
+    async with site.worker(count) as worker:
+        await site.ended(await site.new())
+        await site.database.close()
+    assert worker.cancelled()

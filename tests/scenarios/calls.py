@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Protocol
 
@@ -55,7 +56,7 @@ class AsyncCalls:
         if not isinstance(answer, quipu.Results):
             return plain(await answer)
         items = await self._read(answer, take)
-        return read_answer(answer, items, take)
+        return read_answer(do, answer, items, take)
 
     async def _read(self, answer: "quipu.Results[Any]", take: int | None) -> list[Any]:
         if take is None:
@@ -87,7 +88,7 @@ class SyncCalls:
             return plain(answer)
         items = list(islice(answer, take))
         answer.close()
-        return read_answer(answer, items, take)
+        return read_answer(do, answer, items, take)
 
 
 def refusing(call: Callable[[], Any]) -> Any:
@@ -116,6 +117,9 @@ def python_arguments(arguments: dict[str, Any]) -> tuple[list[str], dict[str, An
     for key in ("consistency", "after"):
         if isinstance(revisions := named.get(key), dict):
             named[key] = consistency(revisions)
+    for key in ("older_than", "session_idle_for", "archived_for"):
+        if isinstance(seconds := named.get(key), int | float):
+            named[key] = timedelta(seconds=seconds)
     for key in ("after", "revision"):
         if isinstance(revision := named.get(key), str):
             named[key] = int(revision)
@@ -129,8 +133,10 @@ def consistency(revisions: dict[str, Any]) -> dict[str, int] | quipu.AsOf:
     return {space: int(revision) for space, revision in revisions.items()}
 
 
-def read_answer(answer: Any, items: list[Any], take: int | None) -> Any:
-    """An answer that came in parts; that of a search has a summary if it was read to its end."""
+def read_answer(do: str, answer: Any, items: list[Any], take: int | None) -> Any:
+    """An answer that came in parts. A search that was read to its end has a summary; of a run the last part counts."""
+    if do == "run_retention":
+        return plain(items[-1])
     if not isinstance(answer, quipu.Hits | quipu.SyncHits):
         return plain(items)
     hits = {"hits": plain(items)}

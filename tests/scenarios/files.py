@@ -37,7 +37,17 @@ SESSIONS = {
     "end_session",
     "delete_session",
 }
-OPERATIONS = MEMORIES | SPACES | SESSIONS | {"pack", "embed", "models", "count_tokens", "describe_index", "restart"}
+POLICIES = {
+    "create_retention_policy",
+    "get_retention_policy",
+    "retention_policies",
+    "update_retention_policy",
+    "delete_retention_policy",
+    "run_retention",
+}
+OPERATIONS = (
+    MEMORIES | SPACES | SESSIONS | POLICIES | {"pack", "embed", "models", "count_tokens", "describe_index", "restart"}
+)
 CLIENTS = ("first", "second")
 ERROR_FACTS = frozenset({"code", "reason", "fields", "metadata", "retryable"})
 NOTHING: Any = object()

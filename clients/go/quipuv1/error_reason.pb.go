@@ -153,6 +153,18 @@ const (
 	// RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
 	// `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
 	ErrorReason_ERROR_REASON_QUOTA_EXCEEDED ErrorReason = 53
+	// NOT_FOUND: there is no such policy. With ResourceInfo.
+	// `{"reason": "RETENTION_POLICY_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/retentionPolicies/p"}}`
+	ErrorReason_ERROR_REASON_RETENTION_POLICY_NOT_FOUND ErrorReason = 60
+	// ALREADY_EXISTS: a policy has this id. With ResourceInfo.
+	// `{"reason": "RETENTION_POLICY_EXISTS", "domain": "quipu", "metadata": {"name": "spaces/a/retentionPolicies/p"}}`
+	ErrorReason_ERROR_REASON_RETENTION_POLICY_EXISTS ErrorReason = 61
+	// FAILED_PRECONDITION: the space, or the tenant, has as many policies as it may have. With PreconditionFailure.
+	// `{"reason": "RETENTION_POLICY_LIMIT", "domain": "quipu", "metadata": {"name": "spaces/a", "limit": "100"}}`
+	ErrorReason_ERROR_REASON_RETENTION_POLICY_LIMIT ErrorReason = 62
+	// ABORTED: a run of retention failed or was cancelled; what it had done stays done, and another run does the rest.
+	// `{"reason": "RETENTION_ENDED", "domain": "quipu", "metadata": {"name": "jobs/j"}}`
+	ErrorReason_ERROR_REASON_RETENTION_ENDED ErrorReason = 63
 )
 
 // Enum value maps for ErrorReason.
@@ -200,50 +212,58 @@ var (
 		26: "ERROR_REASON_MEMORY_ARCHIVED",
 		27: "ERROR_REASON_MEMORY_NOT_ARCHIVED",
 		53: "ERROR_REASON_QUOTA_EXCEEDED",
+		60: "ERROR_REASON_RETENTION_POLICY_NOT_FOUND",
+		61: "ERROR_REASON_RETENTION_POLICY_EXISTS",
+		62: "ERROR_REASON_RETENTION_POLICY_LIMIT",
+		63: "ERROR_REASON_RETENTION_ENDED",
 	}
 	ErrorReason_value = map[string]int32{
-		"ERROR_REASON_UNSPECIFIED":           0,
-		"ERROR_REASON_INVALID_FIELD":         1,
-		"ERROR_REASON_INVALID_FILTER":        2,
-		"ERROR_REASON_INVALID_PAGE_TOKEN":    3,
-		"ERROR_REASON_MEMORY_NOT_FOUND":      4,
-		"ERROR_REASON_SPACE_NOT_FOUND":       5,
-		"ERROR_REASON_MODEL_NOT_FOUND":       6,
-		"ERROR_REASON_MEMORY_EXISTS":         7,
-		"ERROR_REASON_SPACE_EXISTS":          8,
-		"ERROR_REASON_REQUEST_ID_REUSED":     9,
-		"ERROR_REASON_ETAG_MISMATCH":         10,
-		"ERROR_REASON_WRITE_CONFLICT":        11,
-		"ERROR_REASON_MEMORY_NOT_DELETED":    12,
-		"ERROR_REASON_SPACE_NOT_EMPTY":       13,
-		"ERROR_REASON_MODEL_MISMATCH":        14,
-		"ERROR_REASON_REVISION_OUT_OF_RANGE": 15,
-		"ERROR_REASON_OVERLOADED":            16,
-		"ERROR_REASON_STORE_UNAVAILABLE":     17,
-		"ERROR_REASON_NOT_READY":             18,
-		"ERROR_REASON_DEADLINE_EXCEEDED":     19,
-		"ERROR_REASON_INTERNAL":              20,
-		"ERROR_REASON_JOB_NOT_FOUND":         21,
-		"ERROR_REASON_TENANT_NOT_FOUND":      40,
-		"ERROR_REASON_API_KEY_NOT_FOUND":     41,
-		"ERROR_REASON_TENANT_EXISTS":         42,
-		"ERROR_REASON_TENANT_NOT_EMPTY":      43,
-		"ERROR_REASON_API_KEY_REVOKED":       44,
-		"ERROR_REASON_ACCESS_CONTROL_OFF":    45,
-		"ERROR_REASON_CREDENTIAL_MISSING":    46,
-		"ERROR_REASON_CREDENTIAL_INVALID":    47,
-		"ERROR_REASON_CREDENTIAL_EXPIRED":    48,
-		"ERROR_REASON_CREDENTIAL_REVOKED":    49,
-		"ERROR_REASON_ROLE_NEEDED":           50,
-		"ERROR_REASON_SPACE_NOT_ALLOWED":     51,
-		"ERROR_REASON_TENANT_NOT_ALLOWED":    52,
-		"ERROR_REASON_LOG_REPLACED":          22,
-		"ERROR_REASON_CONTENT_BLOCKED":       23,
-		"ERROR_REASON_SESSION_NOT_FOUND":     24,
-		"ERROR_REASON_SESSION_ENDED":         25,
-		"ERROR_REASON_MEMORY_ARCHIVED":       26,
-		"ERROR_REASON_MEMORY_NOT_ARCHIVED":   27,
-		"ERROR_REASON_QUOTA_EXCEEDED":        53,
+		"ERROR_REASON_UNSPECIFIED":                0,
+		"ERROR_REASON_INVALID_FIELD":              1,
+		"ERROR_REASON_INVALID_FILTER":             2,
+		"ERROR_REASON_INVALID_PAGE_TOKEN":         3,
+		"ERROR_REASON_MEMORY_NOT_FOUND":           4,
+		"ERROR_REASON_SPACE_NOT_FOUND":            5,
+		"ERROR_REASON_MODEL_NOT_FOUND":            6,
+		"ERROR_REASON_MEMORY_EXISTS":              7,
+		"ERROR_REASON_SPACE_EXISTS":               8,
+		"ERROR_REASON_REQUEST_ID_REUSED":          9,
+		"ERROR_REASON_ETAG_MISMATCH":              10,
+		"ERROR_REASON_WRITE_CONFLICT":             11,
+		"ERROR_REASON_MEMORY_NOT_DELETED":         12,
+		"ERROR_REASON_SPACE_NOT_EMPTY":            13,
+		"ERROR_REASON_MODEL_MISMATCH":             14,
+		"ERROR_REASON_REVISION_OUT_OF_RANGE":      15,
+		"ERROR_REASON_OVERLOADED":                 16,
+		"ERROR_REASON_STORE_UNAVAILABLE":          17,
+		"ERROR_REASON_NOT_READY":                  18,
+		"ERROR_REASON_DEADLINE_EXCEEDED":          19,
+		"ERROR_REASON_INTERNAL":                   20,
+		"ERROR_REASON_JOB_NOT_FOUND":              21,
+		"ERROR_REASON_TENANT_NOT_FOUND":           40,
+		"ERROR_REASON_API_KEY_NOT_FOUND":          41,
+		"ERROR_REASON_TENANT_EXISTS":              42,
+		"ERROR_REASON_TENANT_NOT_EMPTY":           43,
+		"ERROR_REASON_API_KEY_REVOKED":            44,
+		"ERROR_REASON_ACCESS_CONTROL_OFF":         45,
+		"ERROR_REASON_CREDENTIAL_MISSING":         46,
+		"ERROR_REASON_CREDENTIAL_INVALID":         47,
+		"ERROR_REASON_CREDENTIAL_EXPIRED":         48,
+		"ERROR_REASON_CREDENTIAL_REVOKED":         49,
+		"ERROR_REASON_ROLE_NEEDED":                50,
+		"ERROR_REASON_SPACE_NOT_ALLOWED":          51,
+		"ERROR_REASON_TENANT_NOT_ALLOWED":         52,
+		"ERROR_REASON_LOG_REPLACED":               22,
+		"ERROR_REASON_CONTENT_BLOCKED":            23,
+		"ERROR_REASON_SESSION_NOT_FOUND":          24,
+		"ERROR_REASON_SESSION_ENDED":              25,
+		"ERROR_REASON_MEMORY_ARCHIVED":            26,
+		"ERROR_REASON_MEMORY_NOT_ARCHIVED":        27,
+		"ERROR_REASON_QUOTA_EXCEEDED":             53,
+		"ERROR_REASON_RETENTION_POLICY_NOT_FOUND": 60,
+		"ERROR_REASON_RETENTION_POLICY_EXISTS":    61,
+		"ERROR_REASON_RETENTION_POLICY_LIMIT":     62,
+		"ERROR_REASON_RETENTION_ENDED":            63,
 	}
 )
 
@@ -278,7 +298,7 @@ var File_quipu_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xa2\v\n" +
+	"\x1bquipu/v1/error_reason.proto\x12\bquipu.v1*\xc4\f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -322,7 +342,11 @@ const file_quipu_v1_error_reason_proto_rawDesc = "" +
 	"\x1aERROR_REASON_SESSION_ENDED\x10\x19\x12 \n" +
 	"\x1cERROR_REASON_MEMORY_ARCHIVED\x10\x1a\x12$\n" +
 	" ERROR_REASON_MEMORY_NOT_ARCHIVED\x10\x1b\x12\x1f\n" +
-	"\x1bERROR_REASON_QUOTA_EXCEEDED\x105B\x9b\x01\n" +
+	"\x1bERROR_REASON_QUOTA_EXCEEDED\x105\x12+\n" +
+	"'ERROR_REASON_RETENTION_POLICY_NOT_FOUND\x10<\x12(\n" +
+	"$ERROR_REASON_RETENTION_POLICY_EXISTS\x10=\x12'\n" +
+	"#ERROR_REASON_RETENTION_POLICY_LIMIT\x10>\x12 \n" +
+	"\x1cERROR_REASON_RETENTION_ENDED\x10?B\x9b\x01\n" +
 	"\fcom.quipu.v1B\x10ErrorReasonProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (

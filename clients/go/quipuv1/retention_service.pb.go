@@ -9,6 +9,7 @@ package quipuv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -567,11 +568,947 @@ func (x *ErasureCounts) GetSessions() int64 {
 	return 0
 }
 
+// Request of CreateRetentionPolicy.
+type CreateRetentionPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}`, which must exist, or `spaces/-` for all spaces of the tenant, also those to come. The
+	// latter needs a key that is good for all spaces.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Required. Id of the new policy: 1 to 128 letters, digits, `.`, `_`, `~`, `-`, beginning with a letter or digit.
+	RetentionPolicyId string `protobuf:"bytes,2,opt,name=retention_policy_id,json=retentionPolicyId,proto3" json:"retention_policy_id,omitempty"`
+	// Required. The policy; `name` and output fields are ignored.
+	RetentionPolicy *RetentionPolicy `protobuf:"bytes,3,opt,name=retention_policy,json=retentionPolicy,proto3" json:"retention_policy,omitempty"`
+	// Optional. A UUID that makes the request idempotent, as in CreateSpace.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateRetentionPolicyRequest) Reset() {
+	*x = CreateRetentionPolicyRequest{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateRetentionPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateRetentionPolicyRequest) ProtoMessage() {}
+
+func (x *CreateRetentionPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateRetentionPolicyRequest.ProtoReflect.Descriptor instead.
+func (*CreateRetentionPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CreateRetentionPolicyRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CreateRetentionPolicyRequest) GetRetentionPolicyId() string {
+	if x != nil {
+		return x.RetentionPolicyId
+	}
+	return ""
+}
+
+func (x *CreateRetentionPolicyRequest) GetRetentionPolicy() *RetentionPolicy {
+	if x != nil {
+		return x.RetentionPolicy
+	}
+	return nil
+}
+
+func (x *CreateRetentionPolicyRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Response of CreateRetentionPolicy.
+type CreateRetentionPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy as stored.
+	RetentionPolicy *RetentionPolicy `protobuf:"bytes,1,opt,name=retention_policy,json=retentionPolicy,proto3" json:"retention_policy,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *CreateRetentionPolicyResponse) Reset() {
+	*x = CreateRetentionPolicyResponse{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateRetentionPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateRetentionPolicyResponse) ProtoMessage() {}
+
+func (x *CreateRetentionPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateRetentionPolicyResponse.ProtoReflect.Descriptor instead.
+func (*CreateRetentionPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CreateRetentionPolicyResponse) GetRetentionPolicy() *RetentionPolicy {
+	if x != nil {
+		return x.RetentionPolicy
+	}
+	return nil
+}
+
+// Request of GetRetentionPolicy.
+type GetRetentionPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}/retentionPolicies/{policy}`, with `-` for the space of those for all spaces.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRetentionPolicyRequest) Reset() {
+	*x = GetRetentionPolicyRequest{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRetentionPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRetentionPolicyRequest) ProtoMessage() {}
+
+func (x *GetRetentionPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRetentionPolicyRequest.ProtoReflect.Descriptor instead.
+func (*GetRetentionPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetRetentionPolicyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Response of GetRetentionPolicy.
+type GetRetentionPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	RetentionPolicy *RetentionPolicy `protobuf:"bytes,1,opt,name=retention_policy,json=retentionPolicy,proto3" json:"retention_policy,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *GetRetentionPolicyResponse) Reset() {
+	*x = GetRetentionPolicyResponse{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRetentionPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRetentionPolicyResponse) ProtoMessage() {}
+
+func (x *GetRetentionPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRetentionPolicyResponse.ProtoReflect.Descriptor instead.
+func (*GetRetentionPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetRetentionPolicyResponse) GetRetentionPolicy() *RetentionPolicy {
+	if x != nil {
+		return x.RetentionPolicy
+	}
+	return nil
+}
+
+// Request of ListRetentionPolicies.
+type ListRetentionPoliciesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}`: those that apply to it, its own and those for all spaces. `spaces/-`: the latter only.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Optional. Most policies to return; 0 means 50, above 1,000 means 1,000, negative is refused.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// Optional. `next_page_token` of the page before; the other fields must be as they were.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRetentionPoliciesRequest) Reset() {
+	*x = ListRetentionPoliciesRequest{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRetentionPoliciesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRetentionPoliciesRequest) ProtoMessage() {}
+
+func (x *ListRetentionPoliciesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRetentionPoliciesRequest.ProtoReflect.Descriptor instead.
+func (*ListRetentionPoliciesRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListRetentionPoliciesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListRetentionPoliciesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListRetentionPoliciesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// Response of ListRetentionPolicies.
+type ListRetentionPoliciesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One page of policies, in the order in which they are tried.
+	RetentionPolicies []*RetentionPolicy `protobuf:"bytes,1,rep,name=retention_policies,json=retentionPolicies,proto3" json:"retention_policies,omitempty"`
+	// Set when there are more; for `page_token`.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRetentionPoliciesResponse) Reset() {
+	*x = ListRetentionPoliciesResponse{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRetentionPoliciesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRetentionPoliciesResponse) ProtoMessage() {}
+
+func (x *ListRetentionPoliciesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRetentionPoliciesResponse.ProtoReflect.Descriptor instead.
+func (*ListRetentionPoliciesResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListRetentionPoliciesResponse) GetRetentionPolicies() []*RetentionPolicy {
+	if x != nil {
+		return x.RetentionPolicies
+	}
+	return nil
+}
+
+func (x *ListRetentionPoliciesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Request of UpdateRetentionPolicy.
+type UpdateRetentionPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. The new values; `name` says which policy, `etag`, if set, which version.
+	RetentionPolicy *RetentionPolicy `protobuf:"bytes,1,opt,name=retention_policy,json=retentionPolicy,proto3" json:"retention_policy,omitempty"`
+	// Optional. The fields to change, or `*` for all. A named field that is not set in `retention_policy` is cleared.
+	// Without a mask the fields set in `retention_policy` are changed.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// Optional. As in CreateRetentionPolicy.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRetentionPolicyRequest) Reset() {
+	*x = UpdateRetentionPolicyRequest{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRetentionPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRetentionPolicyRequest) ProtoMessage() {}
+
+func (x *UpdateRetentionPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRetentionPolicyRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRetentionPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *UpdateRetentionPolicyRequest) GetRetentionPolicy() *RetentionPolicy {
+	if x != nil {
+		return x.RetentionPolicy
+	}
+	return nil
+}
+
+func (x *UpdateRetentionPolicyRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateRetentionPolicyRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Response of UpdateRetentionPolicy.
+type UpdateRetentionPolicyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy as stored.
+	RetentionPolicy *RetentionPolicy `protobuf:"bytes,1,opt,name=retention_policy,json=retentionPolicy,proto3" json:"retention_policy,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UpdateRetentionPolicyResponse) Reset() {
+	*x = UpdateRetentionPolicyResponse{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRetentionPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRetentionPolicyResponse) ProtoMessage() {}
+
+func (x *UpdateRetentionPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRetentionPolicyResponse.ProtoReflect.Descriptor instead.
+func (*UpdateRetentionPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *UpdateRetentionPolicyResponse) GetRetentionPolicy() *RetentionPolicy {
+	if x != nil {
+		return x.RetentionPolicy
+	}
+	return nil
+}
+
+// Request of DeleteRetentionPolicy.
+type DeleteRetentionPolicyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}/retentionPolicies/{policy}`, with `-` for the space of those for all spaces.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Optional. Fails with ABORTED when the policy has another etag.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Optional. As in CreateRetentionPolicy.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRetentionPolicyRequest) Reset() {
+	*x = DeleteRetentionPolicyRequest{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRetentionPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRetentionPolicyRequest) ProtoMessage() {}
+
+func (x *DeleteRetentionPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRetentionPolicyRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRetentionPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DeleteRetentionPolicyRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteRetentionPolicyRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeleteRetentionPolicyRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Response of DeleteRetentionPolicy.
+type DeleteRetentionPolicyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRetentionPolicyResponse) Reset() {
+	*x = DeleteRetentionPolicyResponse{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRetentionPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRetentionPolicyResponse) ProtoMessage() {}
+
+func (x *DeleteRetentionPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRetentionPolicyResponse.ProtoReflect.Descriptor instead.
+func (*DeleteRetentionPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{17}
+}
+
+// Request of RunRetention.
+type RunRetentionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. `spaces/{space}`, or `spaces/-` for all spaces of the tenant, which needs a key that is good for all.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Optional. Decides all the same, and changes nothing.
+	DryRun        bool `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunRetentionRequest) Reset() {
+	*x = RunRetentionRequest{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunRetentionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunRetentionRequest) ProtoMessage() {}
+
+func (x *RunRetentionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunRetentionRequest.ProtoReflect.Descriptor instead.
+func (*RunRetentionRequest) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RunRetentionRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *RunRetentionRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// Response of RunRetention: how far the job has come, and at its end a summary.
+type RunRetentionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Always set.
+	Progress *RetentionProgress `protobuf:"bytes,1,opt,name=progress,proto3" json:"progress,omitempty"`
+	// Only in the last message.
+	Summary       *RetentionSummary `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunRetentionResponse) Reset() {
+	*x = RunRetentionResponse{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunRetentionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunRetentionResponse) ProtoMessage() {}
+
+func (x *RunRetentionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunRetentionResponse.ProtoReflect.Descriptor instead.
+func (*RunRetentionResponse) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RunRetentionResponse) GetProgress() *RetentionProgress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+func (x *RunRetentionResponse) GetSummary() *RetentionSummary {
+	if x != nil {
+		return x.Summary
+	}
+	return nil
+}
+
+// How far a run has come.
+type RetentionProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The job that does it, `jobs/{job}`.
+	Job string `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// Whether the job waits, runs, or is done.
+	State JobState `protobuf:"varint,2,opt,name=state,proto3,enum=quipu.v1.JobState" json:"state,omitempty"`
+	// Spaces that are done, of `spaces_total`.
+	SpacesDone int64 `protobuf:"varint,3,opt,name=spaces_done,json=spacesDone,proto3" json:"spaces_done,omitempty"`
+	// Spaces there are; 0 before it began.
+	SpacesTotal int64 `protobuf:"varint,4,opt,name=spaces_total,json=spacesTotal,proto3" json:"spaces_total,omitempty"`
+	// Memories that were looked at, archived ones included.
+	MemoriesExamined int64 `protobuf:"varint,5,opt,name=memories_examined,json=memoriesExamined,proto3" json:"memories_examined,omitempty"`
+	// What was done, or in a dry run would be, for each policy that met a memory, in the order in which they did.
+	Counts        []*RetentionCount `protobuf:"bytes,6,rep,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionProgress) Reset() {
+	*x = RetentionProgress{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionProgress) ProtoMessage() {}
+
+func (x *RetentionProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionProgress.ProtoReflect.Descriptor instead.
+func (*RetentionProgress) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RetentionProgress) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *RetentionProgress) GetState() JobState {
+	if x != nil {
+		return x.State
+	}
+	return JobState_JOB_STATE_UNSPECIFIED
+}
+
+func (x *RetentionProgress) GetSpacesDone() int64 {
+	if x != nil {
+		return x.SpacesDone
+	}
+	return 0
+}
+
+func (x *RetentionProgress) GetSpacesTotal() int64 {
+	if x != nil {
+		return x.SpacesTotal
+	}
+	return 0
+}
+
+func (x *RetentionProgress) GetMemoriesExamined() int64 {
+	if x != nil {
+		return x.MemoriesExamined
+	}
+	return 0
+}
+
+func (x *RetentionProgress) GetCounts() []*RetentionCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// What one policy did.
+type RetentionCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the policy.
+	RetentionPolicy string `protobuf:"bytes,1,opt,name=retention_policy,json=retentionPolicy,proto3" json:"retention_policy,omitempty"`
+	// Memories it archived.
+	Archived int64 `protobuf:"varint,2,opt,name=archived,proto3" json:"archived,omitempty"`
+	// Memories it deleted.
+	Deleted       int64 `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionCount) Reset() {
+	*x = RetentionCount{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionCount) ProtoMessage() {}
+
+func (x *RetentionCount) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionCount.ProtoReflect.Descriptor instead.
+func (*RetentionCount) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RetentionCount) GetRetentionPolicy() string {
+	if x != nil {
+		return x.RetentionPolicy
+	}
+	return ""
+}
+
+func (x *RetentionCount) GetArchived() int64 {
+	if x != nil {
+		return x.Archived
+	}
+	return 0
+}
+
+func (x *RetentionCount) GetDeleted() int64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+// What came of a run.
+type RetentionSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Memories archived by all policies.
+	Archived int64 `protobuf:"varint,1,opt,name=archived,proto3" json:"archived,omitempty"`
+	// Memories deleted by all policies.
+	Deleted int64 `protobuf:"varint,2,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// Of a dry run: the first 500 memories that it would change.
+	Decisions     []*RetentionDecision `protobuf:"bytes,3,rep,name=decisions,proto3" json:"decisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionSummary) Reset() {
+	*x = RetentionSummary{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionSummary) ProtoMessage() {}
+
+func (x *RetentionSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionSummary.ProtoReflect.Descriptor instead.
+func (*RetentionSummary) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RetentionSummary) GetArchived() int64 {
+	if x != nil {
+		return x.Archived
+	}
+	return 0
+}
+
+func (x *RetentionSummary) GetDeleted() int64 {
+	if x != nil {
+		return x.Deleted
+	}
+	return 0
+}
+
+func (x *RetentionSummary) GetDecisions() []*RetentionDecision {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
+// What would become of a memory.
+type RetentionDecision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `spaces/{space}/memories/{memory}`.
+	Memory string `protobuf:"bytes,1,opt,name=memory,proto3" json:"memory,omitempty"`
+	// Name of the policy that it meets first.
+	RetentionPolicy string `protobuf:"bytes,2,opt,name=retention_policy,json=retentionPolicy,proto3" json:"retention_policy,omitempty"`
+	// What the policy does.
+	Action        RetentionAction `protobuf:"varint,3,opt,name=action,proto3,enum=quipu.v1.RetentionAction" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionDecision) Reset() {
+	*x = RetentionDecision{}
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionDecision) ProtoMessage() {}
+
+func (x *RetentionDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_quipu_v1_retention_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionDecision.ProtoReflect.Descriptor instead.
+func (*RetentionDecision) Descriptor() ([]byte, []int) {
+	return file_quipu_v1_retention_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RetentionDecision) GetMemory() string {
+	if x != nil {
+		return x.Memory
+	}
+	return ""
+}
+
+func (x *RetentionDecision) GetRetentionPolicy() string {
+	if x != nil {
+		return x.RetentionPolicy
+	}
+	return ""
+}
+
+func (x *RetentionDecision) GetAction() RetentionAction {
+	if x != nil {
+		return x.Action
+	}
+	return RetentionAction_RETENTION_ACTION_UNSPECIFIED
+}
+
 var File_quipu_v1_retention_service_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_retention_service_proto_rawDesc = "" +
 	"\n" +
-	" quipu/v1/retention_service.proto\x12\bquipu.v1\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"]\n" +
+	" quipu/v1/retention_service.proto\x12\bquipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x12quipu/v1/job.proto\x1a\x15quipu/v1/memory.proto\x1a\x1fquipu/v1/retention_policy.proto\"]\n" +
 	"\x14ArchiveMemoryRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n" +
@@ -607,11 +1544,77 @@ const file_quipu_v1_retention_service_proto_rawDesc = "" +
 	"\avectors\x18\x04 \x01(\x03R\avectors\x12\x18\n" +
 	"\awaiting\x18\x05 \x01(\x03R\awaiting\x12\x12\n" +
 	"\x04uses\x18\x06 \x01(\x03R\x04uses\x12\x1a\n" +
-	"\bsessions\x18\a \x01(\x03R\bsessions2\x8e\x02\n" +
+	"\bsessions\x18\a \x01(\x03R\bsessions\"\xcb\x01\n" +
+	"\x1cCreateRetentionPolicyRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12.\n" +
+	"\x13retention_policy_id\x18\x02 \x01(\tR\x11retentionPolicyId\x12D\n" +
+	"\x10retention_policy\x18\x03 \x01(\v2\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\"e\n" +
+	"\x1dCreateRetentionPolicyResponse\x12D\n" +
+	"\x10retention_policy\x18\x01 \x01(\v2\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\"/\n" +
+	"\x19GetRetentionPolicyRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"b\n" +
+	"\x1aGetRetentionPolicyResponse\x12D\n" +
+	"\x10retention_policy\x18\x01 \x01(\v2\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\"r\n" +
+	"\x1cListRetentionPoliciesRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\x91\x01\n" +
+	"\x1dListRetentionPoliciesResponse\x12H\n" +
+	"\x12retention_policies\x18\x01 \x03(\v2\x19.quipu.v1.RetentionPolicyR\x11retentionPolicies\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc0\x01\n" +
+	"\x1cUpdateRetentionPolicyRequest\x12D\n" +
+	"\x10retention_policy\x18\x01 \x01(\v2\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"e\n" +
+	"\x1dUpdateRetentionPolicyResponse\x12D\n" +
+	"\x10retention_policy\x18\x01 \x01(\v2\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\"e\n" +
+	"\x1cDeleteRetentionPolicyRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tR\trequestId\"\x1f\n" +
+	"\x1dDeleteRetentionPolicyResponse\"F\n" +
+	"\x13RunRetentionRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"\x85\x01\n" +
+	"\x14RunRetentionResponse\x127\n" +
+	"\bprogress\x18\x01 \x01(\v2\x1b.quipu.v1.RetentionProgressR\bprogress\x124\n" +
+	"\asummary\x18\x02 \x01(\v2\x1a.quipu.v1.RetentionSummaryR\asummary\"\xf2\x01\n" +
+	"\x11RetentionProgress\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\x12(\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x12.quipu.v1.JobStateR\x05state\x12\x1f\n" +
+	"\vspaces_done\x18\x03 \x01(\x03R\n" +
+	"spacesDone\x12!\n" +
+	"\fspaces_total\x18\x04 \x01(\x03R\vspacesTotal\x12+\n" +
+	"\x11memories_examined\x18\x05 \x01(\x03R\x10memoriesExamined\x120\n" +
+	"\x06counts\x18\x06 \x03(\v2\x18.quipu.v1.RetentionCountR\x06counts\"q\n" +
+	"\x0eRetentionCount\x12)\n" +
+	"\x10retention_policy\x18\x01 \x01(\tR\x0fretentionPolicy\x12\x1a\n" +
+	"\barchived\x18\x02 \x01(\x03R\barchived\x12\x18\n" +
+	"\adeleted\x18\x03 \x01(\x03R\adeleted\"\x83\x01\n" +
+	"\x10RetentionSummary\x12\x1a\n" +
+	"\barchived\x18\x01 \x01(\x03R\barchived\x12\x18\n" +
+	"\adeleted\x18\x02 \x01(\x03R\adeleted\x129\n" +
+	"\tdecisions\x18\x03 \x03(\v2\x1b.quipu.v1.RetentionDecisionR\tdecisions\"\x89\x01\n" +
+	"\x11RetentionDecision\x12\x16\n" +
+	"\x06memory\x18\x01 \x01(\tR\x06memory\x12)\n" +
+	"\x10retention_policy\x18\x02 \x01(\tR\x0fretentionPolicy\x121\n" +
+	"\x06action\x18\x03 \x01(\x0e2\x19.quipu.v1.RetentionActionR\x06action2\xe8\x06\n" +
 	"\x10RetentionService\x12P\n" +
 	"\rArchiveMemory\x12\x1e.quipu.v1.ArchiveMemoryRequest\x1a\x1f.quipu.v1.ArchiveMemoryResponse\x12V\n" +
 	"\x0fUnarchiveMemory\x12 .quipu.v1.UnarchiveMemoryRequest\x1a!.quipu.v1.UnarchiveMemoryResponse\x12P\n" +
-	"\rEraseMemories\x12\x1e.quipu.v1.EraseMemoriesRequest\x1a\x1f.quipu.v1.EraseMemoriesResponseB\xa0\x01\n" +
+	"\rEraseMemories\x12\x1e.quipu.v1.EraseMemoriesRequest\x1a\x1f.quipu.v1.EraseMemoriesResponse\x12h\n" +
+	"\x15CreateRetentionPolicy\x12&.quipu.v1.CreateRetentionPolicyRequest\x1a'.quipu.v1.CreateRetentionPolicyResponse\x12_\n" +
+	"\x12GetRetentionPolicy\x12#.quipu.v1.GetRetentionPolicyRequest\x1a$.quipu.v1.GetRetentionPolicyResponse\x12h\n" +
+	"\x15ListRetentionPolicies\x12&.quipu.v1.ListRetentionPoliciesRequest\x1a'.quipu.v1.ListRetentionPoliciesResponse\x12h\n" +
+	"\x15UpdateRetentionPolicy\x12&.quipu.v1.UpdateRetentionPolicyRequest\x1a'.quipu.v1.UpdateRetentionPolicyResponse\x12h\n" +
+	"\x15DeleteRetentionPolicy\x12&.quipu.v1.DeleteRetentionPolicyRequest\x1a'.quipu.v1.DeleteRetentionPolicyResponse\x12O\n" +
+	"\fRunRetention\x12\x1d.quipu.v1.RunRetentionRequest\x1a\x1e.quipu.v1.RunRetentionResponse0\x01B\xa0\x01\n" +
 	"\fcom.quipu.v1B\x15RetentionServiceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (
@@ -626,37 +1629,82 @@ func file_quipu_v1_retention_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_retention_service_proto_rawDescData
 }
 
-var file_quipu_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_quipu_v1_retention_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_quipu_v1_retention_service_proto_goTypes = []any{
-	(*ArchiveMemoryRequest)(nil),    // 0: quipu.v1.ArchiveMemoryRequest
-	(*ArchiveMemoryResponse)(nil),   // 1: quipu.v1.ArchiveMemoryResponse
-	(*UnarchiveMemoryRequest)(nil),  // 2: quipu.v1.UnarchiveMemoryRequest
-	(*UnarchiveMemoryResponse)(nil), // 3: quipu.v1.UnarchiveMemoryResponse
-	(*EraseMemoriesRequest)(nil),    // 4: quipu.v1.EraseMemoriesRequest
-	(*EraseMemoriesResponse)(nil),   // 5: quipu.v1.EraseMemoriesResponse
-	(*ErasureReceipt)(nil),          // 6: quipu.v1.ErasureReceipt
-	(*ErasureCounts)(nil),           // 7: quipu.v1.ErasureCounts
-	(*Memory)(nil),                  // 8: quipu.v1.Memory
-	(*Filter)(nil),                  // 9: quipu.v1.Filter
+	(*ArchiveMemoryRequest)(nil),          // 0: quipu.v1.ArchiveMemoryRequest
+	(*ArchiveMemoryResponse)(nil),         // 1: quipu.v1.ArchiveMemoryResponse
+	(*UnarchiveMemoryRequest)(nil),        // 2: quipu.v1.UnarchiveMemoryRequest
+	(*UnarchiveMemoryResponse)(nil),       // 3: quipu.v1.UnarchiveMemoryResponse
+	(*EraseMemoriesRequest)(nil),          // 4: quipu.v1.EraseMemoriesRequest
+	(*EraseMemoriesResponse)(nil),         // 5: quipu.v1.EraseMemoriesResponse
+	(*ErasureReceipt)(nil),                // 6: quipu.v1.ErasureReceipt
+	(*ErasureCounts)(nil),                 // 7: quipu.v1.ErasureCounts
+	(*CreateRetentionPolicyRequest)(nil),  // 8: quipu.v1.CreateRetentionPolicyRequest
+	(*CreateRetentionPolicyResponse)(nil), // 9: quipu.v1.CreateRetentionPolicyResponse
+	(*GetRetentionPolicyRequest)(nil),     // 10: quipu.v1.GetRetentionPolicyRequest
+	(*GetRetentionPolicyResponse)(nil),    // 11: quipu.v1.GetRetentionPolicyResponse
+	(*ListRetentionPoliciesRequest)(nil),  // 12: quipu.v1.ListRetentionPoliciesRequest
+	(*ListRetentionPoliciesResponse)(nil), // 13: quipu.v1.ListRetentionPoliciesResponse
+	(*UpdateRetentionPolicyRequest)(nil),  // 14: quipu.v1.UpdateRetentionPolicyRequest
+	(*UpdateRetentionPolicyResponse)(nil), // 15: quipu.v1.UpdateRetentionPolicyResponse
+	(*DeleteRetentionPolicyRequest)(nil),  // 16: quipu.v1.DeleteRetentionPolicyRequest
+	(*DeleteRetentionPolicyResponse)(nil), // 17: quipu.v1.DeleteRetentionPolicyResponse
+	(*RunRetentionRequest)(nil),           // 18: quipu.v1.RunRetentionRequest
+	(*RunRetentionResponse)(nil),          // 19: quipu.v1.RunRetentionResponse
+	(*RetentionProgress)(nil),             // 20: quipu.v1.RetentionProgress
+	(*RetentionCount)(nil),                // 21: quipu.v1.RetentionCount
+	(*RetentionSummary)(nil),              // 22: quipu.v1.RetentionSummary
+	(*RetentionDecision)(nil),             // 23: quipu.v1.RetentionDecision
+	(*Memory)(nil),                        // 24: quipu.v1.Memory
+	(*Filter)(nil),                        // 25: quipu.v1.Filter
+	(*RetentionPolicy)(nil),               // 26: quipu.v1.RetentionPolicy
+	(*fieldmaskpb.FieldMask)(nil),         // 27: google.protobuf.FieldMask
+	(JobState)(0),                         // 28: quipu.v1.JobState
+	(RetentionAction)(0),                  // 29: quipu.v1.RetentionAction
 }
 var file_quipu_v1_retention_service_proto_depIdxs = []int32{
-	8, // 0: quipu.v1.ArchiveMemoryResponse.memory:type_name -> quipu.v1.Memory
-	8, // 1: quipu.v1.UnarchiveMemoryResponse.memory:type_name -> quipu.v1.Memory
-	9, // 2: quipu.v1.EraseMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	6, // 3: quipu.v1.EraseMemoriesResponse.receipt:type_name -> quipu.v1.ErasureReceipt
-	7, // 4: quipu.v1.ErasureReceipt.erased:type_name -> quipu.v1.ErasureCounts
-	7, // 5: quipu.v1.ErasureReceipt.left:type_name -> quipu.v1.ErasureCounts
-	0, // 6: quipu.v1.RetentionService.ArchiveMemory:input_type -> quipu.v1.ArchiveMemoryRequest
-	2, // 7: quipu.v1.RetentionService.UnarchiveMemory:input_type -> quipu.v1.UnarchiveMemoryRequest
-	4, // 8: quipu.v1.RetentionService.EraseMemories:input_type -> quipu.v1.EraseMemoriesRequest
-	1, // 9: quipu.v1.RetentionService.ArchiveMemory:output_type -> quipu.v1.ArchiveMemoryResponse
-	3, // 10: quipu.v1.RetentionService.UnarchiveMemory:output_type -> quipu.v1.UnarchiveMemoryResponse
-	5, // 11: quipu.v1.RetentionService.EraseMemories:output_type -> quipu.v1.EraseMemoriesResponse
-	9, // [9:12] is the sub-list for method output_type
-	6, // [6:9] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	24, // 0: quipu.v1.ArchiveMemoryResponse.memory:type_name -> quipu.v1.Memory
+	24, // 1: quipu.v1.UnarchiveMemoryResponse.memory:type_name -> quipu.v1.Memory
+	25, // 2: quipu.v1.EraseMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	6,  // 3: quipu.v1.EraseMemoriesResponse.receipt:type_name -> quipu.v1.ErasureReceipt
+	7,  // 4: quipu.v1.ErasureReceipt.erased:type_name -> quipu.v1.ErasureCounts
+	7,  // 5: quipu.v1.ErasureReceipt.left:type_name -> quipu.v1.ErasureCounts
+	26, // 6: quipu.v1.CreateRetentionPolicyRequest.retention_policy:type_name -> quipu.v1.RetentionPolicy
+	26, // 7: quipu.v1.CreateRetentionPolicyResponse.retention_policy:type_name -> quipu.v1.RetentionPolicy
+	26, // 8: quipu.v1.GetRetentionPolicyResponse.retention_policy:type_name -> quipu.v1.RetentionPolicy
+	26, // 9: quipu.v1.ListRetentionPoliciesResponse.retention_policies:type_name -> quipu.v1.RetentionPolicy
+	26, // 10: quipu.v1.UpdateRetentionPolicyRequest.retention_policy:type_name -> quipu.v1.RetentionPolicy
+	27, // 11: quipu.v1.UpdateRetentionPolicyRequest.update_mask:type_name -> google.protobuf.FieldMask
+	26, // 12: quipu.v1.UpdateRetentionPolicyResponse.retention_policy:type_name -> quipu.v1.RetentionPolicy
+	20, // 13: quipu.v1.RunRetentionResponse.progress:type_name -> quipu.v1.RetentionProgress
+	22, // 14: quipu.v1.RunRetentionResponse.summary:type_name -> quipu.v1.RetentionSummary
+	28, // 15: quipu.v1.RetentionProgress.state:type_name -> quipu.v1.JobState
+	21, // 16: quipu.v1.RetentionProgress.counts:type_name -> quipu.v1.RetentionCount
+	23, // 17: quipu.v1.RetentionSummary.decisions:type_name -> quipu.v1.RetentionDecision
+	29, // 18: quipu.v1.RetentionDecision.action:type_name -> quipu.v1.RetentionAction
+	0,  // 19: quipu.v1.RetentionService.ArchiveMemory:input_type -> quipu.v1.ArchiveMemoryRequest
+	2,  // 20: quipu.v1.RetentionService.UnarchiveMemory:input_type -> quipu.v1.UnarchiveMemoryRequest
+	4,  // 21: quipu.v1.RetentionService.EraseMemories:input_type -> quipu.v1.EraseMemoriesRequest
+	8,  // 22: quipu.v1.RetentionService.CreateRetentionPolicy:input_type -> quipu.v1.CreateRetentionPolicyRequest
+	10, // 23: quipu.v1.RetentionService.GetRetentionPolicy:input_type -> quipu.v1.GetRetentionPolicyRequest
+	12, // 24: quipu.v1.RetentionService.ListRetentionPolicies:input_type -> quipu.v1.ListRetentionPoliciesRequest
+	14, // 25: quipu.v1.RetentionService.UpdateRetentionPolicy:input_type -> quipu.v1.UpdateRetentionPolicyRequest
+	16, // 26: quipu.v1.RetentionService.DeleteRetentionPolicy:input_type -> quipu.v1.DeleteRetentionPolicyRequest
+	18, // 27: quipu.v1.RetentionService.RunRetention:input_type -> quipu.v1.RunRetentionRequest
+	1,  // 28: quipu.v1.RetentionService.ArchiveMemory:output_type -> quipu.v1.ArchiveMemoryResponse
+	3,  // 29: quipu.v1.RetentionService.UnarchiveMemory:output_type -> quipu.v1.UnarchiveMemoryResponse
+	5,  // 30: quipu.v1.RetentionService.EraseMemories:output_type -> quipu.v1.EraseMemoriesResponse
+	9,  // 31: quipu.v1.RetentionService.CreateRetentionPolicy:output_type -> quipu.v1.CreateRetentionPolicyResponse
+	11, // 32: quipu.v1.RetentionService.GetRetentionPolicy:output_type -> quipu.v1.GetRetentionPolicyResponse
+	13, // 33: quipu.v1.RetentionService.ListRetentionPolicies:output_type -> quipu.v1.ListRetentionPoliciesResponse
+	15, // 34: quipu.v1.RetentionService.UpdateRetentionPolicy:output_type -> quipu.v1.UpdateRetentionPolicyResponse
+	17, // 35: quipu.v1.RetentionService.DeleteRetentionPolicy:output_type -> quipu.v1.DeleteRetentionPolicyResponse
+	19, // 36: quipu.v1.RetentionService.RunRetention:output_type -> quipu.v1.RunRetentionResponse
+	28, // [28:37] is the sub-list for method output_type
+	19, // [19:28] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_retention_service_proto_init() }
@@ -665,7 +1713,9 @@ func file_quipu_v1_retention_service_proto_init() {
 		return
 	}
 	file_quipu_v1_filter_proto_init()
+	file_quipu_v1_job_proto_init()
 	file_quipu_v1_memory_proto_init()
+	file_quipu_v1_retention_policy_proto_init()
 	file_quipu_v1_retention_service_proto_msgTypes[4].OneofWrappers = []any{
 		(*EraseMemoriesRequest_Filter)(nil),
 		(*EraseMemoriesRequest_FilterTree)(nil),
@@ -676,7 +1726,7 @@ func file_quipu_v1_retention_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_retention_service_proto_rawDesc), len(file_quipu_v1_retention_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

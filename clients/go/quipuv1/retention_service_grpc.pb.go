@@ -19,16 +19,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RetentionService_ArchiveMemory_FullMethodName   = "/quipu.v1.RetentionService/ArchiveMemory"
-	RetentionService_UnarchiveMemory_FullMethodName = "/quipu.v1.RetentionService/UnarchiveMemory"
-	RetentionService_EraseMemories_FullMethodName   = "/quipu.v1.RetentionService/EraseMemories"
+	RetentionService_ArchiveMemory_FullMethodName         = "/quipu.v1.RetentionService/ArchiveMemory"
+	RetentionService_UnarchiveMemory_FullMethodName       = "/quipu.v1.RetentionService/UnarchiveMemory"
+	RetentionService_EraseMemories_FullMethodName         = "/quipu.v1.RetentionService/EraseMemories"
+	RetentionService_CreateRetentionPolicy_FullMethodName = "/quipu.v1.RetentionService/CreateRetentionPolicy"
+	RetentionService_GetRetentionPolicy_FullMethodName    = "/quipu.v1.RetentionService/GetRetentionPolicy"
+	RetentionService_ListRetentionPolicies_FullMethodName = "/quipu.v1.RetentionService/ListRetentionPolicies"
+	RetentionService_UpdateRetentionPolicy_FullMethodName = "/quipu.v1.RetentionService/UpdateRetentionPolicy"
+	RetentionService_DeleteRetentionPolicy_FullMethodName = "/quipu.v1.RetentionService/DeleteRetentionPolicy"
+	RetentionService_RunRetention_FullMethodName          = "/quipu.v1.RetentionService/RunRetention"
 )
 
 // RetentionServiceClient is the client API for RetentionService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Takes memories out of use, and destroys them.
+// Takes memories out of use, and destroys them: one by one, by filter, and by policies.
 type RetentionServiceClient interface {
 	// Archives a memory: searches, windows and listings leave it out, and it is not changed any more. It can still be read,
 	// listed on request, deleted, erased and brought back. FAILED_PRECONDITION (MEMORY_ARCHIVED) when it is archived.
@@ -40,6 +46,22 @@ type RetentionServiceClient interface {
 	// that there was something: the id, and revisions that say MEMORY_CHANGE_ERASED and nothing else. Answers to earlier
 	// requests are erased with what they answered. Repeated after a failure, it erases what is left.
 	EraseMemories(ctx context.Context, in *EraseMemoriesRequest, opts ...grpc.CallOption) (*EraseMemoriesResponse, error)
+	// Creates a policy for a space, or for all spaces of the tenant. A space or tenant has at most 100:
+	// FAILED_PRECONDITION (RETENTION_POLICY_LIMIT). ALREADY_EXISTS when there is one with the id.
+	CreateRetentionPolicy(ctx context.Context, in *CreateRetentionPolicyRequest, opts ...grpc.CallOption) (*CreateRetentionPolicyResponse, error)
+	// Returns a policy.
+	GetRetentionPolicy(ctx context.Context, in *GetRetentionPolicyRequest, opts ...grpc.CallOption) (*GetRetentionPolicyResponse, error)
+	// Lists policies in the order in which they are tried.
+	ListRetentionPolicies(ctx context.Context, in *ListRetentionPoliciesRequest, opts ...grpc.CallOption) (*ListRetentionPoliciesResponse, error)
+	// Changes a policy. What it did before stays done.
+	UpdateRetentionPolicy(ctx context.Context, in *UpdateRetentionPolicyRequest, opts ...grpc.CallOption) (*UpdateRetentionPolicyResponse, error)
+	// Deletes a policy. What it did before stays done.
+	DeleteRetentionPolicy(ctx context.Context, in *DeleteRetentionPolicyRequest, opts ...grpc.CallOption) (*DeleteRetentionPolicyResponse, error)
+	// Applies the policies now, as a job of kind `retention`, and tells how far it has come until it ends. The job goes on
+	// when the call ends before it; CancelJob ends it. Of one tenant one such job runs at a time, whoever started it: the
+	// next one waits for its end. Run again after a failure, it does what is left. ABORTED (RETENTION_ENDED) when the job
+	// failed or was cancelled.
+	RunRetention(ctx context.Context, in *RunRetentionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RunRetentionResponse], error)
 }
 
 type retentionServiceClient struct {
@@ -80,11 +102,80 @@ func (c *retentionServiceClient) EraseMemories(ctx context.Context, in *EraseMem
 	return out, nil
 }
 
+func (c *retentionServiceClient) CreateRetentionPolicy(ctx context.Context, in *CreateRetentionPolicyRequest, opts ...grpc.CallOption) (*CreateRetentionPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateRetentionPolicyResponse)
+	err := c.cc.Invoke(ctx, RetentionService_CreateRetentionPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *retentionServiceClient) GetRetentionPolicy(ctx context.Context, in *GetRetentionPolicyRequest, opts ...grpc.CallOption) (*GetRetentionPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetRetentionPolicyResponse)
+	err := c.cc.Invoke(ctx, RetentionService_GetRetentionPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *retentionServiceClient) ListRetentionPolicies(ctx context.Context, in *ListRetentionPoliciesRequest, opts ...grpc.CallOption) (*ListRetentionPoliciesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRetentionPoliciesResponse)
+	err := c.cc.Invoke(ctx, RetentionService_ListRetentionPolicies_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *retentionServiceClient) UpdateRetentionPolicy(ctx context.Context, in *UpdateRetentionPolicyRequest, opts ...grpc.CallOption) (*UpdateRetentionPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateRetentionPolicyResponse)
+	err := c.cc.Invoke(ctx, RetentionService_UpdateRetentionPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *retentionServiceClient) DeleteRetentionPolicy(ctx context.Context, in *DeleteRetentionPolicyRequest, opts ...grpc.CallOption) (*DeleteRetentionPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteRetentionPolicyResponse)
+	err := c.cc.Invoke(ctx, RetentionService_DeleteRetentionPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *retentionServiceClient) RunRetention(ctx context.Context, in *RunRetentionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RunRetentionResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &RetentionService_ServiceDesc.Streams[0], RetentionService_RunRetention_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[RunRetentionRequest, RunRetentionResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RetentionService_RunRetentionClient = grpc.ServerStreamingClient[RunRetentionResponse]
+
 // RetentionServiceServer is the server API for RetentionService service.
 // All implementations must embed UnimplementedRetentionServiceServer
 // for forward compatibility.
 //
-// Takes memories out of use, and destroys them.
+// Takes memories out of use, and destroys them: one by one, by filter, and by policies.
 type RetentionServiceServer interface {
 	// Archives a memory: searches, windows and listings leave it out, and it is not changed any more. It can still be read,
 	// listed on request, deleted, erased and brought back. FAILED_PRECONDITION (MEMORY_ARCHIVED) when it is archived.
@@ -96,6 +187,22 @@ type RetentionServiceServer interface {
 	// that there was something: the id, and revisions that say MEMORY_CHANGE_ERASED and nothing else. Answers to earlier
 	// requests are erased with what they answered. Repeated after a failure, it erases what is left.
 	EraseMemories(context.Context, *EraseMemoriesRequest) (*EraseMemoriesResponse, error)
+	// Creates a policy for a space, or for all spaces of the tenant. A space or tenant has at most 100:
+	// FAILED_PRECONDITION (RETENTION_POLICY_LIMIT). ALREADY_EXISTS when there is one with the id.
+	CreateRetentionPolicy(context.Context, *CreateRetentionPolicyRequest) (*CreateRetentionPolicyResponse, error)
+	// Returns a policy.
+	GetRetentionPolicy(context.Context, *GetRetentionPolicyRequest) (*GetRetentionPolicyResponse, error)
+	// Lists policies in the order in which they are tried.
+	ListRetentionPolicies(context.Context, *ListRetentionPoliciesRequest) (*ListRetentionPoliciesResponse, error)
+	// Changes a policy. What it did before stays done.
+	UpdateRetentionPolicy(context.Context, *UpdateRetentionPolicyRequest) (*UpdateRetentionPolicyResponse, error)
+	// Deletes a policy. What it did before stays done.
+	DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyRequest) (*DeleteRetentionPolicyResponse, error)
+	// Applies the policies now, as a job of kind `retention`, and tells how far it has come until it ends. The job goes on
+	// when the call ends before it; CancelJob ends it. Of one tenant one such job runs at a time, whoever started it: the
+	// next one waits for its end. Run again after a failure, it does what is left. ABORTED (RETENTION_ENDED) when the job
+	// failed or was cancelled.
+	RunRetention(*RunRetentionRequest, grpc.ServerStreamingServer[RunRetentionResponse]) error
 	mustEmbedUnimplementedRetentionServiceServer()
 }
 
@@ -114,6 +221,24 @@ func (UnimplementedRetentionServiceServer) UnarchiveMemory(context.Context, *Una
 }
 func (UnimplementedRetentionServiceServer) EraseMemories(context.Context, *EraseMemoriesRequest) (*EraseMemoriesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method EraseMemories not implemented")
+}
+func (UnimplementedRetentionServiceServer) CreateRetentionPolicy(context.Context, *CreateRetentionPolicyRequest) (*CreateRetentionPolicyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CreateRetentionPolicy not implemented")
+}
+func (UnimplementedRetentionServiceServer) GetRetentionPolicy(context.Context, *GetRetentionPolicyRequest) (*GetRetentionPolicyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method GetRetentionPolicy not implemented")
+}
+func (UnimplementedRetentionServiceServer) ListRetentionPolicies(context.Context, *ListRetentionPoliciesRequest) (*ListRetentionPoliciesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ListRetentionPolicies not implemented")
+}
+func (UnimplementedRetentionServiceServer) UpdateRetentionPolicy(context.Context, *UpdateRetentionPolicyRequest) (*UpdateRetentionPolicyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method UpdateRetentionPolicy not implemented")
+}
+func (UnimplementedRetentionServiceServer) DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyRequest) (*DeleteRetentionPolicyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method DeleteRetentionPolicy not implemented")
+}
+func (UnimplementedRetentionServiceServer) RunRetention(*RunRetentionRequest, grpc.ServerStreamingServer[RunRetentionResponse]) error {
+	return status.Errorf(codes.Unimplemented, "method RunRetention not implemented")
 }
 func (UnimplementedRetentionServiceServer) mustEmbedUnimplementedRetentionServiceServer() {}
 func (UnimplementedRetentionServiceServer) testEmbeddedByValue()                          {}
@@ -190,6 +315,107 @@ func _RetentionService_EraseMemories_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RetentionService_CreateRetentionPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateRetentionPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RetentionServiceServer).CreateRetentionPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RetentionService_CreateRetentionPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RetentionServiceServer).CreateRetentionPolicy(ctx, req.(*CreateRetentionPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RetentionService_GetRetentionPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetRetentionPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RetentionServiceServer).GetRetentionPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RetentionService_GetRetentionPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RetentionServiceServer).GetRetentionPolicy(ctx, req.(*GetRetentionPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RetentionService_ListRetentionPolicies_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRetentionPoliciesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RetentionServiceServer).ListRetentionPolicies(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RetentionService_ListRetentionPolicies_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RetentionServiceServer).ListRetentionPolicies(ctx, req.(*ListRetentionPoliciesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RetentionService_UpdateRetentionPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateRetentionPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RetentionServiceServer).UpdateRetentionPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RetentionService_UpdateRetentionPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RetentionServiceServer).UpdateRetentionPolicy(ctx, req.(*UpdateRetentionPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RetentionService_DeleteRetentionPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteRetentionPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RetentionServiceServer).DeleteRetentionPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RetentionService_DeleteRetentionPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RetentionServiceServer).DeleteRetentionPolicy(ctx, req.(*DeleteRetentionPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RetentionService_RunRetention_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(RunRetentionRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(RetentionServiceServer).RunRetention(m, &grpc.GenericServerStream[RunRetentionRequest, RunRetentionResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type RetentionService_RunRetentionServer = grpc.ServerStreamingServer[RunRetentionResponse]
+
 // RetentionService_ServiceDesc is the grpc.ServiceDesc for RetentionService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -209,7 +435,33 @@ var RetentionService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "EraseMemories",
 			Handler:    _RetentionService_EraseMemories_Handler,
 		},
+		{
+			MethodName: "CreateRetentionPolicy",
+			Handler:    _RetentionService_CreateRetentionPolicy_Handler,
+		},
+		{
+			MethodName: "GetRetentionPolicy",
+			Handler:    _RetentionService_GetRetentionPolicy_Handler,
+		},
+		{
+			MethodName: "ListRetentionPolicies",
+			Handler:    _RetentionService_ListRetentionPolicies_Handler,
+		},
+		{
+			MethodName: "UpdateRetentionPolicy",
+			Handler:    _RetentionService_UpdateRetentionPolicy_Handler,
+		},
+		{
+			MethodName: "DeleteRetentionPolicy",
+			Handler:    _RetentionService_DeleteRetentionPolicy_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "RunRetention",
+			Handler:       _RetentionService_RunRetention_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "quipu/v1/retention_service.proto",
 }

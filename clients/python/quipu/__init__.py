@@ -46,6 +46,8 @@ from quipu.v1.api_key_pb2 import ApiKey
 from quipu.v1.filter_pb2 import Filter
 from quipu.v1.job_pb2 import Job
 from quipu.v1.memory_pb2 import Memory, MemoryRevision, Redaction, RedactionKind
+from quipu.v1.retention_policy_pb2 import RetentionPolicy
+from quipu.v1.retention_service_pb2 import RunRetentionResponse
 from quipu.v1.search_service_pb2 import Citation, Hit, LeftOut, PackContextResponse, SearchSummary
 from quipu.v1.session_pb2 import Session
 from quipu.v1.session_service_pb2 import GetWindowResponse as Window
@@ -96,6 +98,8 @@ __all__ = [
     "RedactionKind",
     "ResourceExhausted",
     "Results",
+    "RetentionPolicy",
+    "RunRetentionResponse",
     "SearchSummary",
     "Server",
     "ServerError",

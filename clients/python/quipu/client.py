@@ -12,6 +12,7 @@ from quipu.indexes import IndexOperations
 from quipu.ingests import IngestOperations
 from quipu.jobs import JobOperations
 from quipu.memories import MemoryOperations
+from quipu.policies import PolicyOperations
 from quipu.retention import RetentionOperations
 from quipu.searches import SearchOperations
 from quipu.sessions import SessionOperations
@@ -39,6 +40,7 @@ class _Calls(
     AdminOperations,
     JobOperations,
     RetentionOperations,
+    PolicyOperations,
 ):
     """All calls. Each takes a `timeout` in seconds over that of the client and raises QuipuError."""
 

@@ -10,7 +10,8 @@ import type { IndexDescription } from "./gen/quipu/v1/index_service_pb.js";
 import type { VerdictName } from "./fields.js";
 import type { Memory, MemoryRevision } from "./gen/quipu/v1/memory_pb.js";
 import type { MemoryUse } from "./gen/quipu/v1/memory_service_pb.js";
-import type { ErasureReceipt } from "./gen/quipu/v1/retention_service_pb.js";
+import type { RetentionPolicy } from "./gen/quipu/v1/retention_policy_pb.js";
+import type { ErasureReceipt, RunRetentionResponse } from "./gen/quipu/v1/retention_service_pb.js";
 import type { Space } from "./gen/quipu/v1/space_pb.js";
 import * as indexes from "./indexes.js";
 import * as ingests from "./ingests.js";
@@ -20,6 +21,7 @@ import type { JobLike, MemoryLike } from "./names.js";
 import type { CallOptions, SpaceOptions, SpaceWriteOptions } from "./options.js";
 import type { Hits, Results } from "./results.js";
 import * as packs from "./packs.js";
+import * as policies from "./policies.js";
 import * as retention from "./retention.js";
 import * as searches from "./searches.js";
 import { Session } from "./session.js";
@@ -158,6 +160,40 @@ export class Client {
    */
   erase(options: retention.EraseOptions): Promise<ErasureReceipt> {
     return retention.erase(this.#session, options);
+  }
+
+  /** Create a policy of retention with this id. Fails with `AlreadyExists`, `InvalidArgument`, `NotFound` for the space. */
+  createRetentionPolicy(policy: string, options: policies.CreatePolicyOptions): Promise<RetentionPolicy> {
+    return policies.createPolicy(this.#session, policy, options);
+  }
+
+  /** Return a policy. Fails with `NotFound`. */
+  getRetentionPolicy(policy: policies.PolicyLike, options: SpaceOptions = {}): Promise<RetentionPolicy> {
+    return policies.getPolicy(this.#session, policy, options);
+  }
+
+  /** List the policies that apply to a space, in the order in which they are tried. `timeoutMs` counts for each page. */
+  retentionPolicies(options: policies.ListPoliciesOptions = {}): Results<RetentionPolicy> {
+    return policies.policies(this.#session, options);
+  }
+
+  /** Change the settings that are given. Fails with `NotFound`, and `Aborted` when `etag` is old. */
+  updateRetentionPolicy(policy: policies.PolicyLike, options: policies.UpdatePolicyOptions): Promise<RetentionPolicy> {
+    return policies.updatePolicy(this.#session, policy, options);
+  }
+
+  /** Delete a policy; what it did stays done. Fails with `NotFound`, and `Aborted` when `etag` is old. */
+  deleteRetentionPolicy(policy: policies.PolicyLike, options: policies.DeletePolicyOptions = {}): Promise<void> {
+    return policies.deletePolicy(this.#session, policy, options);
+  }
+
+  /**
+   * Apply the policies now; tell how far it has come, and at the end what came of it. It is a job, which goes on when the
+   * reader stops; another one of the tenant waits for its end. Without `timeoutMs` it takes its time. Fails with `Aborted`
+   * when it failed or was cancelled.
+   */
+  runRetention(options: policies.RunRetentionOptions = {}): Results<RunRetentionResponse> {
+    return policies.runRetention(this.#session, options);
   }
 
   /** List what was done to a memory, newest first; it may be deleted. `timeoutMs` counts for each page. */

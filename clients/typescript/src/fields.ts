@@ -13,7 +13,7 @@ import {
   type VectorLike,
 } from "./values.js";
 
-const KINDS = {
+export const KINDS = {
   episodic: MemoryKind.EPISODIC,
   semantic: MemoryKind.SEMANTIC,
   procedural: MemoryKind.PROCEDURAL,

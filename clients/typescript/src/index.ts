@@ -31,7 +31,8 @@ export {
   type Redaction,
 } from "./gen/quipu/v1/memory_pb.js";
 export type { MemoryUse } from "./gen/quipu/v1/memory_service_pb.js";
-export type { ErasureCounts, ErasureReceipt } from "./gen/quipu/v1/retention_service_pb.js";
+export { RetentionAction, type RetentionPolicy } from "./gen/quipu/v1/retention_policy_pb.js";
+export type { ErasureCounts, ErasureReceipt, RunRetentionResponse } from "./gen/quipu/v1/retention_service_pb.js";
 export { PackedSource, type Citation, type Hit, type LeftOut, type SearchSummary } from "./gen/quipu/v1/search_service_pb.js";
 export type { Session } from "./gen/quipu/v1/session_pb.js";
 export type { Space } from "./gen/quipu/v1/space_pb.js";
@@ -46,6 +47,15 @@ export type { CallOptions, DeferOptions, SpaceOptions, SpaceWriteOptions, WriteO
 export type { Revision, Revisions } from "./numbers.js";
 export type { Ranking } from "./ranking.js";
 export type { Pack, PackOptions } from "./packs.js";
+export type {
+  CreatePolicyOptions,
+  DeletePolicyOptions,
+  ListPoliciesOptions,
+  PolicyLike,
+  PolicySettings,
+  RunRetentionOptions,
+  UpdatePolicyOptions,
+} from "./policies.js";
 export { Hits, Results, type Context, type ContextMessage } from "./results.js";
 export type { ArchiveOptions, EraseOptions } from "./retention.js";
 export type { Mode, Query, SearchOptions } from "./searches.js";

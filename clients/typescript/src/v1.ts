@@ -11,6 +11,7 @@ export * from "./gen/quipu/v1/limits_pb.js";
 export * from "./gen/quipu/v1/memory_pb.js";
 export * from "./gen/quipu/v1/memory_service_pb.js";
 export * from "./gen/quipu/v1/ranking_pb.js";
+export * from "./gen/quipu/v1/retention_policy_pb.js";
 export * from "./gen/quipu/v1/retention_service_pb.js";
 export * from "./gen/quipu/v1/search_service_pb.js";
 export * from "./gen/quipu/v1/session_pb.js";

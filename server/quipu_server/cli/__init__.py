@@ -18,6 +18,7 @@ from quipu_server.cli.jobs import jobs
 from quipu_server.cli.memories import delete, feedback, get, history, list_memories, put, undelete, update
 from quipu_server.cli.models import models
 from quipu_server.cli.pack import pack
+from quipu_server.cli.policies import policies
 from quipu_server.cli.retention import archive, erase, unarchive
 from quipu_server.cli.search import search
 from quipu_server.cli.serve import serve
@@ -44,6 +45,7 @@ COMMANDS = (
     archive,
     unarchive,
     erase,
+    policies,
     feedback,
     history,
     watch,

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     history_days: int = Field(
         0, ge=0, description="Days that versions are kept after they ended, 7 or more; 0 for ever."
     )
+    retention_every_s: float = Field(
+        3_600.0, ge=0, description="How often policies of retention are applied by themselves, seconds; 0: never."
+    )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     guard: Literal["off", "block_secrets", "redact_personal", "both"] = Field(
         "off", description="What is done to secrets and personal data when memories are written."

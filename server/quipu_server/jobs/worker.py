@@ -59,6 +59,8 @@ class Worker:
         self._lease_s = lease_s
         self._running: Counter[str] = Counter()
         self._ended: Counter[tuple[str, str]] = Counter()
+        self._left: set[Lease] = set()
+        """Of jobs that ended here without being settled: nobody else takes them over while this worker lives."""
 
     def samples(self) -> Iterable[Sample]:
         """What runs, and what came of it."""
@@ -82,18 +84,21 @@ class Worker:
 
     async def _work(self, pool: Any) -> None:
         """Take jobs until the lease or the database is lost."""
-        queue = await open_queue(pool)
+        queue, manager = await open_queue(pool)
         queue.task(name=TASK, pass_context=True)(self._take)
-        await queue.run_worker_async(
-            queues=self._kinds.names,
-            concurrency=self._concurrency,
-            fetch_job_polling_interval=POLL_S,
-            abort_job_polling_interval=POLL_S,
-            shutdown_graceful_timeout=STOP_S,
-            update_heartbeat_interval=self._lease_s / 3,
-            stalled_worker_timeout=self._lease_s,
-            install_signal_handlers=False,
+        working = asyncio.create_task(
+            queue.run_worker_async(
+                queues=self._kinds.names,
+                concurrency=self._concurrency,
+                fetch_job_polling_interval=POLL_S,
+                abort_job_polling_interval=POLL_S,
+                shutdown_graceful_timeout=STOP_S,
+                update_heartbeat_interval=self._lease_s / 3,
+                stalled_worker_timeout=self._lease_s,
+                install_signal_handlers=False,
+            )
         )
+        await _until_either(working, asyncio.create_task(manager.lost.wait()))
 
     async def _take(self, context: JobContext, tenant: str, job_id: str) -> None:
         kind, worker = self._kinds.find(context.job.queue), context.job.worker_id
@@ -104,9 +109,10 @@ class Worker:
         try:
             state = await attempt(self._leases, kind, lease, lambda: context.abort_reason() is AbortReason.USER_REQUEST)
         except StoreUnavailable as error:
-            # Nothing can be written: the job is taken over once the lease has run out.
             log.warning("job_left", job=job_id, kind=kind.name, reason=str(error))
         finally:
+            if state is None:
+                self._left.add(lease)
             self._running[kind.name] -= 1
             self._ended[kind.name, state.name.lower() if state else LOST] += 1
 
@@ -117,10 +123,28 @@ class Worker:
                 for kind in self._kinds.scheduled:
                     job = NewJob(SYSTEM, kind.name, key=kind.name, most_attempts=kind.most_attempts)
                     await self._store.schedule(job, kind.every_s)
+                for lease in list(self._left):
+                    await self._leases.abandon(lease)
+                    self._left.discard(lease)
                 if count := await self._leases.take_over(self._lease_s):
                     log.warning("jobs_taken_over", count=count)
             except StoreUnavailable as error:
                 log.warning("schedule_waits", reason=str(error))
+            except Exception:
+                log.exception("schedule_failed")  # without it nobody takes jobs over
+
+
+async def _until_either(working: asyncio.Task[None], ending: asyncio.Task[Any]) -> None:
+    """Wait for the end of the first, or stop it at the end of the other. Raises what the first raises by itself."""
+    try:
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        ending.cancel()
+        # An error of the end must not take the place of a cancellation.
+        await asyncio.gather(working, ending, return_exceptions=True)
 
 
 async def _ticks(every_s: float) -> AsyncIterator[None]:

@@ -132,6 +132,14 @@ JOBS = Metric(
     ("kind", "state"),
 )
 
+# Retention
+RETENTION_RUNS = Metric(
+    Kind.COUNTER, "quipu_retention_runs_total", "Runs of retention that this worker ended, dry ones apart.", ("mode",)
+)
+RETENTION_MEMORIES = Metric(
+    Kind.COUNTER, "quipu_retention_memories_total", "Memories that policies archived or deleted here.", ("action",)
+)
+
 # Limits
 REFUSALS = Metric(
     Kind.COUNTER, "quipu_limits_refused_total", "Calls refused as a limit of tenant or key was used up.", ("quota",)

@@ -27,8 +27,11 @@ from quipu_server.rpc.status import make_status
 REQUEST_ID = "x-request-id"
 PACKAGE = "/quipu."
 
-ENDLESS = frozenset(f"/quipu.v1.MemoryService/{name}" for name in ("IngestMemories", "WatchMemories"))
-"""Methods that end when their callers want it."""
+ENDLESS = frozenset(
+    f"/quipu.v1.{name}"
+    for name in ("MemoryService/IngestMemories", "MemoryService/WatchMemories", "RetentionService/RunRetention")
+)
+"""Methods that end when their callers want it, or when what they follow has ended."""
 
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 

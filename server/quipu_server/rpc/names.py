@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from quipu_server.access.domain import caller_or_nobody
 from quipu_server.errors import InvalidArgument
+from quipu_server.ports_retention import ALL_SPACES
 from quipu_server.rpc.validate import check_count
 
 MOST_NAMES = 1_000
@@ -21,6 +22,8 @@ _API_KEY = re.compile(rf"tenants/({_ID})/apiKeys/({_ID})")
 _SESSION_ID = r"[A-Za-z0-9._~-]{1,128}"
 _SESSION = re.compile(rf"spaces/({_ID})/sessions/({_SESSION_ID})")
 _MODEL = re.compile(rf"models/({_ID})")
+_ANY_SPACE = re.compile(rf"spaces/({_ID}|{ALL_SPACES})")
+_POLICY = re.compile(rf"spaces/({_ID}|{ALL_SPACES})/retentionPolicies/({_ID})")
 
 
 def is_id(text: str) -> bool:
@@ -43,6 +46,17 @@ def check_space_id(text: str, path: str) -> str:
 def read_space(name: str, path: str) -> str:
     """The id in `spaces/{space}`. Raises InvalidArgument, SpaceNotAllowed."""
     return _allowed(_read(_SPACE, name, path, "spaces/{space}")[1])
+
+
+def read_space_or_all(name: str, path: str) -> str:
+    """The id in `spaces/{space}`, or that of all spaces. Raises InvalidArgument, SpaceNotAllowed."""
+    return _allowed(_read(_ANY_SPACE, name, path, "spaces/{space} or spaces/-")[1])
+
+
+def read_policy(name: str, path: str) -> tuple[str, str]:
+    """The ids in `spaces/{space}/retentionPolicies/{policy}`. Raises InvalidArgument, SpaceNotAllowed."""
+    found = _read(_POLICY, name, path, "spaces/{space}/retentionPolicies/{policy}")
+    return _allowed(found[1]), found[2]
 
 
 def read_memory(name: str, path: str) -> tuple[str, str]:

@@ -42,6 +42,8 @@ from quipu_server.measuring import Meter
 from quipu_server.memories import Memories
 from quipu_server.packs import Packs
 from quipu_server.ports import Embedder
+from quipu_server.retention.asking import Asking
+from quipu_server.retention.policies import Policies
 from quipu_server.rpc.admin_service import AdminService
 from quipu_server.rpc.caller import admit
 from quipu_server.rpc.embedding_service import EmbeddingService
@@ -88,6 +90,8 @@ class UseCases:
     memories: Memories
     streams: Streams
     erasing: Erasing
+    policies: Policies
+    retention_runs: Asking
     spaces: Spaces
     search: Search
     embedder: Embedder
@@ -159,7 +163,13 @@ class RpcServer:
         add_SearchServiceServicer_to_server(SearchService(use_cases.search, use_cases.packs), server)
         session_service = SessionService(use_cases.sessions, settings.content_bytes)
         add_SessionServiceServicer_to_server(session_service, server)
-        retention_service = RetentionService(use_cases.memories, use_cases.erasing)
+        retention_service = RetentionService(
+            use_cases.memories,
+            use_cases.erasing,
+            use_cases.policies,
+            use_cases.retention_runs,
+            lambda: self.health.is_serving,
+        )
         add_RetentionServiceServicer_to_server(retention_service, server)
         add_EmbeddingServiceServicer_to_server(EmbeddingService(use_cases.embedder), server)
         add_IndexServiceServicer_to_server(IndexService(use_cases.indexes), server)

@@ -96,7 +96,7 @@ class PostgresAccessStore:
                 metadata = {"space_count": str(count)}
                 raise FailedPrecondition(found.resource_name, message, reason="TENANT_NOT_EMPTY", metadata=metadata)
             await erase_spaces(connection, tenant)
-            for table in ("space_requests", "api_keys", "tenants"):
+            for table in ("space_requests", "retention_policies", "api_keys", "tenants"):
                 await connection.execute(f"DELETE FROM {table} WHERE tenant = %s", (tenant,))
             await _record(connection, entry)
             return count

@@ -30,7 +30,9 @@ WHERE r.space_id = %(space_id)s AND r.memory_id = ANY (%(memory_ids)s::text[]) A
 """
 _BY_PASSAGE = "{verb} FROM {table} WHERE space_id = %(space_id)s AND passage_id = ANY (%(passage_ids)s::uuid[])"
 _BY_MEMORY = "{verb} FROM memory_uses WHERE space_id = %(space_id)s AND memory_id = ANY (%(memory_ids)s::text[])"
-_TEXT_TABLES = {"texts": "passages", "vectors": "vectors", "waiting": "unembedded"}
+_TEXT_TABLES = {"waiting": "unembedded", "texts": "passages", "vectors": "vectors"}
+"""In this order: who embeds a text takes it off those that wait, and has stored its vectors then, or finds it gone."""
+_ONE_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _SPEAKING_SESSIONS = """
 FROM sessions WHERE space_id = %(space_id)s AND session = ANY (%(sessions)s::text[])
 AND (title <> '' OR summary <> '' OR metadata <> '{}')
@@ -100,6 +102,7 @@ class PostgresErasureStore:
 
     async def count(self, space: Space, erasure: Erasure) -> tuple[ErasureCounts, int]:
         async with self._database.transaction() as connection:
+            await connection.execute(_ONE_SNAPSHOT)
             revision = await _revision(connection, space, _HEAD)
             found = await _matching(connection, space, erasure, None)
             traces, versions = await _traces(connection, space, found, sessions=erasure.sessions)
@@ -116,12 +119,15 @@ class PostgresErasureStore:
 
 
 async def vacuum(database: Database) -> None:
-    """Let PostgreSQL write over the place of rows that were erased, and take them out of its indexes."""
+    """Let PostgreSQL write over the place of rows that were erased, and take them out of its indexes.
+
+    Its planner samples values anew: it keeps the most common speakers, for example.
+    """
     async with database.connection() as connection:
         await connection.execute("SET statement_timeout = 0")
         try:
             for table in _TABLES:
-                await connection.execute(f"VACUUM {table}")
+                await connection.execute(f"VACUUM (ANALYZE) {table}")
         finally:
             await connection.execute("RESET statement_timeout")
 

@@ -50,29 +50,33 @@ _SET_END_TIME = """
 UPDATE jobs j SET end_time = clock_timestamp() FROM procrastinate_jobs q
 WHERE q.id = j.queue_id AND q.id = ANY (%(queue_ids)s) AND q.status NOT IN ('todo', 'doing')
 """
-_SILENT = """
-q.status = 'doing' AND NOT EXISTS (
-    SELECT FROM procrastinate_workers w
-    WHERE w.id = q.worker_id AND w.last_heartbeat > clock_timestamp() - make_interval(secs => %(lease_s)s)
+_FORGET_WORKERS = """
+DELETE FROM procrastinate_workers WHERE id IN (
+    SELECT id FROM procrastinate_workers
+    WHERE last_heartbeat < clock_timestamp() - make_interval(secs => %(lease_s)s) FOR UPDATE SKIP LOCKED
 )
 """
+_ABANDONED = "q.status = 'doing' AND q.worker_id IS NULL"
+"""The key of `worker_id` empties it when the worker is forgotten, which alone decides that its jobs are free."""
 _FREE = f"""
-WITH silent AS (
+WITH abandoned AS (
     SELECT j.tenant, j.job_id, j.queue_id FROM jobs j JOIN procrastinate_jobs q ON q.id = j.queue_id
-    WHERE {_SILENT} FOR UPDATE OF j SKIP LOCKED
+    WHERE {_ABANDONED} FOR UPDATE OF j SKIP LOCKED
 )
 UPDATE jobs j SET lease = NULL, update_time = clock_timestamp(), error = 'the worker was lost'
-FROM silent WHERE j.tenant = silent.tenant AND j.job_id = silent.job_id
+FROM abandoned a WHERE j.tenant = a.tenant AND j.job_id = a.job_id
 RETURNING j.queue_id, j.attempts >= j.most_attempts
 """
 _TAKE_OVER = f"""
 UPDATE procrastinate_jobs q SET worker_id = NULL, attempts = attempts + 1, abort_requested = FALSE, scheduled_at = NULL,
     status = CASE WHEN abort_requested THEN 'aborted' WHEN id = ANY (%(spent)s) THEN 'failed' ELSE 'todo' END
         ::procrastinate_job_status
-WHERE id = ANY (%(queue_ids)s) AND {_SILENT}
+WHERE id = ANY (%(queue_ids)s) AND {_ABANDONED}
 """
-_FORGET_WORKERS = """
-DELETE FROM procrastinate_workers WHERE last_heartbeat < clock_timestamp() - make_interval(secs => %(lease_s)s)
+_ABANDON = """
+UPDATE procrastinate_jobs q SET worker_id = NULL FROM jobs j
+WHERE j.tenant = %(tenant)s AND j.job_id = %(job_id)s AND q.id = j.queue_id AND q.status = 'doing'
+AND q.worker_id = %(worker)s
 """
 _STATUSES = {JobState.SUCCEEDED: "succeeded", JobState.FAILED: "failed", JobState.CANCELLED: "aborted"}
 
@@ -121,15 +125,18 @@ class PostgresJobLeases:
                 raise LeaseLost
             await connection.execute(_SET_END_TIME, {"queue_ids": [queue_id]})
 
+    async def abandon(self, lease: Lease) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(_ABANDON, _key(lease))
+
     async def take_over(self, lease_s: float) -> int:
-        silence = {"lease_s": lease_s}
         async with self._database.transaction() as connection:
-            freed = await (await connection.execute(_FREE, silence)).fetchall()
+            await connection.execute(_FORGET_WORKERS, {"lease_s": lease_s})
+            freed = await (await connection.execute(_FREE)).fetchall()
             queue_ids = [queue_id for queue_id, _ in freed]
             spent = [queue_id for queue_id, is_spent in freed if is_spent]
-            taken = await connection.execute(_TAKE_OVER, silence | {"queue_ids": queue_ids, "spent": spent})
+            taken = await connection.execute(_TAKE_OVER, {"queue_ids": queue_ids, "spent": spent})
             await connection.execute(_SET_END_TIME, {"queue_ids": queue_ids})
-            await connection.execute(_FORGET_WORKERS, silence)
             return taken.rowcount
 
 

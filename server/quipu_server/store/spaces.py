@@ -48,6 +48,7 @@ _TABLES = (
     "memory_revisions",
     "sessions",
     "requests",
+    "retention_policies",
     "heads",
     "spaces",
 )

@@ -16,6 +16,8 @@ from quipu_server.indexes import Indexes
 from quipu_server.job_control import JobControl
 from quipu_server.memories import Memories
 from quipu_server.packs import Packs
+from quipu_server.retention.asking import Asking
+from quipu_server.retention.policies import Policies
 from quipu_server.rpc.memory_service import Streams
 from quipu_server.rpc.server import RpcServer, UseCases
 from quipu_server.search import Search
@@ -44,6 +46,8 @@ class Fakes:
             memories=memories,
             streams=cast(Streams, None),
             erasing=cast(Erasing, None),
+            policies=cast(Policies, None),
+            retention_runs=cast(Asking, None),
             spaces=spaces,
             search=search,
             embedder=self.embedder,

@@ -190,6 +190,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
     `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
     """
+    ERROR_REASON_RETENTION_POLICY_NOT_FOUND: _ErrorReason.ValueType  # 60
+    """NOT_FOUND: there is no such policy. With ResourceInfo.
+    `{"reason": "RETENTION_POLICY_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/retentionPolicies/p"}}`
+    """
+    ERROR_REASON_RETENTION_POLICY_EXISTS: _ErrorReason.ValueType  # 61
+    """ALREADY_EXISTS: a policy has this id. With ResourceInfo.
+    `{"reason": "RETENTION_POLICY_EXISTS", "domain": "quipu", "metadata": {"name": "spaces/a/retentionPolicies/p"}}`
+    """
+    ERROR_REASON_RETENTION_POLICY_LIMIT: _ErrorReason.ValueType  # 62
+    """FAILED_PRECONDITION: the space, or the tenant, has as many policies as it may have. With PreconditionFailure.
+    `{"reason": "RETENTION_POLICY_LIMIT", "domain": "quipu", "metadata": {"name": "spaces/a", "limit": "100"}}`
+    """
+    ERROR_REASON_RETENTION_ENDED: _ErrorReason.ValueType  # 63
+    """ABORTED: a run of retention failed or was cancelled; what it had done stays done, and another run does the rest.
+    `{"reason": "RETENTION_ENDED", "domain": "quipu", "metadata": {"name": "jobs/j"}}`
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reasons of errors. Every error carries a `google.rpc.ErrorInfo` whose `reason` is the name of a value below without
@@ -363,5 +379,21 @@ ERROR_REASON_MEMORY_NOT_ARCHIVED: ErrorReason.ValueType  # 27
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 53
 """RESOURCE_EXHAUSTED: a tenant or a key has used up a limit. With QuotaFailure, and RetryInfo: when there is room again.
 `{"reason": "QUOTA_EXCEEDED", "domain": "quipu", "metadata": {"subject": "tenants/a", "quota": "requests", "limit": "1000,60"}}`
+"""
+ERROR_REASON_RETENTION_POLICY_NOT_FOUND: ErrorReason.ValueType  # 60
+"""NOT_FOUND: there is no such policy. With ResourceInfo.
+`{"reason": "RETENTION_POLICY_NOT_FOUND", "domain": "quipu", "metadata": {"name": "spaces/a/retentionPolicies/p"}}`
+"""
+ERROR_REASON_RETENTION_POLICY_EXISTS: ErrorReason.ValueType  # 61
+"""ALREADY_EXISTS: a policy has this id. With ResourceInfo.
+`{"reason": "RETENTION_POLICY_EXISTS", "domain": "quipu", "metadata": {"name": "spaces/a/retentionPolicies/p"}}`
+"""
+ERROR_REASON_RETENTION_POLICY_LIMIT: ErrorReason.ValueType  # 62
+"""FAILED_PRECONDITION: the space, or the tenant, has as many policies as it may have. With PreconditionFailure.
+`{"reason": "RETENTION_POLICY_LIMIT", "domain": "quipu", "metadata": {"name": "spaces/a", "limit": "100"}}`
+"""
+ERROR_REASON_RETENTION_ENDED: ErrorReason.ValueType  # 63
+"""ABORTED: a run of retention failed or was cancelled; what it had done stays done, and another run does the rest.
+`{"reason": "RETENTION_ENDED", "domain": "quipu", "metadata": {"name": "jobs/j"}}`
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

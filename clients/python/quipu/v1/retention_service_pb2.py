@@ -22,11 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from quipu.v1 import filter_pb2 as quipu_dot_v1_dot_filter__pb2
+from quipu.v1 import job_pb2 as quipu_dot_v1_dot_job__pb2
 from quipu.v1 import memory_pb2 as quipu_dot_v1_dot_memory__pb2
+from quipu.v1 import retention_policy_pb2 as quipu_dot_v1_dot_retention__policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n quipu/v1/retention_service.proto\x12\x08quipu.v1\x1a\x15quipu/v1/filter.proto\x1a\x15quipu/v1/memory.proto\"]\n\x14\x41rchiveMemoryRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04\x65tag\x18\x02 \x01(\tR\x04\x65tag\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"A\n\x15\x41rchiveMemoryResponse\x12(\n\x06memory\x18\x01 \x01(\x0b\x32\x10.quipu.v1.MemoryR\x06memory\"K\n\x16UnarchiveMemoryRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\"C\n\x17UnarchiveMemoryResponse\x12(\n\x06memory\x18\x01 \x01(\x0b\x32\x10.quipu.v1.MemoryR\x06memory\"\xe0\x01\n\x14\x45raseMemoriesRequest\x12\x16\n\x06parent\x18\x01 \x01(\tR\x06parent\x12\x14\n\x05names\x18\x02 \x03(\tR\x05names\x12\x18\n\x06\x66ilter\x18\x03 \x01(\tH\x00R\x06\x66ilter\x12\x33\n\x0b\x66ilter_tree\x18\x04 \x01(\x0b\x32\x10.quipu.v1.FilterH\x00R\nfilterTree\x12%\n\x0e\x65rase_sessions\x18\x05 \x01(\x08R\reraseSessions\x12\x17\n\x07\x64ry_run\x18\x06 \x01(\x08R\x06\x64ryRunB\x0b\n\tfiltering\"K\n\x15\x45raseMemoriesResponse\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32\x18.quipu.v1.ErasureReceiptR\x07receipt\"\x8a\x01\n\x0e\x45rasureReceipt\x12/\n\x06\x65rased\x18\x01 \x01(\x0b\x32\x17.quipu.v1.ErasureCountsR\x06\x65rased\x12+\n\x04left\x18\x02 \x01(\x0b\x32\x17.quipu.v1.ErasureCountsR\x04left\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\"\xc1\x01\n\rErasureCounts\x12\x1a\n\x08memories\x18\x01 \x01(\x03R\x08memories\x12\x1a\n\x08versions\x18\x02 \x01(\x03R\x08versions\x12\x14\n\x05texts\x18\x03 \x01(\x03R\x05texts\x12\x18\n\x07vectors\x18\x04 \x01(\x03R\x07vectors\x12\x18\n\x07waiting\x18\x05 \x01(\x03R\x07waiting\x12\x12\n\x04uses\x18\x06 \x01(\x03R\x04uses\x12\x1a\n\x08sessions\x18\x07 \x01(\x03R\x08sessions2\x8e\x02\n\x10RetentionService\x12P\n\rArchiveMemory\x12\x1e.quipu.v1.ArchiveMemoryRequest\x1a\x1f.quipu.v1.ArchiveMemoryResponse\x12V\n\x0fUnarchiveMemory\x12 .quipu.v1.UnarchiveMemoryRequest\x1a!.quipu.v1.UnarchiveMemoryResponse\x12P\n\rEraseMemories\x12\x1e.quipu.v1.EraseMemoriesRequest\x1a\x1f.quipu.v1.EraseMemoriesResponseB\xa0\x01\n\x0c\x63om.quipu.v1B\x15RetentionServiceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n quipu/v1/retention_service.proto\x12\x08quipu.v1\x1a google/protobuf/field_mask.proto\x1a\x15quipu/v1/filter.proto\x1a\x12quipu/v1/job.proto\x1a\x15quipu/v1/memory.proto\x1a\x1fquipu/v1/retention_policy.proto\"]\n\x14\x41rchiveMemoryRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04\x65tag\x18\x02 \x01(\tR\x04\x65tag\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"A\n\x15\x41rchiveMemoryResponse\x12(\n\x06memory\x18\x01 \x01(\x0b\x32\x10.quipu.v1.MemoryR\x06memory\"K\n\x16UnarchiveMemoryRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n\nrequest_id\x18\x02 \x01(\tR\trequestId\"C\n\x17UnarchiveMemoryResponse\x12(\n\x06memory\x18\x01 \x01(\x0b\x32\x10.quipu.v1.MemoryR\x06memory\"\xe0\x01\n\x14\x45raseMemoriesRequest\x12\x16\n\x06parent\x18\x01 \x01(\tR\x06parent\x12\x14\n\x05names\x18\x02 \x03(\tR\x05names\x12\x18\n\x06\x66ilter\x18\x03 \x01(\tH\x00R\x06\x66ilter\x12\x33\n\x0b\x66ilter_tree\x18\x04 \x01(\x0b\x32\x10.quipu.v1.FilterH\x00R\nfilterTree\x12%\n\x0e\x65rase_sessions\x18\x05 \x01(\x08R\reraseSessions\x12\x17\n\x07\x64ry_run\x18\x06 \x01(\x08R\x06\x64ryRunB\x0b\n\tfiltering\"K\n\x15\x45raseMemoriesResponse\x12\x32\n\x07receipt\x18\x01 \x01(\x0b\x32\x18.quipu.v1.ErasureReceiptR\x07receipt\"\x8a\x01\n\x0e\x45rasureReceipt\x12/\n\x06\x65rased\x18\x01 \x01(\x0b\x32\x17.quipu.v1.ErasureCountsR\x06\x65rased\x12+\n\x04left\x18\x02 \x01(\x0b\x32\x17.quipu.v1.ErasureCountsR\x04left\x12\x1a\n\x08revision\x18\x03 \x01(\x03R\x08revision\"\xc1\x01\n\rErasureCounts\x12\x1a\n\x08memories\x18\x01 \x01(\x03R\x08memories\x12\x1a\n\x08versions\x18\x02 \x01(\x03R\x08versions\x12\x14\n\x05texts\x18\x03 \x01(\x03R\x05texts\x12\x18\n\x07vectors\x18\x04 \x01(\x03R\x07vectors\x12\x18\n\x07waiting\x18\x05 \x01(\x03R\x07waiting\x12\x12\n\x04uses\x18\x06 \x01(\x03R\x04uses\x12\x1a\n\x08sessions\x18\x07 \x01(\x03R\x08sessions\"\xcb\x01\n\x1c\x43reateRetentionPolicyRequest\x12\x16\n\x06parent\x18\x01 \x01(\tR\x06parent\x12.\n\x13retention_policy_id\x18\x02 \x01(\tR\x11retentionPolicyId\x12\x44\n\x10retention_policy\x18\x03 \x01(\x0b\x32\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\x12\x1d\n\nrequest_id\x18\x04 \x01(\tR\trequestId\"e\n\x1d\x43reateRetentionPolicyResponse\x12\x44\n\x10retention_policy\x18\x01 \x01(\x0b\x32\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\"/\n\x19GetRetentionPolicyRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\"b\n\x1aGetRetentionPolicyResponse\x12\x44\n\x10retention_policy\x18\x01 \x01(\x0b\x32\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\"r\n\x1cListRetentionPoliciesRequest\x12\x16\n\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n\tpage_size\x18\x02 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"\x91\x01\n\x1dListRetentionPoliciesResponse\x12H\n\x12retention_policies\x18\x01 \x03(\x0b\x32\x19.quipu.v1.RetentionPolicyR\x11retentionPolicies\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc0\x01\n\x1cUpdateRetentionPolicyRequest\x12\x44\n\x10retention_policy\x18\x01 \x01(\x0b\x32\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\x12;\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskR\nupdateMask\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"e\n\x1dUpdateRetentionPolicyResponse\x12\x44\n\x10retention_policy\x18\x01 \x01(\x0b\x32\x19.quipu.v1.RetentionPolicyR\x0fretentionPolicy\"e\n\x1c\x44\x65leteRetentionPolicyRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04\x65tag\x18\x02 \x01(\tR\x04\x65tag\x12\x1d\n\nrequest_id\x18\x03 \x01(\tR\trequestId\"\x1f\n\x1d\x44\x65leteRetentionPolicyResponse\"F\n\x13RunRetentionRequest\x12\x16\n\x06parent\x18\x01 \x01(\tR\x06parent\x12\x17\n\x07\x64ry_run\x18\x02 \x01(\x08R\x06\x64ryRun\"\x85\x01\n\x14RunRetentionResponse\x12\x37\n\x08progress\x18\x01 \x01(\x0b\x32\x1b.quipu.v1.RetentionProgressR\x08progress\x12\x34\n\x07summary\x18\x02 \x01(\x0b\x32\x1a.quipu.v1.RetentionSummaryR\x07summary\"\xf2\x01\n\x11RetentionProgress\x12\x10\n\x03job\x18\x01 \x01(\tR\x03job\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x12.quipu.v1.JobStateR\x05state\x12\x1f\n\x0bspaces_done\x18\x03 \x01(\x03R\nspacesDone\x12!\n\x0cspaces_total\x18\x04 \x01(\x03R\x0bspacesTotal\x12+\n\x11memories_examined\x18\x05 \x01(\x03R\x10memoriesExamined\x12\x30\n\x06\x63ounts\x18\x06 \x03(\x0b\x32\x18.quipu.v1.RetentionCountR\x06\x63ounts\"q\n\x0eRetentionCount\x12)\n\x10retention_policy\x18\x01 \x01(\tR\x0fretentionPolicy\x12\x1a\n\x08\x61rchived\x18\x02 \x01(\x03R\x08\x61rchived\x12\x18\n\x07\x64\x65leted\x18\x03 \x01(\x03R\x07\x64\x65leted\"\x83\x01\n\x10RetentionSummary\x12\x1a\n\x08\x61rchived\x18\x01 \x01(\x03R\x08\x61rchived\x12\x18\n\x07\x64\x65leted\x18\x02 \x01(\x03R\x07\x64\x65leted\x12\x39\n\tdecisions\x18\x03 \x03(\x0b\x32\x1b.quipu.v1.RetentionDecisionR\tdecisions\"\x89\x01\n\x11RetentionDecision\x12\x16\n\x06memory\x18\x01 \x01(\tR\x06memory\x12)\n\x10retention_policy\x18\x02 \x01(\tR\x0fretentionPolicy\x12\x31\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32\x19.quipu.v1.RetentionActionR\x06\x61\x63tion2\xe8\x06\n\x10RetentionService\x12P\n\rArchiveMemory\x12\x1e.quipu.v1.ArchiveMemoryRequest\x1a\x1f.quipu.v1.ArchiveMemoryResponse\x12V\n\x0fUnarchiveMemory\x12 .quipu.v1.UnarchiveMemoryRequest\x1a!.quipu.v1.UnarchiveMemoryResponse\x12P\n\rEraseMemories\x12\x1e.quipu.v1.EraseMemoriesRequest\x1a\x1f.quipu.v1.EraseMemoriesResponse\x12h\n\x15\x43reateRetentionPolicy\x12&.quipu.v1.CreateRetentionPolicyRequest\x1a\'.quipu.v1.CreateRetentionPolicyResponse\x12_\n\x12GetRetentionPolicy\x12#.quipu.v1.GetRetentionPolicyRequest\x1a$.quipu.v1.GetRetentionPolicyResponse\x12h\n\x15ListRetentionPolicies\x12&.quipu.v1.ListRetentionPoliciesRequest\x1a\'.quipu.v1.ListRetentionPoliciesResponse\x12h\n\x15UpdateRetentionPolicy\x12&.quipu.v1.UpdateRetentionPolicyRequest\x1a\'.quipu.v1.UpdateRetentionPolicyResponse\x12h\n\x15\x44\x65leteRetentionPolicy\x12&.quipu.v1.DeleteRetentionPolicyRequest\x1a\'.quipu.v1.DeleteRetentionPolicyResponse\x12O\n\x0cRunRetention\x12\x1d.quipu.v1.RunRetentionRequest\x1a\x1e.quipu.v1.RunRetentionResponse0\x01\x42\xa0\x01\n\x0c\x63om.quipu.v1B\x15RetentionServiceProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,22 +37,54 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quipu.v1.retention_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014com.quipu.v1B\025RetentionServiceProtoP\001Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\242\002\003QXX\252\002\010Quipu.V1\312\002\010Quipu\\V1\342\002\024Quipu\\V1\\GPBMetadata\352\002\tQuipu::V1'
-  _globals['_ARCHIVEMEMORYREQUEST']._serialized_start=92
-  _globals['_ARCHIVEMEMORYREQUEST']._serialized_end=185
-  _globals['_ARCHIVEMEMORYRESPONSE']._serialized_start=187
-  _globals['_ARCHIVEMEMORYRESPONSE']._serialized_end=252
-  _globals['_UNARCHIVEMEMORYREQUEST']._serialized_start=254
-  _globals['_UNARCHIVEMEMORYREQUEST']._serialized_end=329
-  _globals['_UNARCHIVEMEMORYRESPONSE']._serialized_start=331
-  _globals['_UNARCHIVEMEMORYRESPONSE']._serialized_end=398
-  _globals['_ERASEMEMORIESREQUEST']._serialized_start=401
-  _globals['_ERASEMEMORIESREQUEST']._serialized_end=625
-  _globals['_ERASEMEMORIESRESPONSE']._serialized_start=627
-  _globals['_ERASEMEMORIESRESPONSE']._serialized_end=702
-  _globals['_ERASURERECEIPT']._serialized_start=705
-  _globals['_ERASURERECEIPT']._serialized_end=843
-  _globals['_ERASURECOUNTS']._serialized_start=846
-  _globals['_ERASURECOUNTS']._serialized_end=1039
-  _globals['_RETENTIONSERVICE']._serialized_start=1042
-  _globals['_RETENTIONSERVICE']._serialized_end=1312
+  _globals['_ARCHIVEMEMORYREQUEST']._serialized_start=179
+  _globals['_ARCHIVEMEMORYREQUEST']._serialized_end=272
+  _globals['_ARCHIVEMEMORYRESPONSE']._serialized_start=274
+  _globals['_ARCHIVEMEMORYRESPONSE']._serialized_end=339
+  _globals['_UNARCHIVEMEMORYREQUEST']._serialized_start=341
+  _globals['_UNARCHIVEMEMORYREQUEST']._serialized_end=416
+  _globals['_UNARCHIVEMEMORYRESPONSE']._serialized_start=418
+  _globals['_UNARCHIVEMEMORYRESPONSE']._serialized_end=485
+  _globals['_ERASEMEMORIESREQUEST']._serialized_start=488
+  _globals['_ERASEMEMORIESREQUEST']._serialized_end=712
+  _globals['_ERASEMEMORIESRESPONSE']._serialized_start=714
+  _globals['_ERASEMEMORIESRESPONSE']._serialized_end=789
+  _globals['_ERASURERECEIPT']._serialized_start=792
+  _globals['_ERASURERECEIPT']._serialized_end=930
+  _globals['_ERASURECOUNTS']._serialized_start=933
+  _globals['_ERASURECOUNTS']._serialized_end=1126
+  _globals['_CREATERETENTIONPOLICYREQUEST']._serialized_start=1129
+  _globals['_CREATERETENTIONPOLICYREQUEST']._serialized_end=1332
+  _globals['_CREATERETENTIONPOLICYRESPONSE']._serialized_start=1334
+  _globals['_CREATERETENTIONPOLICYRESPONSE']._serialized_end=1435
+  _globals['_GETRETENTIONPOLICYREQUEST']._serialized_start=1437
+  _globals['_GETRETENTIONPOLICYREQUEST']._serialized_end=1484
+  _globals['_GETRETENTIONPOLICYRESPONSE']._serialized_start=1486
+  _globals['_GETRETENTIONPOLICYRESPONSE']._serialized_end=1584
+  _globals['_LISTRETENTIONPOLICIESREQUEST']._serialized_start=1586
+  _globals['_LISTRETENTIONPOLICIESREQUEST']._serialized_end=1700
+  _globals['_LISTRETENTIONPOLICIESRESPONSE']._serialized_start=1703
+  _globals['_LISTRETENTIONPOLICIESRESPONSE']._serialized_end=1848
+  _globals['_UPDATERETENTIONPOLICYREQUEST']._serialized_start=1851
+  _globals['_UPDATERETENTIONPOLICYREQUEST']._serialized_end=2043
+  _globals['_UPDATERETENTIONPOLICYRESPONSE']._serialized_start=2045
+  _globals['_UPDATERETENTIONPOLICYRESPONSE']._serialized_end=2146
+  _globals['_DELETERETENTIONPOLICYREQUEST']._serialized_start=2148
+  _globals['_DELETERETENTIONPOLICYREQUEST']._serialized_end=2249
+  _globals['_DELETERETENTIONPOLICYRESPONSE']._serialized_start=2251
+  _globals['_DELETERETENTIONPOLICYRESPONSE']._serialized_end=2282
+  _globals['_RUNRETENTIONREQUEST']._serialized_start=2284
+  _globals['_RUNRETENTIONREQUEST']._serialized_end=2354
+  _globals['_RUNRETENTIONRESPONSE']._serialized_start=2357
+  _globals['_RUNRETENTIONRESPONSE']._serialized_end=2490
+  _globals['_RETENTIONPROGRESS']._serialized_start=2493
+  _globals['_RETENTIONPROGRESS']._serialized_end=2735
+  _globals['_RETENTIONCOUNT']._serialized_start=2737
+  _globals['_RETENTIONCOUNT']._serialized_end=2850
+  _globals['_RETENTIONSUMMARY']._serialized_start=2853
+  _globals['_RETENTIONSUMMARY']._serialized_end=2984
+  _globals['_RETENTIONDECISION']._serialized_start=2987
+  _globals['_RETENTIONDECISION']._serialized_end=3124
+  _globals['_RETENTIONSERVICE']._serialized_start=3127
+  _globals['_RETENTIONSERVICE']._serialized_end=3999
 # @@protoc_insertion_point(module_scope)

@@ -5,10 +5,13 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from quipu.v1 import filter_pb2 as _filter_pb2
+from quipu.v1 import job_pb2 as _job_pb2
 from quipu.v1 import memory_pb2 as _memory_pb2
+from quipu.v1 import retention_policy_pb2 as _retention_policy_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -279,3 +282,468 @@ class ErasureCounts(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ErasureCounts: _TypeAlias = ErasureCounts  # noqa: Y015
+
+@_typing.final
+class CreateRetentionPolicyRequest(_message.Message):
+    """Request of CreateRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    RETENTION_POLICY_ID_FIELD_NUMBER: _builtins.int
+    RETENTION_POLICY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Required. `spaces/{space}`, which must exist, or `spaces/-` for all spaces of the tenant, also those to come. The
+    latter needs a key that is good for all spaces.
+    """
+    retention_policy_id: _builtins.str
+    """Required. Id of the new policy: 1 to 128 letters, digits, `.`, `_`, `~`, `-`, beginning with a letter or digit."""
+    request_id: _builtins.str
+    """Optional. A UUID that makes the request idempotent, as in CreateSpace."""
+    @_builtins.property
+    def retention_policy(self) -> _retention_policy_pb2.RetentionPolicy:
+        """Required. The policy; `name` and output fields are ignored."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        retention_policy_id: _builtins.str = ...,
+        retention_policy: _retention_policy_pb2.RetentionPolicy | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "retention_policy", b"retention_policy", "retention_policy_id", b"retention_policy_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateRetentionPolicyRequest: _TypeAlias = CreateRetentionPolicyRequest  # noqa: Y015
+
+@_typing.final
+class CreateRetentionPolicyResponse(_message.Message):
+    """Response of CreateRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETENTION_POLICY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def retention_policy(self) -> _retention_policy_pb2.RetentionPolicy:
+        """The policy as stored."""
+
+    def __init__(
+        self,
+        *,
+        retention_policy: _retention_policy_pb2.RetentionPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateRetentionPolicyResponse: _TypeAlias = CreateRetentionPolicyResponse  # noqa: Y015
+
+@_typing.final
+class GetRetentionPolicyRequest(_message.Message):
+    """Request of GetRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. `spaces/{space}/retentionPolicies/{policy}`, with `-` for the space of those for all spaces."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRetentionPolicyRequest: _TypeAlias = GetRetentionPolicyRequest  # noqa: Y015
+
+@_typing.final
+class GetRetentionPolicyResponse(_message.Message):
+    """Response of GetRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETENTION_POLICY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def retention_policy(self) -> _retention_policy_pb2.RetentionPolicy:
+        """The policy."""
+
+    def __init__(
+        self,
+        *,
+        retention_policy: _retention_policy_pb2.RetentionPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRetentionPolicyResponse: _TypeAlias = GetRetentionPolicyResponse  # noqa: Y015
+
+@_typing.final
+class ListRetentionPoliciesRequest(_message.Message):
+    """Request of ListRetentionPolicies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Required. `spaces/{space}`: those that apply to it, its own and those for all spaces. `spaces/-`: the latter only."""
+    page_size: _builtins.int
+    """Optional. Most policies to return; 0 means 50, above 1,000 means 1,000, negative is refused."""
+    page_token: _builtins.str
+    """Optional. `next_page_token` of the page before; the other fields must be as they were."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRetentionPoliciesRequest: _TypeAlias = ListRetentionPoliciesRequest  # noqa: Y015
+
+@_typing.final
+class ListRetentionPoliciesResponse(_message.Message):
+    """Response of ListRetentionPolicies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETENTION_POLICIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Set when there are more; for `page_token`."""
+    @_builtins.property
+    def retention_policies(self) -> _containers.RepeatedCompositeFieldContainer[_retention_policy_pb2.RetentionPolicy]:
+        """One page of policies, in the order in which they are tried."""
+
+    def __init__(
+        self,
+        *,
+        retention_policies: _abc.Iterable[_retention_policy_pb2.RetentionPolicy] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "retention_policies", b"retention_policies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRetentionPoliciesResponse: _TypeAlias = ListRetentionPoliciesResponse  # noqa: Y015
+
+@_typing.final
+class UpdateRetentionPolicyRequest(_message.Message):
+    """Request of UpdateRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETENTION_POLICY_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Optional. As in CreateRetentionPolicy."""
+    @_builtins.property
+    def retention_policy(self) -> _retention_policy_pb2.RetentionPolicy:
+        """Required. The new values; `name` says which policy, `etag`, if set, which version."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """Optional. The fields to change, or `*` for all. A named field that is not set in `retention_policy` is cleared.
+        Without a mask the fields set in `retention_policy` are changed.
+        """
+
+    def __init__(
+        self,
+        *,
+        retention_policy: _retention_policy_pb2.RetentionPolicy | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "retention_policy", b"retention_policy", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateRetentionPolicyRequest: _TypeAlias = UpdateRetentionPolicyRequest  # noqa: Y015
+
+@_typing.final
+class UpdateRetentionPolicyResponse(_message.Message):
+    """Response of UpdateRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETENTION_POLICY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def retention_policy(self) -> _retention_policy_pb2.RetentionPolicy:
+        """The policy as stored."""
+
+    def __init__(
+        self,
+        *,
+        retention_policy: _retention_policy_pb2.RetentionPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["retention_policy", b"retention_policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateRetentionPolicyResponse: _TypeAlias = UpdateRetentionPolicyResponse  # noqa: Y015
+
+@_typing.final
+class DeleteRetentionPolicyRequest(_message.Message):
+    """Request of DeleteRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. `spaces/{space}/retentionPolicies/{policy}`, with `-` for the space of those for all spaces."""
+    etag: _builtins.str
+    """Optional. Fails with ABORTED when the policy has another etag."""
+    request_id: _builtins.str
+    """Optional. As in CreateRetentionPolicy."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteRetentionPolicyRequest: _TypeAlias = DeleteRetentionPolicyRequest  # noqa: Y015
+
+@_typing.final
+class DeleteRetentionPolicyResponse(_message.Message):
+    """Response of DeleteRetentionPolicy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteRetentionPolicyResponse: _TypeAlias = DeleteRetentionPolicyResponse  # noqa: Y015
+
+@_typing.final
+class RunRetentionRequest(_message.Message):
+    """Request of RunRetention."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Required. `spaces/{space}`, or `spaces/-` for all spaces of the tenant, which needs a key that is good for all."""
+    dry_run: _builtins.bool
+    """Optional. Decides all the same, and changes nothing."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dry_run", b"dry_run", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunRetentionRequest: _TypeAlias = RunRetentionRequest  # noqa: Y015
+
+@_typing.final
+class RunRetentionResponse(_message.Message):
+    """Response of RunRetention: how far the job has come, and at its end a summary."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___RetentionProgress:
+        """Always set."""
+
+    @_builtins.property
+    def summary(self) -> Global___RetentionSummary:
+        """Only in the last message."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___RetentionProgress | None = ...,
+        summary: Global___RetentionSummary | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunRetentionResponse: _TypeAlias = RunRetentionResponse  # noqa: Y015
+
+@_typing.final
+class RetentionProgress(_message.Message):
+    """How far a run has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SPACES_DONE_FIELD_NUMBER: _builtins.int
+    SPACES_TOTAL_FIELD_NUMBER: _builtins.int
+    MEMORIES_EXAMINED_FIELD_NUMBER: _builtins.int
+    COUNTS_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    """The job that does it, `jobs/{job}`."""
+    state: _job_pb2.JobState.ValueType
+    """Whether the job waits, runs, or is done."""
+    spaces_done: _builtins.int
+    """Spaces that are done, of `spaces_total`."""
+    spaces_total: _builtins.int
+    """Spaces there are; 0 before it began."""
+    memories_examined: _builtins.int
+    """Memories that were looked at, archived ones included."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetentionCount]:
+        """What was done, or in a dry run would be, for each policy that met a memory, in the order in which they did."""
+
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        state: _job_pb2.JobState.ValueType = ...,
+        spaces_done: _builtins.int = ...,
+        spaces_total: _builtins.int = ...,
+        memories_examined: _builtins.int = ...,
+        counts: _abc.Iterable[Global___RetentionCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "job", b"job", "memories_examined", b"memories_examined", "spaces_done", b"spaces_done", "spaces_total", b"spaces_total", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionProgress: _TypeAlias = RetentionProgress  # noqa: Y015
+
+@_typing.final
+class RetentionCount(_message.Message):
+    """What one policy did."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETENTION_POLICY_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    retention_policy: _builtins.str
+    """Name of the policy."""
+    archived: _builtins.int
+    """Memories it archived."""
+    deleted: _builtins.int
+    """Memories it deleted."""
+    def __init__(
+        self,
+        *,
+        retention_policy: _builtins.str = ...,
+        archived: _builtins.int = ...,
+        deleted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "deleted", b"deleted", "retention_policy", b"retention_policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionCount: _TypeAlias = RetentionCount  # noqa: Y015
+
+@_typing.final
+class RetentionSummary(_message.Message):
+    """What came of a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    DECISIONS_FIELD_NUMBER: _builtins.int
+    archived: _builtins.int
+    """Memories archived by all policies."""
+    deleted: _builtins.int
+    """Memories deleted by all policies."""
+    @_builtins.property
+    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___RetentionDecision]:
+        """Of a dry run: the first 500 memories that it would change."""
+
+    def __init__(
+        self,
+        *,
+        archived: _builtins.int = ...,
+        deleted: _builtins.int = ...,
+        decisions: _abc.Iterable[Global___RetentionDecision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "decisions", b"decisions", "deleted", b"deleted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionSummary: _TypeAlias = RetentionSummary  # noqa: Y015
+
+@_typing.final
+class RetentionDecision(_message.Message):
+    """What would become of a memory."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMORY_FIELD_NUMBER: _builtins.int
+    RETENTION_POLICY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    memory: _builtins.str
+    """`spaces/{space}/memories/{memory}`."""
+    retention_policy: _builtins.str
+    """Name of the policy that it meets first."""
+    action: _retention_policy_pb2.RetentionAction.ValueType
+    """What the policy does."""
+    def __init__(
+        self,
+        *,
+        memory: _builtins.str = ...,
+        retention_policy: _builtins.str = ...,
+        action: _retention_policy_pb2.RetentionAction.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "memory", b"memory", "retention_policy", b"retention_policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetentionDecision: _TypeAlias = RetentionDecision  # noqa: Y015

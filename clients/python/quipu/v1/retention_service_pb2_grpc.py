@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RetentionServiceStub(object):
-    """Takes memories out of use, and destroys them.
+    """Takes memories out of use, and destroys them: one by one, by filter, and by policies.
     """
 
     def __init__(self, channel):
@@ -50,10 +50,40 @@ class RetentionServiceStub(object):
                 request_serializer=quipu_dot_v1_dot_retention__service__pb2.EraseMemoriesRequest.SerializeToString,
                 response_deserializer=quipu_dot_v1_dot_retention__service__pb2.EraseMemoriesResponse.FromString,
                 _registered_method=True)
+        self.CreateRetentionPolicy = channel.unary_unary(
+                '/quipu.v1.RetentionService/CreateRetentionPolicy',
+                request_serializer=quipu_dot_v1_dot_retention__service__pb2.CreateRetentionPolicyRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_retention__service__pb2.CreateRetentionPolicyResponse.FromString,
+                _registered_method=True)
+        self.GetRetentionPolicy = channel.unary_unary(
+                '/quipu.v1.RetentionService/GetRetentionPolicy',
+                request_serializer=quipu_dot_v1_dot_retention__service__pb2.GetRetentionPolicyRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_retention__service__pb2.GetRetentionPolicyResponse.FromString,
+                _registered_method=True)
+        self.ListRetentionPolicies = channel.unary_unary(
+                '/quipu.v1.RetentionService/ListRetentionPolicies',
+                request_serializer=quipu_dot_v1_dot_retention__service__pb2.ListRetentionPoliciesRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_retention__service__pb2.ListRetentionPoliciesResponse.FromString,
+                _registered_method=True)
+        self.UpdateRetentionPolicy = channel.unary_unary(
+                '/quipu.v1.RetentionService/UpdateRetentionPolicy',
+                request_serializer=quipu_dot_v1_dot_retention__service__pb2.UpdateRetentionPolicyRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_retention__service__pb2.UpdateRetentionPolicyResponse.FromString,
+                _registered_method=True)
+        self.DeleteRetentionPolicy = channel.unary_unary(
+                '/quipu.v1.RetentionService/DeleteRetentionPolicy',
+                request_serializer=quipu_dot_v1_dot_retention__service__pb2.DeleteRetentionPolicyRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_retention__service__pb2.DeleteRetentionPolicyResponse.FromString,
+                _registered_method=True)
+        self.RunRetention = channel.unary_stream(
+                '/quipu.v1.RetentionService/RunRetention',
+                request_serializer=quipu_dot_v1_dot_retention__service__pb2.RunRetentionRequest.SerializeToString,
+                response_deserializer=quipu_dot_v1_dot_retention__service__pb2.RunRetentionResponse.FromString,
+                _registered_method=True)
 
 
 class RetentionServiceServicer(object):
-    """Takes memories out of use, and destroys them.
+    """Takes memories out of use, and destroys them: one by one, by filter, and by policies.
     """
 
     def ArchiveMemory(self, request, context):
@@ -81,6 +111,52 @@ class RetentionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateRetentionPolicy(self, request, context):
+        """Creates a policy for a space, or for all spaces of the tenant. A space or tenant has at most 100:
+        FAILED_PRECONDITION (RETENTION_POLICY_LIMIT). ALREADY_EXISTS when there is one with the id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetentionPolicy(self, request, context):
+        """Returns a policy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRetentionPolicies(self, request, context):
+        """Lists policies in the order in which they are tried.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRetentionPolicy(self, request, context):
+        """Changes a policy. What it did before stays done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteRetentionPolicy(self, request, context):
+        """Deletes a policy. What it did before stays done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RunRetention(self, request, context):
+        """Applies the policies now, as a job of kind `retention`, and tells how far it has come until it ends. The job goes on
+        when the call ends before it; CancelJob ends it. Of one tenant one such job runs at a time, whoever started it: the
+        next one waits for its end. Run again after a failure, it does what is left. ABORTED (RETENTION_ENDED) when the job
+        failed or was cancelled.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RetentionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -99,6 +175,36 @@ def add_RetentionServiceServicer_to_server(servicer, server):
                     request_deserializer=quipu_dot_v1_dot_retention__service__pb2.EraseMemoriesRequest.FromString,
                     response_serializer=quipu_dot_v1_dot_retention__service__pb2.EraseMemoriesResponse.SerializeToString,
             ),
+            'CreateRetentionPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateRetentionPolicy,
+                    request_deserializer=quipu_dot_v1_dot_retention__service__pb2.CreateRetentionPolicyRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_retention__service__pb2.CreateRetentionPolicyResponse.SerializeToString,
+            ),
+            'GetRetentionPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetentionPolicy,
+                    request_deserializer=quipu_dot_v1_dot_retention__service__pb2.GetRetentionPolicyRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_retention__service__pb2.GetRetentionPolicyResponse.SerializeToString,
+            ),
+            'ListRetentionPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRetentionPolicies,
+                    request_deserializer=quipu_dot_v1_dot_retention__service__pb2.ListRetentionPoliciesRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_retention__service__pb2.ListRetentionPoliciesResponse.SerializeToString,
+            ),
+            'UpdateRetentionPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRetentionPolicy,
+                    request_deserializer=quipu_dot_v1_dot_retention__service__pb2.UpdateRetentionPolicyRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_retention__service__pb2.UpdateRetentionPolicyResponse.SerializeToString,
+            ),
+            'DeleteRetentionPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteRetentionPolicy,
+                    request_deserializer=quipu_dot_v1_dot_retention__service__pb2.DeleteRetentionPolicyRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_retention__service__pb2.DeleteRetentionPolicyResponse.SerializeToString,
+            ),
+            'RunRetention': grpc.unary_stream_rpc_method_handler(
+                    servicer.RunRetention,
+                    request_deserializer=quipu_dot_v1_dot_retention__service__pb2.RunRetentionRequest.FromString,
+                    response_serializer=quipu_dot_v1_dot_retention__service__pb2.RunRetentionResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'quipu.v1.RetentionService', rpc_method_handlers)
@@ -108,7 +214,7 @@ def add_RetentionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RetentionService(object):
-    """Takes memories out of use, and destroys them.
+    """Takes memories out of use, and destroys them: one by one, by filter, and by policies.
     """
 
     @staticmethod
@@ -182,6 +288,168 @@ class RetentionService(object):
             '/quipu.v1.RetentionService/EraseMemories',
             quipu_dot_v1_dot_retention__service__pb2.EraseMemoriesRequest.SerializeToString,
             quipu_dot_v1_dot_retention__service__pb2.EraseMemoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateRetentionPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.RetentionService/CreateRetentionPolicy',
+            quipu_dot_v1_dot_retention__service__pb2.CreateRetentionPolicyRequest.SerializeToString,
+            quipu_dot_v1_dot_retention__service__pb2.CreateRetentionPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetentionPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.RetentionService/GetRetentionPolicy',
+            quipu_dot_v1_dot_retention__service__pb2.GetRetentionPolicyRequest.SerializeToString,
+            quipu_dot_v1_dot_retention__service__pb2.GetRetentionPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRetentionPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.RetentionService/ListRetentionPolicies',
+            quipu_dot_v1_dot_retention__service__pb2.ListRetentionPoliciesRequest.SerializeToString,
+            quipu_dot_v1_dot_retention__service__pb2.ListRetentionPoliciesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRetentionPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.RetentionService/UpdateRetentionPolicy',
+            quipu_dot_v1_dot_retention__service__pb2.UpdateRetentionPolicyRequest.SerializeToString,
+            quipu_dot_v1_dot_retention__service__pb2.UpdateRetentionPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteRetentionPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quipu.v1.RetentionService/DeleteRetentionPolicy',
+            quipu_dot_v1_dot_retention__service__pb2.DeleteRetentionPolicyRequest.SerializeToString,
+            quipu_dot_v1_dot_retention__service__pb2.DeleteRetentionPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunRetention(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/quipu.v1.RetentionService/RunRetention',
+            quipu_dot_v1_dot_retention__service__pb2.RunRetentionRequest.SerializeToString,
+            quipu_dot_v1_dot_retention__service__pb2.RunRetentionResponse.FromString,
             options,
             channel_credentials,
             insecure,

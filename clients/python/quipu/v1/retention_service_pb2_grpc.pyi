@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RetentionServiceStub:
-    """Takes memories out of use, and destroys them."""
+    """Takes memories out of use, and destroys them: one by one, by filter, and by policies."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -45,10 +45,28 @@ class RetentionServiceStub:
     that there was something: the id, and revisions that say MEMORY_CHANGE_ERASED and nothing else. Answers to earlier
     requests are erased with what they answered. Repeated after a failure, it erases what is left.
     """
+    CreateRetentionPolicy: _grpc.UnaryUnaryMultiCallable[_retention_service_pb2.CreateRetentionPolicyRequest, _retention_service_pb2.CreateRetentionPolicyResponse]
+    """Creates a policy for a space, or for all spaces of the tenant. A space or tenant has at most 100:
+    FAILED_PRECONDITION (RETENTION_POLICY_LIMIT). ALREADY_EXISTS when there is one with the id.
+    """
+    GetRetentionPolicy: _grpc.UnaryUnaryMultiCallable[_retention_service_pb2.GetRetentionPolicyRequest, _retention_service_pb2.GetRetentionPolicyResponse]
+    """Returns a policy."""
+    ListRetentionPolicies: _grpc.UnaryUnaryMultiCallable[_retention_service_pb2.ListRetentionPoliciesRequest, _retention_service_pb2.ListRetentionPoliciesResponse]
+    """Lists policies in the order in which they are tried."""
+    UpdateRetentionPolicy: _grpc.UnaryUnaryMultiCallable[_retention_service_pb2.UpdateRetentionPolicyRequest, _retention_service_pb2.UpdateRetentionPolicyResponse]
+    """Changes a policy. What it did before stays done."""
+    DeleteRetentionPolicy: _grpc.UnaryUnaryMultiCallable[_retention_service_pb2.DeleteRetentionPolicyRequest, _retention_service_pb2.DeleteRetentionPolicyResponse]
+    """Deletes a policy. What it did before stays done."""
+    RunRetention: _grpc.UnaryStreamMultiCallable[_retention_service_pb2.RunRetentionRequest, _retention_service_pb2.RunRetentionResponse]
+    """Applies the policies now, as a job of kind `retention`, and tells how far it has come until it ends. The job goes on
+    when the call ends before it; CancelJob ends it. Of one tenant one such job runs at a time, whoever started it: the
+    next one waits for its end. Run again after a failure, it does what is left. ABORTED (RETENTION_ENDED) when the job
+    failed or was cancelled.
+    """
 
 @_typing.type_check_only
 class RetentionServiceAsyncStub(RetentionServiceStub):
-    """Takes memories out of use, and destroys them."""
+    """Takes memories out of use, and destroys them: one by one, by filter, and by policies."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ArchiveMemory: _aio.UnaryUnaryMultiCallable[_retention_service_pb2.ArchiveMemoryRequest, _retention_service_pb2.ArchiveMemoryResponse]  # type: ignore[assignment]
@@ -63,9 +81,27 @@ class RetentionServiceAsyncStub(RetentionServiceStub):
     that there was something: the id, and revisions that say MEMORY_CHANGE_ERASED and nothing else. Answers to earlier
     requests are erased with what they answered. Repeated after a failure, it erases what is left.
     """
+    CreateRetentionPolicy: _aio.UnaryUnaryMultiCallable[_retention_service_pb2.CreateRetentionPolicyRequest, _retention_service_pb2.CreateRetentionPolicyResponse]  # type: ignore[assignment]
+    """Creates a policy for a space, or for all spaces of the tenant. A space or tenant has at most 100:
+    FAILED_PRECONDITION (RETENTION_POLICY_LIMIT). ALREADY_EXISTS when there is one with the id.
+    """
+    GetRetentionPolicy: _aio.UnaryUnaryMultiCallable[_retention_service_pb2.GetRetentionPolicyRequest, _retention_service_pb2.GetRetentionPolicyResponse]  # type: ignore[assignment]
+    """Returns a policy."""
+    ListRetentionPolicies: _aio.UnaryUnaryMultiCallable[_retention_service_pb2.ListRetentionPoliciesRequest, _retention_service_pb2.ListRetentionPoliciesResponse]  # type: ignore[assignment]
+    """Lists policies in the order in which they are tried."""
+    UpdateRetentionPolicy: _aio.UnaryUnaryMultiCallable[_retention_service_pb2.UpdateRetentionPolicyRequest, _retention_service_pb2.UpdateRetentionPolicyResponse]  # type: ignore[assignment]
+    """Changes a policy. What it did before stays done."""
+    DeleteRetentionPolicy: _aio.UnaryUnaryMultiCallable[_retention_service_pb2.DeleteRetentionPolicyRequest, _retention_service_pb2.DeleteRetentionPolicyResponse]  # type: ignore[assignment]
+    """Deletes a policy. What it did before stays done."""
+    RunRetention: _aio.UnaryStreamMultiCallable[_retention_service_pb2.RunRetentionRequest, _retention_service_pb2.RunRetentionResponse]  # type: ignore[assignment]
+    """Applies the policies now, as a job of kind `retention`, and tells how far it has come until it ends. The job goes on
+    when the call ends before it; CancelJob ends it. Of one tenant one such job runs at a time, whoever started it: the
+    next one waits for its end. Run again after a failure, it does what is left. ABORTED (RETENTION_ENDED) when the job
+    failed or was cancelled.
+    """
 
 class RetentionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes memories out of use, and destroys them."""
+    """Takes memories out of use, and destroys them: one by one, by filter, and by policies."""
 
     @_abc_1.abstractmethod
     def ArchiveMemory(
@@ -95,6 +131,60 @@ class RetentionServiceServicer(metaclass=_abc_1.ABCMeta):
         counts of use, copies in indexes. Deleted, archived and expired memories are erased like all others. What stays is
         that there was something: the id, and revisions that say MEMORY_CHANGE_ERASED and nothing else. Answers to earlier
         requests are erased with what they answered. Repeated after a failure, it erases what is left.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateRetentionPolicy(
+        self,
+        request: _retention_service_pb2.CreateRetentionPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_service_pb2.CreateRetentionPolicyResponse, _abc.Awaitable[_retention_service_pb2.CreateRetentionPolicyResponse]]:
+        """Creates a policy for a space, or for all spaces of the tenant. A space or tenant has at most 100:
+        FAILED_PRECONDITION (RETENTION_POLICY_LIMIT). ALREADY_EXISTS when there is one with the id.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRetentionPolicy(
+        self,
+        request: _retention_service_pb2.GetRetentionPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_service_pb2.GetRetentionPolicyResponse, _abc.Awaitable[_retention_service_pb2.GetRetentionPolicyResponse]]:
+        """Returns a policy."""
+
+    @_abc_1.abstractmethod
+    def ListRetentionPolicies(
+        self,
+        request: _retention_service_pb2.ListRetentionPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_service_pb2.ListRetentionPoliciesResponse, _abc.Awaitable[_retention_service_pb2.ListRetentionPoliciesResponse]]:
+        """Lists policies in the order in which they are tried."""
+
+    @_abc_1.abstractmethod
+    def UpdateRetentionPolicy(
+        self,
+        request: _retention_service_pb2.UpdateRetentionPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_service_pb2.UpdateRetentionPolicyResponse, _abc.Awaitable[_retention_service_pb2.UpdateRetentionPolicyResponse]]:
+        """Changes a policy. What it did before stays done."""
+
+    @_abc_1.abstractmethod
+    def DeleteRetentionPolicy(
+        self,
+        request: _retention_service_pb2.DeleteRetentionPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_retention_service_pb2.DeleteRetentionPolicyResponse, _abc.Awaitable[_retention_service_pb2.DeleteRetentionPolicyResponse]]:
+        """Deletes a policy. What it did before stays done."""
+
+    @_abc_1.abstractmethod
+    def RunRetention(
+        self,
+        request: _retention_service_pb2.RunRetentionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_retention_service_pb2.RunRetentionResponse], _abc.AsyncIterator[_retention_service_pb2.RunRetentionResponse]]:
+        """Applies the policies now, as a job of kind `retention`, and tells how far it has come until it ends. The job goes on
+        when the call ends before it; CancelJob ends it. Of one tenant one such job runs at a time, whoever started it: the
+        next one waits for its end. Run again after a failure, it does what is left. ABORTED (RETENTION_ENDED) when the job
+        failed or was cancelled.
         """
 
 def add_RetentionServiceServicer_to_server(servicer: RetentionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -15,6 +15,10 @@ function option(name: string, value: unknown): [string, unknown] {
       return ["timeoutMs", Number(value) * 1_000];
     case "recency_half_life":
       return ["recencyHalfLifeMs", Number.parseFloat(String(value)) * 1_000];
+    case "older_than":
+    case "session_idle_for":
+    case "archived_for":
+      return [`${camelCase(name)}Ms`, value === null ? null : Number(value) * 1_000];
     case "ranking":
       return [name, isMapping(value) ? toOptions(value) : value];
     case "memories":
@@ -32,8 +36,12 @@ function option(name: string, value: unknown): [string, unknown] {
     case "example":
       return [name, isMapping(value) && !isMessage(value) ? value["name"] : value];
     default:
-      return [name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value];
+      return [camelCase(name), value];
   }
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function consistency(value: Mapping): Mapping {

@@ -16,6 +16,8 @@ const MESSAGES = createRegistry(
   v1.SearchSummarySchema,
   v1.SpaceSchema,
   v1.ErasureReceiptSchema,
+  v1.RetentionPolicySchema,
+  v1.RunRetentionResponseSchema,
   v1.EmbeddingModelSchema,
   v1.IndexDescriptionSchema,
   v1.SessionSchema,
@@ -37,6 +39,12 @@ const CALLS: Record<string, Call> = {
   archive: (client, { memory, ...options }: { memory: string }) => client.archive(memory, options),
   unarchive: (client, { memory, ...options }: { memory: string }) => client.unarchive(memory, options),
   erase: (client, options) => client.erase(options),
+  create_retention_policy: (client, { policy, ...options }: { policy: string }) => client.createRetentionPolicy(policy, options),
+  get_retention_policy: (client, { policy, ...options }: { policy: string }) => client.getRetentionPolicy(policy, options),
+  retention_policies: (client, options) => client.retentionPolicies(options),
+  update_retention_policy: (client, { policy, ...options }: { policy: string }) => client.updateRetentionPolicy(policy, options),
+  delete_retention_policy: (client, { policy, ...options }: { policy: string }) => client.deleteRetentionPolicy(policy, options),
+  run_retention: (client, options) => client.runRetention(options),
   history: (client, { memory, ...options }: { memory: string }) => client.history(memory, options),
   search: (client, options: Mapping) => {
     const { text, vector, example, ...rest } = options;
@@ -74,6 +82,7 @@ export async function call(client: Client, name: string, named: Mapping, take: n
   const items = take === undefined ? await answer.all() : await some(answer, take);
   if (answer instanceof Watch) return (items as Change[]).map(watched);
   if (name === "ingest") return (items as Outcome[]).map(ingested);
+  if (name === "run_retention") return plain(items.at(-1));
   if (!(answer instanceof Hits)) return plain(items);
   if (take !== undefined) return { hits: plain(items) };
   const contexts = answer.contexts.map(said);

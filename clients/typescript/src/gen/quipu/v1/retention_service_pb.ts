@@ -4,17 +4,23 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { FieldMask } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
 import type { Filter } from "./filter_pb.js";
 import { file_quipu_v1_filter } from "./filter_pb.js";
+import type { JobState } from "./job_pb.js";
+import { file_quipu_v1_job } from "./job_pb.js";
 import type { Memory } from "./memory_pb.js";
 import { file_quipu_v1_memory } from "./memory_pb.js";
+import type { RetentionAction, RetentionPolicy } from "./retention_policy_pb.js";
+import { file_quipu_v1_retention_policy } from "./retention_policy_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file quipu/v1/retention_service.proto.
  */
 export const file_quipu_v1_retention_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBxdWlwdS92MS9yZXRlbnRpb25fc2VydmljZS5wcm90bxIIcXVpcHUudjEiRgoUQXJjaGl2ZU1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiOQoVQXJjaGl2ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSI6ChZVbmFyY2hpdmVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI7ChdVbmFyY2hpdmVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkipgEKFEVyYXNlTWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRINCgVuYW1lcxgCIAMoCRIQCgZmaWx0ZXIYAyABKAlIABInCgtmaWx0ZXJfdHJlZRgEIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhYKDmVyYXNlX3Nlc3Npb25zGAUgASgIEg8KB2RyeV9ydW4YBiABKAhCCwoJZmlsdGVyaW5nIkIKFUVyYXNlTWVtb3JpZXNSZXNwb25zZRIpCgdyZWNlaXB0GAEgASgLMhgucXVpcHUudjEuRXJhc3VyZVJlY2VpcHQicgoORXJhc3VyZVJlY2VpcHQSJwoGZXJhc2VkGAEgASgLMhcucXVpcHUudjEuRXJhc3VyZUNvdW50cxIlCgRsZWZ0GAIgASgLMhcucXVpcHUudjEuRXJhc3VyZUNvdW50cxIQCghyZXZpc2lvbhgDIAEoAyKEAQoNRXJhc3VyZUNvdW50cxIQCghtZW1vcmllcxgBIAEoAxIQCgh2ZXJzaW9ucxgCIAEoAxINCgV0ZXh0cxgDIAEoAxIPCgd2ZWN0b3JzGAQgASgDEg8KB3dhaXRpbmcYBSABKAMSDAoEdXNlcxgGIAEoAxIQCghzZXNzaW9ucxgHIAEoAzKOAgoQUmV0ZW50aW9uU2VydmljZRJQCg1BcmNoaXZlTWVtb3J5Eh4ucXVpcHUudjEuQXJjaGl2ZU1lbW9yeVJlcXVlc3QaHy5xdWlwdS52MS5BcmNoaXZlTWVtb3J5UmVzcG9uc2USVgoPVW5hcmNoaXZlTWVtb3J5EiAucXVpcHUudjEuVW5hcmNoaXZlTWVtb3J5UmVxdWVzdBohLnF1aXB1LnYxLlVuYXJjaGl2ZU1lbW9yeVJlc3BvbnNlElAKDUVyYXNlTWVtb3JpZXMSHi5xdWlwdS52MS5FcmFzZU1lbW9yaWVzUmVxdWVzdBofLnF1aXB1LnYxLkVyYXNlTWVtb3JpZXNSZXNwb25zZUKgAQoMY29tLnF1aXB1LnYxQhVSZXRlbnRpb25TZXJ2aWNlUHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_quipu_v1_filter, file_quipu_v1_memory]);
+  fileDesc("CiBxdWlwdS92MS9yZXRlbnRpb25fc2VydmljZS5wcm90bxIIcXVpcHUudjEiRgoUQXJjaGl2ZU1lbW9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiOQoVQXJjaGl2ZU1lbW9yeVJlc3BvbnNlEiAKBm1lbW9yeRgBIAEoCzIQLnF1aXB1LnYxLk1lbW9yeSI6ChZVbmFyY2hpdmVNZW1vcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSEgoKcmVxdWVzdF9pZBgCIAEoCSI7ChdVbmFyY2hpdmVNZW1vcnlSZXNwb25zZRIgCgZtZW1vcnkYASABKAsyEC5xdWlwdS52MS5NZW1vcnkipgEKFEVyYXNlTWVtb3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRINCgVuYW1lcxgCIAMoCRIQCgZmaWx0ZXIYAyABKAlIABInCgtmaWx0ZXJfdHJlZRgEIAEoCzIQLnF1aXB1LnYxLkZpbHRlckgAEhYKDmVyYXNlX3Nlc3Npb25zGAUgASgIEg8KB2RyeV9ydW4YBiABKAhCCwoJZmlsdGVyaW5nIkIKFUVyYXNlTWVtb3JpZXNSZXNwb25zZRIpCgdyZWNlaXB0GAEgASgLMhgucXVpcHUudjEuRXJhc3VyZVJlY2VpcHQicgoORXJhc3VyZVJlY2VpcHQSJwoGZXJhc2VkGAEgASgLMhcucXVpcHUudjEuRXJhc3VyZUNvdW50cxIlCgRsZWZ0GAIgASgLMhcucXVpcHUudjEuRXJhc3VyZUNvdW50cxIQCghyZXZpc2lvbhgDIAEoAyKEAQoNRXJhc3VyZUNvdW50cxIQCghtZW1vcmllcxgBIAEoAxIQCgh2ZXJzaW9ucxgCIAEoAxINCgV0ZXh0cxgDIAEoAxIPCgd2ZWN0b3JzGAQgASgDEg8KB3dhaXRpbmcYBSABKAMSDAoEdXNlcxgGIAEoAxIQCghzZXNzaW9ucxgHIAEoAyKUAQocQ3JlYXRlUmV0ZW50aW9uUG9saWN5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSGwoTcmV0ZW50aW9uX3BvbGljeV9pZBgCIAEoCRIzChByZXRlbnRpb25fcG9saWN5GAMgASgLMhkucXVpcHUudjEuUmV0ZW50aW9uUG9saWN5EhIKCnJlcXVlc3RfaWQYBCABKAkiVAodQ3JlYXRlUmV0ZW50aW9uUG9saWN5UmVzcG9uc2USMwoQcmV0ZW50aW9uX3BvbGljeRgBIAEoCzIZLnF1aXB1LnYxLlJldGVudGlvblBvbGljeSIpChlHZXRSZXRlbnRpb25Qb2xpY3lSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoaR2V0UmV0ZW50aW9uUG9saWN5UmVzcG9uc2USMwoQcmV0ZW50aW9uX3BvbGljeRgBIAEoCzIZLnF1aXB1LnYxLlJldGVudGlvblBvbGljeSJVChxMaXN0UmV0ZW50aW9uUG9saWNpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJvCh1MaXN0UmV0ZW50aW9uUG9saWNpZXNSZXNwb25zZRI1ChJyZXRlbnRpb25fcG9saWNpZXMYASADKAsyGS5xdWlwdS52MS5SZXRlbnRpb25Qb2xpY3kSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpgBChxVcGRhdGVSZXRlbnRpb25Qb2xpY3lSZXF1ZXN0EjMKEHJldGVudGlvbl9wb2xpY3kYASABKAsyGS5xdWlwdS52MS5SZXRlbnRpb25Qb2xpY3kSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEhIKCnJlcXVlc3RfaWQYAyABKAkiVAodVXBkYXRlUmV0ZW50aW9uUG9saWN5UmVzcG9uc2USMwoQcmV0ZW50aW9uX3BvbGljeRgBIAEoCzIZLnF1aXB1LnYxLlJldGVudGlvblBvbGljeSJOChxEZWxldGVSZXRlbnRpb25Qb2xpY3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIh8KHURlbGV0ZVJldGVudGlvblBvbGljeVJlc3BvbnNlIjYKE1J1blJldGVudGlvblJlcXVlc3QSDgoGcGFyZW50GAEgASgJEg8KB2RyeV9ydW4YAiABKAgicgoUUnVuUmV0ZW50aW9uUmVzcG9uc2USLQoIcHJvZ3Jlc3MYASABKAsyGy5xdWlwdS52MS5SZXRlbnRpb25Qcm9ncmVzcxIrCgdzdW1tYXJ5GAIgASgLMhoucXVpcHUudjEuUmV0ZW50aW9uU3VtbWFyeSKzAQoRUmV0ZW50aW9uUHJvZ3Jlc3MSCwoDam9iGAEgASgJEiEKBXN0YXRlGAIgASgOMhIucXVpcHUudjEuSm9iU3RhdGUSEwoLc3BhY2VzX2RvbmUYAyABKAMSFAoMc3BhY2VzX3RvdGFsGAQgASgDEhkKEW1lbW9yaWVzX2V4YW1pbmVkGAUgASgDEigKBmNvdW50cxgGIAMoCzIYLnF1aXB1LnYxLlJldGVudGlvbkNvdW50Ik0KDlJldGVudGlvbkNvdW50EhgKEHJldGVudGlvbl9wb2xpY3kYASABKAkSEAoIYXJjaGl2ZWQYAiABKAMSDwoHZGVsZXRlZBgDIAEoAyJlChBSZXRlbnRpb25TdW1tYXJ5EhAKCGFyY2hpdmVkGAEgASgDEg8KB2RlbGV0ZWQYAiABKAMSLgoJZGVjaXNpb25zGAMgAygLMhsucXVpcHUudjEuUmV0ZW50aW9uRGVjaXNpb24iaAoRUmV0ZW50aW9uRGVjaXNpb24SDgoGbWVtb3J5GAEgASgJEhgKEHJldGVudGlvbl9wb2xpY3kYAiABKAkSKQoGYWN0aW9uGAMgASgOMhkucXVpcHUudjEuUmV0ZW50aW9uQWN0aW9uMugGChBSZXRlbnRpb25TZXJ2aWNlElAKDUFyY2hpdmVNZW1vcnkSHi5xdWlwdS52MS5BcmNoaXZlTWVtb3J5UmVxdWVzdBofLnF1aXB1LnYxLkFyY2hpdmVNZW1vcnlSZXNwb25zZRJWCg9VbmFyY2hpdmVNZW1vcnkSIC5xdWlwdS52MS5VbmFyY2hpdmVNZW1vcnlSZXF1ZXN0GiEucXVpcHUudjEuVW5hcmNoaXZlTWVtb3J5UmVzcG9uc2USUAoNRXJhc2VNZW1vcmllcxIeLnF1aXB1LnYxLkVyYXNlTWVtb3JpZXNSZXF1ZXN0Gh8ucXVpcHUudjEuRXJhc2VNZW1vcmllc1Jlc3BvbnNlEmgKFUNyZWF0ZVJldGVudGlvblBvbGljeRImLnF1aXB1LnYxLkNyZWF0ZVJldGVudGlvblBvbGljeVJlcXVlc3QaJy5xdWlwdS52MS5DcmVhdGVSZXRlbnRpb25Qb2xpY3lSZXNwb25zZRJfChJHZXRSZXRlbnRpb25Qb2xpY3kSIy5xdWlwdS52MS5HZXRSZXRlbnRpb25Qb2xpY3lSZXF1ZXN0GiQucXVpcHUudjEuR2V0UmV0ZW50aW9uUG9saWN5UmVzcG9uc2USaAoVTGlzdFJldGVudGlvblBvbGljaWVzEiYucXVpcHUudjEuTGlzdFJldGVudGlvblBvbGljaWVzUmVxdWVzdBonLnF1aXB1LnYxLkxpc3RSZXRlbnRpb25Qb2xpY2llc1Jlc3BvbnNlEmgKFVVwZGF0ZVJldGVudGlvblBvbGljeRImLnF1aXB1LnYxLlVwZGF0ZVJldGVudGlvblBvbGljeVJlcXVlc3QaJy5xdWlwdS52MS5VcGRhdGVSZXRlbnRpb25Qb2xpY3lSZXNwb25zZRJoChVEZWxldGVSZXRlbnRpb25Qb2xpY3kSJi5xdWlwdS52MS5EZWxldGVSZXRlbnRpb25Qb2xpY3lSZXF1ZXN0GicucXVpcHUudjEuRGVsZXRlUmV0ZW50aW9uUG9saWN5UmVzcG9uc2USTwoMUnVuUmV0ZW50aW9uEh0ucXVpcHUudjEuUnVuUmV0ZW50aW9uUmVxdWVzdBoeLnF1aXB1LnYxLlJ1blJldGVudGlvblJlc3BvbnNlMAFCoAEKDGNvbS5xdWlwdS52MUIVUmV0ZW50aW9uU2VydmljZVByb3RvUAFaOGdpdGh1Yi5jb20vcXVpcHUtbWVtb3J5L3F1aXB1L2NsaWVudHMvZ28vcXVpcHV2MTtxdWlwdXYxogIDUVhYqgIIUXVpcHUuVjHKAghRdWlwdVxWMeICFFF1aXB1XFYxXEdQQk1ldGFkYXRh6gIJUXVpcHU6OlYxYgZwcm90bzM", [file_google_protobuf_field_mask, file_quipu_v1_filter, file_quipu_v1_job, file_quipu_v1_memory, file_quipu_v1_retention_policy]);
 
 /**
  * Request of ArchiveMemory.
@@ -308,7 +314,500 @@ export const ErasureCountsSchema: GenMessage<ErasureCounts> = /*@__PURE__*/
   messageDesc(file_quipu_v1_retention_service, 7);
 
 /**
- * Takes memories out of use, and destroys them.
+ * Request of CreateRetentionPolicy.
+ *
+ * @generated from message quipu.v1.CreateRetentionPolicyRequest
+ */
+export type CreateRetentionPolicyRequest = Message<"quipu.v1.CreateRetentionPolicyRequest"> & {
+  /**
+   * Required. `spaces/{space}`, which must exist, or `spaces/-` for all spaces of the tenant, also those to come. The
+   * latter needs a key that is good for all spaces.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required. Id of the new policy: 1 to 128 letters, digits, `.`, `_`, `~`, `-`, beginning with a letter or digit.
+   *
+   * @generated from field: string retention_policy_id = 2;
+   */
+  retentionPolicyId: string;
+
+  /**
+   * Required. The policy; `name` and output fields are ignored.
+   *
+   * @generated from field: quipu.v1.RetentionPolicy retention_policy = 3;
+   */
+  retentionPolicy?: RetentionPolicy;
+
+  /**
+   * Optional. A UUID that makes the request idempotent, as in CreateSpace.
+   *
+   * @generated from field: string request_id = 4;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message quipu.v1.CreateRetentionPolicyRequest.
+ * Use `create(CreateRetentionPolicyRequestSchema)` to create a new message.
+ */
+export const CreateRetentionPolicyRequestSchema: GenMessage<CreateRetentionPolicyRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 8);
+
+/**
+ * Response of CreateRetentionPolicy.
+ *
+ * @generated from message quipu.v1.CreateRetentionPolicyResponse
+ */
+export type CreateRetentionPolicyResponse = Message<"quipu.v1.CreateRetentionPolicyResponse"> & {
+  /**
+   * The policy as stored.
+   *
+   * @generated from field: quipu.v1.RetentionPolicy retention_policy = 1;
+   */
+  retentionPolicy?: RetentionPolicy;
+};
+
+/**
+ * Describes the message quipu.v1.CreateRetentionPolicyResponse.
+ * Use `create(CreateRetentionPolicyResponseSchema)` to create a new message.
+ */
+export const CreateRetentionPolicyResponseSchema: GenMessage<CreateRetentionPolicyResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 9);
+
+/**
+ * Request of GetRetentionPolicy.
+ *
+ * @generated from message quipu.v1.GetRetentionPolicyRequest
+ */
+export type GetRetentionPolicyRequest = Message<"quipu.v1.GetRetentionPolicyRequest"> & {
+  /**
+   * Required. `spaces/{space}/retentionPolicies/{policy}`, with `-` for the space of those for all spaces.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message quipu.v1.GetRetentionPolicyRequest.
+ * Use `create(GetRetentionPolicyRequestSchema)` to create a new message.
+ */
+export const GetRetentionPolicyRequestSchema: GenMessage<GetRetentionPolicyRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 10);
+
+/**
+ * Response of GetRetentionPolicy.
+ *
+ * @generated from message quipu.v1.GetRetentionPolicyResponse
+ */
+export type GetRetentionPolicyResponse = Message<"quipu.v1.GetRetentionPolicyResponse"> & {
+  /**
+   * The policy.
+   *
+   * @generated from field: quipu.v1.RetentionPolicy retention_policy = 1;
+   */
+  retentionPolicy?: RetentionPolicy;
+};
+
+/**
+ * Describes the message quipu.v1.GetRetentionPolicyResponse.
+ * Use `create(GetRetentionPolicyResponseSchema)` to create a new message.
+ */
+export const GetRetentionPolicyResponseSchema: GenMessage<GetRetentionPolicyResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 11);
+
+/**
+ * Request of ListRetentionPolicies.
+ *
+ * @generated from message quipu.v1.ListRetentionPoliciesRequest
+ */
+export type ListRetentionPoliciesRequest = Message<"quipu.v1.ListRetentionPoliciesRequest"> & {
+  /**
+   * Required. `spaces/{space}`: those that apply to it, its own and those for all spaces. `spaces/-`: the latter only.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Optional. Most policies to return; 0 means 50, above 1,000 means 1,000, negative is refused.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * Optional. `next_page_token` of the page before; the other fields must be as they were.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message quipu.v1.ListRetentionPoliciesRequest.
+ * Use `create(ListRetentionPoliciesRequestSchema)` to create a new message.
+ */
+export const ListRetentionPoliciesRequestSchema: GenMessage<ListRetentionPoliciesRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 12);
+
+/**
+ * Response of ListRetentionPolicies.
+ *
+ * @generated from message quipu.v1.ListRetentionPoliciesResponse
+ */
+export type ListRetentionPoliciesResponse = Message<"quipu.v1.ListRetentionPoliciesResponse"> & {
+  /**
+   * One page of policies, in the order in which they are tried.
+   *
+   * @generated from field: repeated quipu.v1.RetentionPolicy retention_policies = 1;
+   */
+  retentionPolicies: RetentionPolicy[];
+
+  /**
+   * Set when there are more; for `page_token`.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message quipu.v1.ListRetentionPoliciesResponse.
+ * Use `create(ListRetentionPoliciesResponseSchema)` to create a new message.
+ */
+export const ListRetentionPoliciesResponseSchema: GenMessage<ListRetentionPoliciesResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 13);
+
+/**
+ * Request of UpdateRetentionPolicy.
+ *
+ * @generated from message quipu.v1.UpdateRetentionPolicyRequest
+ */
+export type UpdateRetentionPolicyRequest = Message<"quipu.v1.UpdateRetentionPolicyRequest"> & {
+  /**
+   * Required. The new values; `name` says which policy, `etag`, if set, which version.
+   *
+   * @generated from field: quipu.v1.RetentionPolicy retention_policy = 1;
+   */
+  retentionPolicy?: RetentionPolicy;
+
+  /**
+   * Optional. The fields to change, or `*` for all. A named field that is not set in `retention_policy` is cleared.
+   * Without a mask the fields set in `retention_policy` are changed.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask;
+
+  /**
+   * Optional. As in CreateRetentionPolicy.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message quipu.v1.UpdateRetentionPolicyRequest.
+ * Use `create(UpdateRetentionPolicyRequestSchema)` to create a new message.
+ */
+export const UpdateRetentionPolicyRequestSchema: GenMessage<UpdateRetentionPolicyRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 14);
+
+/**
+ * Response of UpdateRetentionPolicy.
+ *
+ * @generated from message quipu.v1.UpdateRetentionPolicyResponse
+ */
+export type UpdateRetentionPolicyResponse = Message<"quipu.v1.UpdateRetentionPolicyResponse"> & {
+  /**
+   * The policy as stored.
+   *
+   * @generated from field: quipu.v1.RetentionPolicy retention_policy = 1;
+   */
+  retentionPolicy?: RetentionPolicy;
+};
+
+/**
+ * Describes the message quipu.v1.UpdateRetentionPolicyResponse.
+ * Use `create(UpdateRetentionPolicyResponseSchema)` to create a new message.
+ */
+export const UpdateRetentionPolicyResponseSchema: GenMessage<UpdateRetentionPolicyResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 15);
+
+/**
+ * Request of DeleteRetentionPolicy.
+ *
+ * @generated from message quipu.v1.DeleteRetentionPolicyRequest
+ */
+export type DeleteRetentionPolicyRequest = Message<"quipu.v1.DeleteRetentionPolicyRequest"> & {
+  /**
+   * Required. `spaces/{space}/retentionPolicies/{policy}`, with `-` for the space of those for all spaces.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Optional. Fails with ABORTED when the policy has another etag.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * Optional. As in CreateRetentionPolicy.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message quipu.v1.DeleteRetentionPolicyRequest.
+ * Use `create(DeleteRetentionPolicyRequestSchema)` to create a new message.
+ */
+export const DeleteRetentionPolicyRequestSchema: GenMessage<DeleteRetentionPolicyRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 16);
+
+/**
+ * Response of DeleteRetentionPolicy.
+ *
+ * @generated from message quipu.v1.DeleteRetentionPolicyResponse
+ */
+export type DeleteRetentionPolicyResponse = Message<"quipu.v1.DeleteRetentionPolicyResponse"> & {
+};
+
+/**
+ * Describes the message quipu.v1.DeleteRetentionPolicyResponse.
+ * Use `create(DeleteRetentionPolicyResponseSchema)` to create a new message.
+ */
+export const DeleteRetentionPolicyResponseSchema: GenMessage<DeleteRetentionPolicyResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 17);
+
+/**
+ * Request of RunRetention.
+ *
+ * @generated from message quipu.v1.RunRetentionRequest
+ */
+export type RunRetentionRequest = Message<"quipu.v1.RunRetentionRequest"> & {
+  /**
+   * Required. `spaces/{space}`, or `spaces/-` for all spaces of the tenant, which needs a key that is good for all.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Optional. Decides all the same, and changes nothing.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message quipu.v1.RunRetentionRequest.
+ * Use `create(RunRetentionRequestSchema)` to create a new message.
+ */
+export const RunRetentionRequestSchema: GenMessage<RunRetentionRequest> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 18);
+
+/**
+ * Response of RunRetention: how far the job has come, and at its end a summary.
+ *
+ * @generated from message quipu.v1.RunRetentionResponse
+ */
+export type RunRetentionResponse = Message<"quipu.v1.RunRetentionResponse"> & {
+  /**
+   * Always set.
+   *
+   * @generated from field: quipu.v1.RetentionProgress progress = 1;
+   */
+  progress?: RetentionProgress;
+
+  /**
+   * Only in the last message.
+   *
+   * @generated from field: quipu.v1.RetentionSummary summary = 2;
+   */
+  summary?: RetentionSummary;
+};
+
+/**
+ * Describes the message quipu.v1.RunRetentionResponse.
+ * Use `create(RunRetentionResponseSchema)` to create a new message.
+ */
+export const RunRetentionResponseSchema: GenMessage<RunRetentionResponse> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 19);
+
+/**
+ * How far a run has come.
+ *
+ * @generated from message quipu.v1.RetentionProgress
+ */
+export type RetentionProgress = Message<"quipu.v1.RetentionProgress"> & {
+  /**
+   * The job that does it, `jobs/{job}`.
+   *
+   * @generated from field: string job = 1;
+   */
+  job: string;
+
+  /**
+   * Whether the job waits, runs, or is done.
+   *
+   * @generated from field: quipu.v1.JobState state = 2;
+   */
+  state: JobState;
+
+  /**
+   * Spaces that are done, of `spaces_total`.
+   *
+   * @generated from field: int64 spaces_done = 3;
+   */
+  spacesDone: bigint;
+
+  /**
+   * Spaces there are; 0 before it began.
+   *
+   * @generated from field: int64 spaces_total = 4;
+   */
+  spacesTotal: bigint;
+
+  /**
+   * Memories that were looked at, archived ones included.
+   *
+   * @generated from field: int64 memories_examined = 5;
+   */
+  memoriesExamined: bigint;
+
+  /**
+   * What was done, or in a dry run would be, for each policy that met a memory, in the order in which they did.
+   *
+   * @generated from field: repeated quipu.v1.RetentionCount counts = 6;
+   */
+  counts: RetentionCount[];
+};
+
+/**
+ * Describes the message quipu.v1.RetentionProgress.
+ * Use `create(RetentionProgressSchema)` to create a new message.
+ */
+export const RetentionProgressSchema: GenMessage<RetentionProgress> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 20);
+
+/**
+ * What one policy did.
+ *
+ * @generated from message quipu.v1.RetentionCount
+ */
+export type RetentionCount = Message<"quipu.v1.RetentionCount"> & {
+  /**
+   * Name of the policy.
+   *
+   * @generated from field: string retention_policy = 1;
+   */
+  retentionPolicy: string;
+
+  /**
+   * Memories it archived.
+   *
+   * @generated from field: int64 archived = 2;
+   */
+  archived: bigint;
+
+  /**
+   * Memories it deleted.
+   *
+   * @generated from field: int64 deleted = 3;
+   */
+  deleted: bigint;
+};
+
+/**
+ * Describes the message quipu.v1.RetentionCount.
+ * Use `create(RetentionCountSchema)` to create a new message.
+ */
+export const RetentionCountSchema: GenMessage<RetentionCount> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 21);
+
+/**
+ * What came of a run.
+ *
+ * @generated from message quipu.v1.RetentionSummary
+ */
+export type RetentionSummary = Message<"quipu.v1.RetentionSummary"> & {
+  /**
+   * Memories archived by all policies.
+   *
+   * @generated from field: int64 archived = 1;
+   */
+  archived: bigint;
+
+  /**
+   * Memories deleted by all policies.
+   *
+   * @generated from field: int64 deleted = 2;
+   */
+  deleted: bigint;
+
+  /**
+   * Of a dry run: the first 500 memories that it would change.
+   *
+   * @generated from field: repeated quipu.v1.RetentionDecision decisions = 3;
+   */
+  decisions: RetentionDecision[];
+};
+
+/**
+ * Describes the message quipu.v1.RetentionSummary.
+ * Use `create(RetentionSummarySchema)` to create a new message.
+ */
+export const RetentionSummarySchema: GenMessage<RetentionSummary> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 22);
+
+/**
+ * What would become of a memory.
+ *
+ * @generated from message quipu.v1.RetentionDecision
+ */
+export type RetentionDecision = Message<"quipu.v1.RetentionDecision"> & {
+  /**
+   * `spaces/{space}/memories/{memory}`.
+   *
+   * @generated from field: string memory = 1;
+   */
+  memory: string;
+
+  /**
+   * Name of the policy that it meets first.
+   *
+   * @generated from field: string retention_policy = 2;
+   */
+  retentionPolicy: string;
+
+  /**
+   * What the policy does.
+   *
+   * @generated from field: quipu.v1.RetentionAction action = 3;
+   */
+  action: RetentionAction;
+};
+
+/**
+ * Describes the message quipu.v1.RetentionDecision.
+ * Use `create(RetentionDecisionSchema)` to create a new message.
+ */
+export const RetentionDecisionSchema: GenMessage<RetentionDecision> = /*@__PURE__*/
+  messageDesc(file_quipu_v1_retention_service, 23);
+
+/**
+ * Takes memories out of use, and destroys them: one by one, by filter, and by policies.
  *
  * @generated from service quipu.v1.RetentionService
  */
@@ -346,6 +845,70 @@ export const RetentionService: GenService<{
     methodKind: "unary";
     input: typeof EraseMemoriesRequestSchema;
     output: typeof EraseMemoriesResponseSchema;
+  },
+  /**
+   * Creates a policy for a space, or for all spaces of the tenant. A space or tenant has at most 100:
+   * FAILED_PRECONDITION (RETENTION_POLICY_LIMIT). ALREADY_EXISTS when there is one with the id.
+   *
+   * @generated from rpc quipu.v1.RetentionService.CreateRetentionPolicy
+   */
+  createRetentionPolicy: {
+    methodKind: "unary";
+    input: typeof CreateRetentionPolicyRequestSchema;
+    output: typeof CreateRetentionPolicyResponseSchema;
+  },
+  /**
+   * Returns a policy.
+   *
+   * @generated from rpc quipu.v1.RetentionService.GetRetentionPolicy
+   */
+  getRetentionPolicy: {
+    methodKind: "unary";
+    input: typeof GetRetentionPolicyRequestSchema;
+    output: typeof GetRetentionPolicyResponseSchema;
+  },
+  /**
+   * Lists policies in the order in which they are tried.
+   *
+   * @generated from rpc quipu.v1.RetentionService.ListRetentionPolicies
+   */
+  listRetentionPolicies: {
+    methodKind: "unary";
+    input: typeof ListRetentionPoliciesRequestSchema;
+    output: typeof ListRetentionPoliciesResponseSchema;
+  },
+  /**
+   * Changes a policy. What it did before stays done.
+   *
+   * @generated from rpc quipu.v1.RetentionService.UpdateRetentionPolicy
+   */
+  updateRetentionPolicy: {
+    methodKind: "unary";
+    input: typeof UpdateRetentionPolicyRequestSchema;
+    output: typeof UpdateRetentionPolicyResponseSchema;
+  },
+  /**
+   * Deletes a policy. What it did before stays done.
+   *
+   * @generated from rpc quipu.v1.RetentionService.DeleteRetentionPolicy
+   */
+  deleteRetentionPolicy: {
+    methodKind: "unary";
+    input: typeof DeleteRetentionPolicyRequestSchema;
+    output: typeof DeleteRetentionPolicyResponseSchema;
+  },
+  /**
+   * Applies the policies now, as a job of kind `retention`, and tells how far it has come until it ends. The job goes on
+   * when the call ends before it; CancelJob ends it. Of one tenant one such job runs at a time, whoever started it: the
+   * next one waits for its end. Run again after a failure, it does what is left. ABORTED (RETENTION_ENDED) when the job
+   * failed or was cancelled.
+   *
+   * @generated from rpc quipu.v1.RetentionService.RunRetention
+   */
+  runRetention: {
+    methodKind: "server_streaming";
+    input: typeof RunRetentionRequestSchema;
+    output: typeof RunRetentionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_quipu_v1_retention_service, 0);

@@ -1,0 +1,1 @@
+"""Policies of retention, and the runs that apply them."""
