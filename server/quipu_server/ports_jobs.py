@@ -79,7 +79,10 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class JobQuery:
-    """One page of jobs, newest first. after: id of the last job of the page before."""
+    """One page of jobs, newest first. after: id of the last job of the page before.
+
+    prefixes: of the names of spaces, if any are given; jobs that are of no space are then left out.
+    """
 
     tenant: str
     states: Sequence[JobState] = ()
@@ -87,6 +90,7 @@ class JobQuery:
     space: str = ""
     after: str = ""
     limit: int = 50
+    prefixes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,13 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from quipu.v1 import admin_service_pb2 as admin
 from quipu.v1.api_key_pb2 import API_KEY_ROLE_ADMIN, API_KEY_ROLE_READ, API_KEY_ROLE_WRITE, ApiKey
+from quipu.v1.job_service_pb2 import (
+    CancelJobRequest,
+    GetJobRequest,
+    ListJobsRequest,
+    RunJobRequest,
+    WatchJobRequest,
+)
 from quipu.v1.limits_pb2 import Limit, Limits
 from quipu.v1.memory_pb2 import Memory
 from quipu.v1.memory_service_pb2 import CreateMemoryRequest, ListMemoriesRequest
@@ -119,6 +126,27 @@ async def test_a_key_is_good_for_the_spaces_it_names(here: Door) -> None:
         refused = await refusal(call)
         assert (refused.code, refused.reason) == (StatusCode.PERMISSION_DENIED, "SPACE_NOT_ALLOWED")
     await limited.memories.CreateMemory(write("spaces/team-a"))
+
+
+async def test_a_key_sees_the_jobs_of_the_spaces_it_names(here: Door) -> None:
+    """What a job answers may tell what is in a space."""
+    tenant = await here.tenant()
+    writer, limited = await here.as_key(tenant), await here.as_key(tenant, space_prefixes=["team-"])
+    names = {}
+    for space in ("team-a", "other"):
+        await writer.memories.CreateMemory(write(f"spaces/{space}"))
+        run = RunJobRequest(kind="embed", space=f"spaces/{space}")
+        names[space] = (await writer.jobs.RunJob(run)).job.name
+    listed = [job.name for job in (await limited.jobs.ListJobs(ListJobsRequest())).jobs]
+    assert listed == [names["team-a"]]
+    assert (await limited.jobs.GetJob(GetJobRequest(name=names["team-a"]))).job.name == names["team-a"]
+    for call in (
+        limited.jobs.GetJob(GetJobRequest(name=names["other"])),
+        limited.jobs.CancelJob(CancelJobRequest(name=names["other"])),
+        limited.jobs.WatchJob(WatchJobRequest(name=names["other"])).read(),
+    ):
+        assert (await refusal(call)).code is StatusCode.NOT_FOUND
+    assert set(names.values()) <= {job.name for job in (await writer.jobs.ListJobs(ListJobsRequest())).jobs}
 
 
 async def test_a_revoked_key_is_refused_on_another_server_within_five_seconds(here: Door, there: Door) -> None:

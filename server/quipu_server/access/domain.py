@@ -132,9 +132,13 @@ class Caller:
         """What the audit log calls it."""
         return f"tenants/{self.tenant}/apiKeys/{self.key_id}" if self.key_id else MASTER
 
+    def may_use(self, space: str) -> bool:
+        """Whether the key is good for a space; "" for what is of no space, or of all."""
+        return not self.space_prefixes or space.startswith(self.space_prefixes)
+
     def check_space(self, space: str) -> None:
         """Raise SpaceNotAllowed for a space that the key is not good for."""
-        if self.space_prefixes and not space.startswith(self.space_prefixes):
+        if not self.may_use(space):
             raise SpaceNotAllowed(f"spaces/{space}")
 
 

@@ -151,8 +151,8 @@ class RpcServer:
             meter=self._meter,
         )
         server = aio.server(interceptors=[interceptor], options=_options(settings))
-        # For each method that is registered gRPC waits apart, all of them anew after every call: 0.1 ms of each, with 60
-        # methods. Services are found by their generic handlers as well.
+        # gRPC waits for each registered method apart, for all of them anew after every call: 0.1 ms for 60. The
+        # services are found by their generic handlers as well.
         server.add_registered_method_handlers = lambda *_: None  # type: ignore[method-assign]
         memory_service = MemoryService(
             use_cases.memories,

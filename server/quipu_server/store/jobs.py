@@ -28,6 +28,7 @@ _LIST = f"""
 {_JOBS} WHERE j.tenant = %(tenant)s AND (%(states)s::integer[] = '{{}}' OR {STATE} = ANY (%(states)s::integer[]))
 AND (%(kind)s = '' OR j.kind = %(kind)s) AND (%(space)s = '' OR j.space = %(space)s)
 AND (%(after)s = '' OR j.job_id < %(after)s)
+AND EXISTS (SELECT FROM unnest(%(prefixes)s::text[]) AS p (prefix) WHERE starts_with(j.space, prefix))
 ORDER BY j.job_id DESC LIMIT %(limit)s
 """
 _EQUAL = "AND j.kind = %(kind)s AND j.payload = %(payload)s ORDER BY q.id"
@@ -88,6 +89,7 @@ class PostgresJobStore:
             "space": query.space,
             "after": query.after,
             "limit": query.limit,
+            "prefixes": list(query.prefixes) or [""],
         }
         async with self._database.connection() as connection:
             rows = await connection.execute(_LIST, parameters, prepare=False)

@@ -8,6 +8,7 @@ from google.protobuf.struct_pb2 import Struct
 from quipu.v1.job_pb2 import Job as JobMessage
 from quipu.v1.job_pb2 import JobState as StateMessage
 from quipu.v1.job_service_pb2 import ListJobsRequest
+from quipu_server.access.domain import Caller
 from quipu_server.ports_jobs import Job, JobQuery, JobState, Json
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.times import write_optional_time, write_time
@@ -19,16 +20,17 @@ MOST_KIND_BYTES = 128
 _STATES = {state.value: state for state in JobState}
 
 
-def read_query(request: ListJobsRequest, tenant: str) -> JobQuery:
+def read_query(request: ListJobsRequest, who: Caller) -> JobQuery:
     """The page asked for, and one job more. Raises InvalidArgument."""
     check_count(request.states, "states", len(_STATES))
     return JobQuery(
-        tenant,
+        who.tenant,
         [check_known(state, f"states[{place}]", _STATES) for place, state in enumerate(request.states)],
         check_text(request.kind, "kind", MOST_KIND_BYTES),
         names.read_space(request.space, "space") if request.space else "",
         _read_after(request),
         check_page_size(request.page_size) + 1,
+        who.space_prefixes,
     )
 
 
