@@ -36,7 +36,7 @@ def migrated_to_first(url: str) -> None:
 
 
 async def created(database: Database) -> list[int]:
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         rows = await connection.execute("SELECT created FROM memory_revisions ORDER BY revision")
         return [revision for (revision,) in await rows.fetchall()]
 

@@ -176,7 +176,7 @@ async def test_the_place_of_what_is_erased_is_freed(api: Api, space: str, databa
     await erase(api, space, names=[name])
     async with connected(database_url) as database:
         await vacuum(database)
-        async with database.connection() as connection:
+        async with database.unlocked() as connection:
             await connection.execute("SELECT pg_stat_force_next_flush()")
             rows = await connection.execute(
                 "SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'passages' AND last_vacuum IS NOT NULL"

@@ -184,7 +184,7 @@ async def test_a_worker_goes_on_when_its_lease_was_taken(site: Site) -> None:
     async with site.worker(run):
         job = await site.new()
         await site.begun.wait()
-        async with site.database.connection() as connection:
+        async with site.database.unlocked() as connection:
             await connection.execute("DELETE FROM procrastinate_workers")
         assert (await site.ended(job)).state is JobState.SUCCEEDED
     assert attempts == [1, 2]

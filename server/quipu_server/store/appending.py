@@ -9,32 +9,21 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 
 from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Vectors, Write
 from quipu_server.errors import Conflict, ModelChanged, NotFound, SessionEnded
 from quipu_server.store import copy_format as binary
-from quipu_server.store.database import Connection
+from quipu_server.store.inserting import NEW_PASSAGES, NEW_REVISIONS, NEW_UNEMBEDDED, NEW_VECTORS, insert, insert_equal
+from quipu_server.store.links import Connection
 from quipu_server.store.metadata import encode_metadata
 from quipu_server.store.requests import find_each, find_revisions, record_each, record_revisions
 
-_COPY_PASSAGES = """
-COPY passages (space_id, passage_id, length, token_count, content, terms, frequencies) FROM STDIN (FORMAT BINARY)
-"""
-_COPY_VECTORS = """
-COPY vectors (space_id, passage_id, chunk, dimension, span_start, span_end, fingerprint, embedding)
-FROM STDIN (FORMAT BINARY)
-"""
-_COPY_UNEMBEDDED = "COPY unembedded (space_id, passage_id, dimension, memory_id) FROM STDIN (FORMAT BINARY)"
-_COPY_REVISIONS = """
-COPY memory_revisions (
-    space_id, revision, nonce, passage_id, importance, event_time, expire_time, create_time, update_time, change, kind,
-    created, role, memory_id, speaker, session, tags, metadata, importance_given, feedback
-) FROM STDIN (FORMAT BINARY)
-"""
 _LOCK = """
 UPDATE heads SET revision = revision + %s, memory_count = memory_count + %s WHERE space_id = %s
 RETURNING revision, clock_timestamp(), fingerprint
@@ -125,18 +114,26 @@ async def _make(
     await _end(
         connection, space, {current[m.memory_id].revision: m.revision for m in memories if m.memory_id in current}
     )
-    await _copy(connection, _COPY_REVISIONS, binary.rows(_revision_rows(space, memories)))
+    await insert(connection, NEW_REVISIONS, _revision_rows(space, memories))
     return memories
 
 
 async def _store_passages(connection: Connection, space: Space, writes: Sequence[Write]) -> None:
+    """Store the texts. Raises NotFound when the transaction could not enter the space, since it is gone."""
+    try:
+        await _insert_passages(connection, space, writes)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotFound("space", space.resource_name) from error
+
+
+async def _insert_passages(connection: Connection, space: Space, writes: Sequence[Write]) -> None:
     passages = [write.passage for write in writes if write.passage is not None]
     if passages:
-        await _copy(connection, _COPY_PASSAGES, binary.rows(_passage_row(space, passage) for passage in passages))
+        await insert(connection, NEW_PASSAGES, (_passage_row(space, passage) for passage in passages))
         await copy_vectors(connection, space, {p.id: (p.vectors, p.spans) for p in passages if len(p.vectors)})
     unembedded = [write for write in writes if write.passage is not None and not len(write.passage.vectors)]
     if unembedded:
-        await _copy(connection, _COPY_UNEMBEDDED, binary.rows(_unembedded_row(space, write) for write in unembedded))
+        await insert(connection, NEW_UNEMBEDDED, (_unembedded_row(space, write) for write in unembedded))
 
 
 async def copy_vectors(
@@ -144,7 +141,7 @@ async def copy_vectors(
 ) -> None:
     """Store vectors and spans of the chunks of passages, which have none yet, by id of the passage."""
     if vectors:
-        await _copy(connection, _COPY_VECTORS, _vector_rows(space, vectors))
+        await insert_equal(connection, NEW_VECTORS, _vector_columns(space, vectors))
 
 
 async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
@@ -210,11 +207,6 @@ async def _end(connection: Connection, space: Space, ends: Mapping[int, int]) ->
         await connection.execute(_END, {"space_id": space.id, "ended": list(ends), "by": list(ends.values())})
 
 
-async def _copy(connection: Connection, statement: str, data: bytes) -> None:
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(data)
-
-
 def _passage_row(space: Space, passage: Passage) -> Sequence[binary.Field]:
     return (
         space.id.bytes,
@@ -233,12 +225,12 @@ def _unembedded_row(space: Space, write: Write) -> Sequence[binary.Field]:
     return space.id.bytes, write.passage.id.bytes, dimension, binary.text(write.memory_id)
 
 
-def _vector_rows(space: Space, chunked: Mapping[UUID, tuple[Vectors, NDArray[np.int32]]]) -> bytes:
+def _vector_columns(space: Space, chunked: Mapping[UUID, tuple[Vectors, NDArray[np.int32]]]) -> Sequence[NDArray[Any]]:
     vectors = np.concatenate([rows for rows, _ in chunked.values()])
     spans = np.concatenate([spans for _, spans in chunked.values()])
     counts = [len(rows) for rows, _ in chunked.values()]
     chunks = np.concatenate([np.arange(count) for count in counts])
-    return binary.equal_rows(
+    return (
         binary.same(space.id.bytes),
         binary.uuids(chunked).repeat(counts),
         chunks.astype(">i2"),

@@ -15,8 +15,9 @@ from psycopg.sql import SQL, Identifier
 from quipu_server import __version__
 from quipu_server.errors import StartupError
 from quipu_server.store.archive import DUMP, FORMAT, Manifest, Sums, drafted, opened, sha256_of
-from quipu_server.store.database import Connection, ExternalPostgres, first_line
+from quipu_server.store.database import ExternalPostgres, first_line
 from quipu_server.store.embedded import DATABASE, SOCKET, USER, EmbeddedPostgres
+from quipu_server.store.links import Connection
 from quipu_server.store.programs import find_program, run
 from quipu_server.store.schema import check_pgvector, check_server, newest_version
 

@@ -12,7 +12,8 @@ from quipu_server.domain import Space
 from quipu_server.errors import NotFound
 from quipu_server.ports_erasing import Erased, Erasure, ErasureCounts, Traces
 from quipu_server.store.conditions import Predicate, compile_condition
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 
 _LOCK = "SELECT revision FROM heads WHERE space_id = %(space_id)s FOR UPDATE"
 _HEAD = "SELECT revision FROM heads WHERE space_id = %(space_id)s"
@@ -86,7 +87,7 @@ class PostgresErasureStore:
         self._database = database
 
     async def erase_some(self, space: Space, erasure: Erasure, limit: int) -> Erased:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             revision = await _revision(connection, space, _LOCK)
             found = await _matching(connection, space, erasure, limit)
             if not found:
@@ -99,7 +100,7 @@ class PostgresErasureStore:
         return Erased(traces, counts + ErasureCounts(memories=len(found), versions=versions), revision)
 
     async def count(self, space: Space, erasure: Erasure) -> tuple[ErasureCounts, int]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             revision = await _revision(connection, space, _HEAD)
             found = await _matching(connection, space, erasure, None)
             traces, versions = await _traces(connection, space, found, sessions=erasure.sessions)
@@ -107,7 +108,7 @@ class PostgresErasureStore:
         return counts + ErasureCounts(memories=len(found), versions=versions), revision
 
     async def count_left(self, space: Space, traces: Traces) -> ErasureCounts:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             parameters = {"space_id": space.id, "memory_ids": list(traces.memory_ids)}
             row = await (await connection.execute(_LEFT, parameters, prepare=False)).fetchone()
             memories, versions = row or (0, 0)
@@ -117,7 +118,7 @@ class PostgresErasureStore:
 
 async def vacuum(database: Database) -> None:
     """Let PostgreSQL write over the place of rows that were erased, and take them out of its indexes."""
-    async with database.connection() as connection:
+    async with database.owner() as connection:
         await connection.execute("SET statement_timeout = 0")
         try:
             for table in _TABLES:

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from quipu_server.ports_jobs import Job, JobOutcome, JobState, Json, Lease, LeaseLost
 from quipu_server.store.database import Database
-from quipu_server.store.jobs import FIND, fetch_job
+from quipu_server.store.jobs import FIND, fetch_job, within
 
 _BEGIN = """
 UPDATE jobs j SET lease = %(worker)s, attempts = j.attempts + 1, update_time = clock_timestamp(),
@@ -84,7 +84,7 @@ class PostgresJobLeases:
         self._database = database
 
     async def begin(self, lease: Lease) -> Job:
-        async with self._database.transaction() as connection:
+        async with within(self._database, lease.tenant) as connection:
             if not (await connection.execute(_BEGIN, _key(lease))).rowcount:
                 raise LeaseLost
             job = await fetch_job(connection, FIND, _key(lease))
@@ -96,7 +96,7 @@ class PostgresJobLeases:
     ) -> bool:
         statement = _IS_CANCELLED if (done, total, checkpoint) == (None, None, None) else _REPORT
         values = {"done": done, "total": total, "checkpoint": None if checkpoint is None else Jsonb(checkpoint)}
-        async with self._database.connection() as connection:
+        async with within(self._database, lease.tenant) as connection:
             row = await (await connection.execute(statement, _key(lease) | values, prepare=False)).fetchone()
         if row is None:
             raise LeaseLost
@@ -109,7 +109,7 @@ class PostgresJobLeases:
             "ends": outcome.state.is_end,
             "uncounted": 0 if outcome.counts else 1,
         }
-        async with self._database.transaction() as connection:
+        async with within(self._database, lease.tenant) as connection:
             row = await (await connection.execute(_LET_GO, _key(lease) | values)).fetchone()
             if row is None:
                 raise LeaseLost
@@ -123,7 +123,7 @@ class PostgresJobLeases:
 
     async def take_over(self, lease_s: float) -> int:
         silence = {"lease_s": lease_s}
-        async with self._database.transaction() as connection:
+        async with self._database.unlocked() as connection:
             freed = await (await connection.execute(_FREE, silence)).fetchall()
             queue_ids = [queue_id for queue_id, _ in freed]
             spent = [queue_id for queue_id, is_spent in freed if is_spent]

@@ -3,10 +3,12 @@
 import os
 import socket
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_S = 5
 LOST_PACKETS = {"tcp_user_timeout": 20_000, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3}
@@ -23,13 +25,13 @@ SESSION_SETTINGS = {
 }
 
 
-def with_settings(conninfo: str) -> str:
+def with_settings(conninfo: str, **settings: str) -> str:
     """The connection string with the settings of a session, for which those it brings are overruled."""
     defaults: dict[str, Any] = {"application_name": "quipu", "connect_timeout": CONNECT_TIMEOUT_S, "options": ""}
     defaults |= LOST_PACKETS
     parameters = defaults | conninfo_to_dict(conninfo)
-    settings = " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items())
-    parameters["options"] = f"{parameters['options']} {settings}"
+    options = " ".join(f"-c {name}={value}" for name, value in (SESSION_SETTINGS | settings).items())
+    parameters["options"] = f"{parameters['options']} {options}"
     return make_conninfo("", **parameters)
 
 

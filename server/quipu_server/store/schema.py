@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 
 from quipu_server.errors import StartupError
+from quipu_server.store.roles import ensure_roles
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OLDEST_SERVER = 170_000
@@ -41,6 +42,7 @@ async def prepare(conninfo: str) -> None:
             f"the database has schema {stored:04d}, this server knows {newest:04d} at most; "
             "start a server at least as new as the one that migrated it"
         )
+    await ensure_roles(conninfo)
     if stored < newest:
         await asyncio.to_thread(_upgrade, conninfo)
 
