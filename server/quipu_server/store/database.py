@@ -156,15 +156,17 @@ class Database:
         async with self._leased() as connection, scoping.owner(connection):
             yield connection
 
-    async def fetch(self, whose: Whose, statement: str, *parameters: bytes | None) -> Sequence[Row]:
+    async def fetch(
+        self, whose: Whose, statement: str, *parameters: bytes | None, prepared: bool = True
+    ) -> Sequence[Row]:
         """The rows of a short read that is made again and again; see `Reader.fetch`. Raises StoreUnavailable."""
         tenant, space_id = scoping.entered(whose)
         entered = (tenant.encode(), None if space_id is None else space_id.bytes)
-        return await self._read(TENANT_ROLE, statement, parameters, entered)
+        return await self._read(TENANT_ROLE, statement, parameters, entered, prepared)
 
     async def fetch_unlocked(self, statement: str, *parameters: bytes | None) -> Sequence[Row]:
         """The same for reads that look over all tenants. Raises StoreUnavailable."""
-        return await self._read(SYSTEM_ROLE, statement, parameters, None)
+        return await self._read(SYSTEM_ROLE, statement, parameters)
 
     async def pool(self) -> AsyncConnectionPool[Connection]:
         """All connections, once there are some; others follow when these are lost."""
@@ -192,12 +194,17 @@ class Database:
             raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
 
     async def _read(
-        self, role: str, statement: str, parameters: Sequence[bytes | None], entered: Sequence[bytes | None] | None
+        self,
+        role: str,
+        statement: str,
+        parameters: Sequence[bytes | None],
+        entered: Sequence[bytes | None] | None = None,
+        prepared: bool = True,
     ) -> Sequence[Row]:
         if (reader := self._readers.get(role)) is None:
             raise StoreUnavailable(f"the database cannot be reached: {self._availability.reason}")
         try:
-            return await reader.fetch(statement, *parameters, entered=entered)
+            return await reader.fetch(statement, *parameters, entered=entered, prepared=prepared)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
 

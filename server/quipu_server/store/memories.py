@@ -28,13 +28,15 @@ AND (r.expire_time IS NULL OR r.expire_time > $3::timestamptz)
 """
 _HYDRATE = f"{_HYDRATE_PAST} AND r.ended IS NULL"
 _HISTORY = f"""
-{_MEMORIES} WHERE r.space_id = %s AND r.memory_id = %s AND r.revision < %s ORDER BY r.revision DESC LIMIT %s
+{_MEMORIES} WHERE r.space_id = $1::uuid AND r.memory_id = $2::text AND r.revision < $3::bigint
+ORDER BY r.revision DESC LIMIT $4::bigint
 """
 _LATEST = f"""
-SELECT {MEMORY_COLUMNS} FROM unnest(%s::text[]) AS wanted (memory_id)
+SELECT {MEMORY_COLUMNS} FROM unnest($2::text[]) AS wanted (memory_id)
 CROSS JOIN LATERAL (
     SELECT * FROM memory_revisions r
-    WHERE r.space_id = %s AND r.memory_id = wanted.memory_id AND r.revision <= %s ORDER BY r.revision DESC LIMIT 1
+    WHERE r.space_id = $1::uuid AND r.memory_id = wanted.memory_id AND r.revision <= $3::bigint
+    ORDER BY r.revision DESC LIMIT 1
 ) r
 """
 _NONCE = "(SELECT r.nonce FROM memory_revisions r WHERE r.space_id = %(space_id)s AND r.revision = %({revision})s)"
@@ -104,7 +106,7 @@ class PostgresMemoryStore:
         return {key: made[answer] if isinstance(answer, int) else answer for key, answer in answers.items()}
 
     async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
-        found = await self._fetch(space, _LATEST, list(memory_ids), space.id, upto, prepare=False)
+        found = await self._read(space, _LATEST, binary.text_array(memory_ids), binary.int8(upto))
         return {memory.memory_id: memory for memory in found}
 
     async def hydrate(
@@ -129,7 +131,7 @@ class PostgresMemoryStore:
             return [to_memory(row) for row in await rows.fetchall()]
 
     async def history(self, space: Space, memory_id: str, before: int, limit: int) -> Sequence[Memory]:
-        return await self._fetch(space, _HISTORY, space.id, memory_id, before, limit, prepare=False)
+        return await self._read(space, _HISTORY, memory_id.encode(), binary.int8(before), binary.int8(limit))
 
     async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> LogPart:
         predicate = compile_condition(condition)
@@ -143,11 +145,10 @@ class PostgresMemoryStore:
         ]
         return LogPart(changes, before or 0, last or 0)
 
-    async def _fetch(self, space: Space, statement: str, *parameters: object, prepare: bool) -> Sequence[Memory]:
-        """prepare: off where several indexes serve: a plan made while the table was small may have the wrong one."""
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
-            await cursor.execute(statement, parameters, prepare=prepare)
-            return [to_memory(row) for row in await cursor.fetchall()]
+    async def _read(self, space: Space, statement: str, *parameters: bytes) -> Sequence[Memory]:
+        """Not prepared, as several indexes serve: a plan made while the table was small may have the wrong one."""
+        rows = await self._database.fetch(space, statement, space.id.bytes, *parameters, prepared=False)
+        return [to_memory(row) for row in rows]
 
 
 async def _versions(connection: Connection, space: Space, first: int, count: int) -> Sequence[Memory]:

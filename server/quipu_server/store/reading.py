@@ -29,6 +29,7 @@ class Read(NamedTuple):
     statement: str
     parameters: Sequence[bytes | None]
     entered: Sequence[bytes | None] | None
+    prepared: bool
     answer: Answer
 
 
@@ -54,19 +55,23 @@ class Reader:
         self._failure: Exception | None = None
 
     async def fetch(
-        self, statement: str, *parameters: bytes | None, entered: Sequence[bytes | None] | None = None
+        self,
+        statement: str,
+        *parameters: bytes | None,
+        entered: Sequence[bytes | None] | None = None,
+        prepared: bool = True,
     ) -> list[Row]:
         """The rows of a statement with parameters $1, $2 … Raises what psycopg raises.
 
         When a statement fails, those sent together with it fail as well.
-        entered: tenant and space that it sees the rows of.
+        entered: tenant and space that it sees the rows of. prepared: off for a statement that is planned each time.
         """
         if self._failure is not None:
             raise psycopg.OperationalError("the connection is closed") from self._failure
         answer: Answer = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._send)
-        self._waiting.append(Read(statement, parameters, entered, answer))
+        self._waiting.append(Read(statement, parameters, entered, prepared, answer))
         with tracing.span("postgresql"):
             return await answer
 
@@ -79,23 +84,27 @@ class Reader:
         waiting, self._waiting = self._waiting, []
         within = None
         try:
-            for statement, parameters, entered, answer in waiting:
-                if entered is not None and entered != within:
-                    self._execute(ENTER, entered, None)
-                    within = entered
-                self._execute(statement, parameters, answer)
+            for read in waiting:
+                if read.entered is not None and read.entered != within:
+                    self._execute(ENTER, read.entered)
+                    self._sent.append(None)
+                    within = read.entered
+                self._execute(read.statement, read.parameters, read.prepared)
+                self._sent.append(read.answer)
             self._pgconn.pipeline_sync()
             self._flush()
         except psycopg.Error as error:
             self._sent.extend(read.answer for read in waiting)
             self._fail(error)
 
-    def _execute(self, statement: str, parameters: Sequence[bytes | None], answer: "Answer | None") -> None:
+    def _execute(self, statement: str, parameters: Sequence[bytes | None], prepared: bool = True) -> None:
+        formats = [Format.BINARY] * len(parameters)
+        if not prepared:
+            self._pgconn.send_query_params(statement.encode(), parameters, None, formats, Format.BINARY)
+            return
         if (name := self._names.get(statement)) is None:
             name = self._prepare(statement)
-        formats = [Format.BINARY] * len(parameters)
         self._pgconn.send_query_prepared(name, parameters, formats, result_format=Format.BINARY)
-        self._sent.append(answer)
 
     def _prepare(self, statement: str) -> bytes:
         self._name_count += 1

@@ -10,7 +10,7 @@ SPACE_RULE = "space_id = (SELECT quipu.current_space())"
 HEAD_RULE = "quipu.is_ours(space_id)"
 """Of one row for each space: a transaction of a tenant sees those of all its spaces."""
 
-# What is compared with is computed once for each statement. CASE hides the comparison from the planner: it would take it
+# What is compared with is computed once for each statement. CASE hides the comparison from the planner, which takes it
 # for one more condition that leaves one row of 200, and choose ways that are good for a handful of rows only.
 _LOCK = """
 ALTER TABLE quipu.{table} ENABLE ROW LEVEL SECURITY;

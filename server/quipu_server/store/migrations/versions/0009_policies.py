@@ -40,15 +40,17 @@ END $$;
 
 -- Until the transaction ends. A space that is not the tenant's, or is gone, is entered as one that has nothing.
 CREATE FUNCTION quipu.enter(tenant text, space uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    found text := set_config('quipu.tenant', tenant, true);
 BEGIN
-    PERFORM set_config('quipu.tenant', tenant, true);
     IF space IS NULL THEN
-        PERFORM set_config('quipu.space', '', true);
+        found := '';
     ELSIF EXISTS (SELECT FROM quipu.spaces s WHERE s.space_id = space AND s.tenant = enter.tenant) THEN
-        PERFORM set_config('quipu.space', space::text, true);
+        found := space::text;
     ELSE
-        PERFORM set_config('quipu.space', '00000000-0000-0000-0000-000000000000', true);
+        found := '00000000-0000-0000-0000-000000000000';
     END IF;
+    found := set_config('quipu.space', found, true);
 END $$;
 """
 # Rows to insert, as arrays of which they come: COPY is refused where there are policies. They are types of their own so
@@ -90,7 +92,8 @@ def upgrade() -> None:
     op.execute(FUNCTIONS)
     op.execute(TYPES)
     op.execute(GRANTS)
-    tables = {name: has_tenant for name, has_tenant in op.get_bind().execute(sqlalchemy.text(TABLES))}
+    found = op.get_bind().execute(sqlalchemy.text(TABLES))
+    tables: dict[str, bool] = dict(found.all())
     lock(op, HEAD_RULE, "heads")
     lock(op, TENANT_RULE, *(table for table, has_tenant in tables.items() if has_tenant))
     lock(op, SPACE_RULE, *(table for table, has_tenant in tables.items() if not has_tenant and table != "heads"))
