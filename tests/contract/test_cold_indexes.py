@@ -76,7 +76,7 @@ async def test_the_planner_walks_the_index(database: Database, space: Space) -> 
         "query": str(unit_vectors(1)[0].tolist()),
         "limit": 20,
     }
-    async with database.unlocked() as connection:
+    async with database.transaction(space) as connection:
         for name, value in cold_search.SETTINGS.items():
             await connection.execute("SELECT set_config(%s, %s, TRUE)", (name, value))
         statement = f"EXPLAIN {cold_search._WALK.format(dimension=DIMENSION)}"
