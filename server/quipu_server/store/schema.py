@@ -82,7 +82,7 @@ async def _stored_version(connection: psycopg.AsyncConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def _upgrade(conninfo: str) -> None:
+def _upgrade(conninfo: str, target: str = "head") -> None:
     """Run the missing migrations in one transaction; the lock makes other replicas wait, and find nothing to do."""
     import sqlalchemy
     from alembic import command
@@ -99,7 +99,7 @@ def _upgrade(conninfo: str) -> None:
             connection.execute(sqlalchemy.text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS quipu"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, target)
     except sqlalchemy.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.OperationalError):
             raise error.orig from None
