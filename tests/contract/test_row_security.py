@@ -38,7 +38,6 @@ BEYOND = {
     "cold_indexes._unhurried",
     "cold_indexes.drop_unneeded",
     "cold_indexes.large_spaces",
-    "database._wait_lost",
     "erasing.vacuum",
     "history.set_horizon",
     "history.spaces_with_history",

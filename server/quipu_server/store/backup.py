@@ -15,12 +15,12 @@ from psycopg.sql import SQL, Identifier
 from quipu_server import __version__
 from quipu_server.errors import StartupError
 from quipu_server.store.archive import DUMP, FORMAT, Manifest, Sums, drafted, opened, sha256_of
-from quipu_server.store.database import ExternalPostgres, first_line
 from quipu_server.store.embedded import DATABASE, SOCKET, USER, EmbeddedPostgres
-from quipu_server.store.links import Connection
+from quipu_server.store.links import Connection, first_line
 from quipu_server.store.programs import find_program, run
 from quipu_server.store.roles import SYSTEM_ROLE, TENANT_ROLE, ensure_roles
 from quipu_server.store.schema import check_pgvector, check_server, newest_version
+from quipu_server.store.servers import ExternalPostgres
 
 SCHEMAS = "quipu*"
 """Pattern of the schemas that are ours."""

@@ -3,14 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Protocol
 from weakref import WeakSet
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.composite import CompositeInfo
-from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from quipu_server import tracing
@@ -18,13 +14,13 @@ from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.measuring import Sample
 from quipu_server.store import scoping
 from quipu_server.store.inserting import find_row_types, prepare_inserts
-from quipu_server.store.links import CONNECT_TIMEOUT_S, Connection, sever, with_settings
+from quipu_server.store.links import CONNECT_TIMEOUT_S, Connection, configure, first_line, sever, with_settings
 from quipu_server.store.measures import samples_of
-from quipu_server.store.metadata import parse_document
 from quipu_server.store.reading import Reader, Row
 from quipu_server.store.roles import SYSTEM_ROLE, TENANT_ROLE
 from quipu_server.store.schema import prepare
 from quipu_server.store.scoping import Whose
+from quipu_server.store.servers import Availability, Postgres
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
@@ -36,37 +32,6 @@ ROLES = (TENANT_ROLE, SYSTEM_ROLE)
 """Of the connections for short reads, one each."""
 POOL_TIMEOUT_S = 5.0
 """How long a request waits for a connection while others use them all."""
-
-
-class Postgres(Protocol):
-    """A PostgreSQL server, ours or somebody else's."""
-
-    async def ensure_running(self) -> str:
-        """How to connect to it, after starting it if that is ours to do. Raises StartupError."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalPostgres:
-    """A server that others run."""
-
-    url: str = field(repr=False)
-
-    async def ensure_running(self) -> str:
-        """The URL. Raises StartupError, which does not repeat it: it may hold a password."""
-        try:
-            conninfo_to_dict(self.url)
-        except psycopg.ProgrammingError:
-            example = "postgresql://user:password@host/database"
-            raise StartupError(f"the database URL cannot be read; it has the form {example}") from None
-        return self.url
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """Whether the database answers; `reason` says why it does not."""
-
-    ready: bool
-    reason: str = ""
 
 
 class Database:
@@ -276,7 +241,8 @@ class Database:
                 return
             try:
                 with suppress(StoreUnavailable):
-                    await asyncio.wait_for(self.fetch_unlocked("SELECT 1"), ANSWER_S)
+                    asked = (self._read(role, "SELECT 1", ()) for role in ROLES)
+                    await asyncio.wait_for(asyncio.gather(*asked), ANSWER_S)
             except TimeoutError:
                 for connection in list(self._made):
                     sever(connection)
@@ -291,17 +257,3 @@ class Database:
         async with self._changed:
             self._availability = availability
             self._changed.notify_all()
-
-
-async def configure(connection: Connection) -> None:
-    """Have a connection commit at once, and read documents as we do.
-
-    The first is no setting of the pool: the task queue makes connections of its own with those, and says so again.
-    """
-    await connection.set_autocommit(True)
-    set_json_loads(parse_document, connection)
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first; libpq adds hints, and the driver never puts a password in."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

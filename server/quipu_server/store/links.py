@@ -7,6 +7,9 @@ from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_loads
+
+from quipu_server.store.metadata import parse_document
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -42,3 +45,17 @@ def sever(connection: psycopg.AsyncConnection[Any]) -> None:
     """
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.shutdown(socket.SHUT_RDWR)
+
+
+async def configure(connection: Connection) -> None:
+    """Have a connection commit at once, and read documents as we do.
+
+    The first is no setting of the pool: the task queue makes connections of its own with those, and says so again.
+    """
+    await connection.set_autocommit(True)
+    set_json_loads(parse_document, connection)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first; libpq adds hints, and the driver never puts a password in."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
