@@ -55,7 +55,7 @@ class Site:
                 process.kill()
 
     async def value(self, statement: str, *values: object) -> Any:
-        async with self.database.unlocked() as connection:
+        async with self.database.owner() as connection:
             row = await (await connection.execute(statement, values)).fetchone()
         return row[0] if row else None
 
