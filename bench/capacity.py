@@ -80,7 +80,7 @@ def creation(analyser: SnowballAnalyser, number: int, memory: MemoryFields, vect
 
 async def relation_sizes(database: Database) -> Mapping[str, tuple[int, int]]:
     """Bytes of each table, and of its indexes."""
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         await connection.execute("VACUUM ANALYZE")
         return {name: (table, index) for name, table, index in await (await connection.execute(_SIZES)).fetchall()}
 

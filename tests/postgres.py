@@ -1,5 +1,7 @@
 """A real PostgreSQL for tests: one server, migrated once into a template, and a database of its own for each test."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -61,6 +63,13 @@ async def connected(url: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+async def prepared_at_once(*urls: str) -> None:
+    """Have processes of their own, as replicas are, bring the schemas up to date at the same time."""
+    code = "import asyncio, sys; from quipu_server.store.schema import prepare; asyncio.run(prepare(sys.argv[1]))"
+    replicas = [await asyncio.create_subprocess_exec(sys.executable, "-c", code, url) for url in urls]
+    assert [await replica.wait() for replica in replicas] == [0] * len(urls)
 
 
 async def make_tenants(database: Database, *tenants: str) -> None:

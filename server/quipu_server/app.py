@@ -24,8 +24,9 @@ from quipu_server.measuring import Measurements, Source
 from quipu_server.observation import observed
 from quipu_server.retention.tally import Tally
 from quipu_server.rpc.server import RpcServer
-from quipu_server.store.database import Database, ExternalPostgres
+from quipu_server.store.database import Database
 from quipu_server.store.embedded import EmbeddedPostgres
+from quipu_server.store.servers import ExternalPostgres
 from quipu_server.store.usage import PostgresUsageStore
 
 COLLECTED_OBJECTS = 20_000

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 from quipu_server.domain import Space
 
@@ -20,7 +19,7 @@ class Use:
 class UseStore(Protocol):
     """Keeps how often memories were found. Every method may raise StoreUnavailable."""
 
-    async def add_uses(self, space_id: UUID, counts: Mapping[str, int]) -> None:
+    async def add_uses(self, space: Space, counts: Mapping[str, int]) -> None:
         """Add to the counts of memories, by id; nothing when the space is gone."""
 
     async def uses(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Use]:

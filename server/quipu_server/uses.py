@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from uuid import UUID
 
 import structlog
 
@@ -27,12 +26,12 @@ class Uses:
     def __init__(self, store: UseStore, spaces: Spaces) -> None:
         self._store = store
         self._spaces = spaces
-        self._waiting: dict[UUID, Counter[str]] = {}
+        self._waiting: dict[Space, Counter[str]] = {}
         self._room = MOST_WAITING
 
     def count(self, space: Space, memory_ids: Iterable[str]) -> None:
         """Note that a search returned these."""
-        waiting = self._waiting.setdefault(space.id, Counter())
+        waiting = self._waiting.setdefault(space, Counter())
         for memory_id in memory_ids:
             if memory_id in waiting:
                 waiting[memory_id] += 1
@@ -49,12 +48,12 @@ class Uses:
     async def flush(self) -> None:
         """Store what was counted; what cannot be stored waits for the next time."""
         while self._waiting:
-            space_id, counts = self._waiting.popitem()
+            space, counts = self._waiting.popitem()
             self._room += len(counts)
             try:
-                await self._store.add_uses(space_id, counts)
+                await self._store.add_uses(space, counts)
             except StoreUnavailable as error:
-                self._waiting.setdefault(space_id, Counter()).update(counts)
+                self._waiting.setdefault(space, Counter()).update(counts)
                 self._room -= len(counts)
                 log.warning("uses_not_stored", reason=str(error))
                 return

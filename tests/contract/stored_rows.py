@@ -22,7 +22,7 @@ async def store_rows(database: Database, memories: MemoryStore, space: Space, ro
     for writes in batches(rows):
         await memories.append(space, writes, None)
     times = ([row.revision for row in rows], [row.create_time for row in rows], [row.update_time for row in rows])
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         await connection.execute(_SET_TIMES, (*times, space.id))
 
 

@@ -76,7 +76,7 @@ async def test_the_planner_walks_the_index(database: Database, space: Space) -> 
         "query": str(unit_vectors(1)[0].tolist()),
         "limit": 20,
     }
-    async with database.transaction() as connection:
+    async with database.transaction(space) as connection:
         for name, value in cold_search.SETTINGS.items():
             await connection.execute("SELECT set_config(%s, %s, TRUE)", (name, value))
         statement = f"EXPLAIN {cold_search._WALK.format(dimension=DIMENSION)}"
@@ -122,7 +122,7 @@ async def test_what_was_written_after_the_index_is_found(
 async def test_a_build_that_broke_off_is_made_good(database: Database, space: Space) -> None:
     indexes = PostgresColdIndexes(database)
     await indexes.build(space, DIMENSION)
-    async with database.connection() as connection:
+    async with database.owner() as connection:
         await connection.execute(
             "UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = to_regclass('quipu.' || %s)",
             (index_names(space)[0],),

@@ -17,7 +17,7 @@ async def seen(stores: Stores, space: Space) -> list[tuple[int, str]]:
 
 async def test_a_younger_transaction_waits_for_an_older_one(database: Database, postgres_stores: Stores) -> None:
     space = await postgres_stores.new_space()
-    async with database.transaction() as older:
+    async with database.unlocked() as older:
         await append(older, space, [a_creation("older")], None)
         younger = asyncio.create_task(postgres_stores.memories.append(space, [a_creation("younger")], None))
         await asyncio.sleep(0.3)
@@ -30,7 +30,7 @@ async def test_a_younger_transaction_waits_for_an_older_one(database: Database, 
 async def test_a_transaction_that_is_rolled_back_leaves_no_gap(database: Database, postgres_stores: Stores) -> None:
     space = await postgres_stores.new_space()
     with pytest.raises(ZeroDivisionError):  # noqa: PT012  the transaction is what raises
-        async with database.transaction() as older:
+        async with database.unlocked() as older:
             await append(older, space, [a_creation("older")], None)
             younger = asyncio.create_task(postgres_stores.memories.append(space, [a_creation("younger")], None))
             await asyncio.sleep(0.3)
@@ -41,7 +41,7 @@ async def test_a_transaction_that_is_rolled_back_leaves_no_gap(database: Databas
 
 async def test_spaces_do_not_wait_for_each_other(database: Database, postgres_stores: Stores) -> None:
     space, other = await postgres_stores.new_space("a"), await postgres_stores.new_space("b")
-    async with database.transaction() as held:
+    async with database.unlocked() as held:
         await append(held, space, [a_creation("held")], None)
         async with asyncio.timeout(10):
             await postgres_stores.memories.append(other, [a_creation("free")], None)

@@ -27,7 +27,7 @@ async def test_neighbours_are_looked_up_one_by_one(database: Database, space: Sp
     """Joined badly, each message asked for would be compared with all of its space."""
     asked = list(range(1, MESSAGES, MESSAGES // ASKED))
     parameters = {"space_id": space.id, "revision": MESSAGES, "revisions": asked}
-    async with database.transaction() as connection:
+    async with database.transaction(space) as connection:
         rows = await connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {SURROUNDINGS}", parameters, prepare=False)
         ((plan,),) = await rows.fetchall()
     assert sum(touched(plan[0]["Plan"])) < 2 * MESSAGES

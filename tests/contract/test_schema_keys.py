@@ -36,7 +36,7 @@ _SEQUENCES = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace
 
 
 async def read(database: Database, statement: str) -> list[tuple[object, ...]]:
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         return await (await connection.execute(statement)).fetchall()
 
 

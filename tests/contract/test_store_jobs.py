@@ -48,7 +48,7 @@ class Queue:
         return found
 
     async def _row(self, statement: str, *values: object) -> tuple[Any, ...]:
-        async with self.database.connection() as connection:
+        async with self.database.unlocked() as connection:
             row = await (await connection.execute(statement, values)).fetchone()
         assert row is not None
         return row
@@ -97,7 +97,7 @@ async def test_a_job_that_failed_is_tried_again_later_and_not_for_ever(queue: Qu
     waiting = await queue.get(job.id)
     assert (waiting.state, waiting.error, waiting.end_time) == (JobState.QUEUED, "no", None)
     assert await queue.fetch(lease.worker) is None
-    async with queue.database.connection() as connection:
+    async with queue.database.unlocked() as connection:
         await connection.execute("UPDATE procrastinate_jobs SET scheduled_at = now()")
     await queue.leases.settle(await queue.begin(), JobOutcome(JobState.QUEUED, error="no again"))
     failed = await queue.get(job.id)
@@ -134,7 +134,7 @@ async def test_a_heartbeat_that_is_on_its_way_keeps_the_job(queue: Queue) -> Non
     await queue.new()
     lease = await queue.begin()
     await queue.silence(lease.worker)
-    async with queue.database.transaction() as connection:
+    async with queue.database.unlocked() as connection:
         await connection.execute("UPDATE procrastinate_workers SET last_heartbeat = clock_timestamp()")
         assert await queue.leases.take_over(60) == 0
     assert await queue.leases.take_over(60) == 0
@@ -227,7 +227,7 @@ async def test_two_schedulers_at_once_enqueue_once(queue: Queue) -> None:
     made = await asyncio.gather(*(queue.store.schedule(job, 3_600) for _ in range(8)))
     assert len([one for one in made if one]) == 1
     assert await queue.store.schedule(job, 3_600) is None
-    async with queue.database.connection() as connection:
+    async with queue.database.unlocked() as connection:
         await connection.execute("UPDATE quipu_queue.schedules SET due_time = now()")
     assert await queue.store.schedule(job, 3_600) is not None
 
@@ -252,7 +252,7 @@ async def test_jobs_that_ended_long_ago_are_forgotten(queue: Queue) -> None:
     ended, waiting = await queue.new(), await queue.new()
     await queue.leases.settle(await queue.begin(), JobOutcome(JobState.SUCCEEDED))
     assert await queue.store.trim_jobs(1) == 0
-    async with queue.database.connection() as connection:
+    async with queue.database.unlocked() as connection:
         await connection.execute("UPDATE jobs SET end_time = end_time - interval '2 days'")
     assert await queue.store.trim_jobs(1) == 1
     assert await queue.store.find_job(TENANT, ended.id) is None

@@ -297,7 +297,7 @@ async def test_old_requests_are_forgotten(database: Database, postgres_stores: S
     old, fresh = a_request(), a_request()
     space = await postgres_stores.spaces.create_space(a_space(), a_request())
     await postgres_stores.memories.append(space, [a_creation("a")], old)
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         for table in ("requests", "space_requests"):
             await connection.execute(f"UPDATE {table} SET create_time = now() - interval '8 days'")
     await postgres_stores.memories.append(space, [a_creation("b")], fresh)

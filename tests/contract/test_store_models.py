@@ -180,7 +180,7 @@ def _passage(write: Write) -> Passage:
 
 
 async def _token_count(site: Site) -> int | None:
-    async with site.database.connection() as connection:
+    async with site.database.unlocked() as connection:
         row = await (await connection.execute("SELECT token_count FROM passages")).fetchone()
     assert row is not None
     return row[0]  # type: ignore[no-any-return]

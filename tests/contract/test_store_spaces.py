@@ -148,7 +148,7 @@ async def test_deleting_leaves_no_row_anywhere(database: Database, postgres_stor
     space = await postgres_stores.new_space()
     await postgres_stores.memories.append(space, [a_creation(chunks=3)], a_request())
     await postgres_stores.spaces.delete_space(space, force=True, request=None)
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         tables = await (
             await connection.execute(
                 "SELECT table_name FROM information_schema.columns"

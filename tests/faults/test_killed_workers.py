@@ -59,7 +59,7 @@ class Site:
                 process.kill()
 
     async def value(self, statement: str, *values: object) -> Any:
-        async with self.database.connection() as connection:
+        async with self.database.owner() as connection:
             row = await (await connection.execute(statement, values)).fetchone()
         return row[0] if row else None
 
@@ -193,7 +193,7 @@ async def test_building_an_index(site: Site) -> None:
     # A writer that does not end: the build has made its entry in the catalogue, and waits.
     obstacle = "LOCK TABLE vectors IN ROW EXCLUSIVE MODE"
     await kill_in_the_middle(site, "build-index", obstacle, "CREATE INDEX CONCURRENTLY")
-    async with site.database.connection() as connection:
+    async with site.database.unlocked() as connection:
         assert await has_index(connection, site.space)
     assert await site.value("SELECT count(*) FROM pg_class WHERE relname LIKE 'cold\\_%%' AND relkind = 'i'") == 2
     assert await PostgresColdIndexes(site.database).drop_unneeded(1) == 0

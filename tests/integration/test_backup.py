@@ -148,7 +148,11 @@ async def test_an_external_database_with_a_role_that_has_rights(databases: tuple
         assert await restore(empty, tmp_path / "backup") == made
         async with await psycopg.AsyncConnection.connect(empty, autocommit=True) as restored:
             await restored.execute(f"SET ROLE {role}")
-            await restored.execute("SELECT * FROM quipu.spaces")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="has entered no tenant"):
+                await restored.execute("SELECT * FROM quipu.spaces")
+            await restored.execute("BEGIN; SELECT quipu.enter('default', NULL)")
+            assert (await restored.execute("SELECT * FROM quipu.spaces")).rowcount == 1
+            await restored.execute("COMMIT")
             await restored.execute("RESET ROLE")
             await restored.execute(f"DROP OWNED BY {role}")
         await connection.execute(f"DROP ROLE {role}")

@@ -176,7 +176,7 @@ async def test_the_place_of_what_is_erased_is_freed(api: Api, space: str, databa
     await erase(api, space, names=[name])
     async with connected(database_url) as database:
         await vacuum(database)
-        async with database.connection() as connection:
+        async with database.unlocked() as connection:
             await connection.execute("SELECT pg_stat_force_next_flush()")
             rows = await connection.execute(
                 "SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'passages' AND last_vacuum IS NOT NULL"
@@ -205,12 +205,12 @@ WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AN
 async def test_a_text_that_is_being_embedded_leaves_no_vector(api: Api, space: str, database_url: str) -> None:
     name = (await api.create(space, f"Ann is a {SECRET}")).name
     async with connected(database_url) as database:
-        async with database.connection() as connection:
+        async with database.unlocked() as connection:
             await connection.execute(BEGIN_TO_WAIT, (space.removeprefix("spaces/"),))
-        async with database.transaction() as connection:
+        async with database.unlocked() as connection:
             await connection.execute(EMBED, (space.removeprefix("spaces/"),))
             erasing = asyncio.create_task(erase(api, space, names=[name]))
-            async with database.connection() as watching:
+            async with database.owner() as watching:
                 while True:
                     if await (await watching.execute(WAITS)).fetchone() != (0,):
                         break

@@ -38,7 +38,7 @@ class Hand:
 @pytest_asyncio.fixture(loop_scope="session")
 async def hand(database_url: str, api: Api) -> AsyncIterator[Hand]:
     async with connected(database_url) as database:
-        async with database.connection() as connection:
+        async with database.unlocked() as connection:
             row = await (await connection.execute("SELECT * FROM procrastinate_register_worker_v1()")).fetchone()
             assert row is not None
         yield Hand(PostgresJobStore(database), PostgresJobLeases(database), row[0])
@@ -47,7 +47,7 @@ async def hand(database_url: str, api: Api) -> AsyncIterator[Hand]:
 async def take(hand: Hand, name: str) -> Lease:
     """Begin a job, whichever waits before it."""
     lease = Lease("default", name.removeprefix("jobs/"), hand.worker)
-    async with hand.store._database.connection() as connection:
+    async with hand.store._database.unlocked() as connection:
         await connection.execute(
             "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s WHERE args->>'job_id' = %s",
             (hand.worker, lease.job_id),

@@ -64,7 +64,7 @@ class Clock:
         """
         ids = list(memory_ids)
         seconds = days * 86_400
-        async with self.database.connection() as connection:
+        async with self.database.unlocked() as connection:
             await connection.execute(statement, (seconds, seconds, space.removeprefix("spaces/"), ids, ids))
 
 
@@ -494,7 +494,7 @@ async def test_a_run_that_is_cancelled_says_so(guarded: Door, clock: Clock) -> N
     ours = await guarded.as_key(await guarded.tenant())
     await fill(ours, "spaces/a")
     await create(ours, "spaces/a", "chat", action=ARCHIVE, tags=["chat"])
-    async with clock.database.transaction() as connection:
+    async with clock.database.unlocked() as connection:
         # It must wait for us in the middle.
         await connection.execute(
             "SELECT FROM heads WHERE space_id IN (SELECT space_id FROM memory_revisions WHERE memory_id = 'spoken')"

@@ -57,7 +57,7 @@ class Site:
 
     async def age(self, space: str, upto: int) -> UUID:
         """Let the revisions of a space up to one be ten days old."""
-        async with self.database.connection() as connection:
+        async with self.database.unlocked() as connection:
             name = space.removeprefix("spaces/")
             row = await (await connection.execute("SELECT space_id FROM spaces WHERE name = %s", (name,))).fetchone()
             assert row is not None
@@ -73,7 +73,7 @@ class Site:
         await Trimming(PostgresHistoryStore(self.database), 9).run(context, TrimHistory())
 
     async def count(self, table: str, space_id: UUID) -> int:
-        async with self.database.connection() as connection:
+        async with self.database.unlocked() as connection:
             cursor = await connection.execute(f"SELECT count(*) FROM {table} WHERE space_id = %s", (space_id,))
             row = await cursor.fetchone()
         assert row is not None

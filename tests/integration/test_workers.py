@@ -186,7 +186,7 @@ async def test_a_worker_goes_on_when_its_lease_was_taken(site: Site) -> None:
     async with site.worker(run):
         job = await site.new()
         await site.begun.wait()
-        async with site.database.connection() as connection:
+        async with site.database.unlocked() as connection:
             await connection.execute("DELETE FROM procrastinate_workers")
         assert (await site.ended(job)).state is JobState.SUCCEEDED
     assert attempts == [1, 2]
@@ -205,7 +205,7 @@ async def test_a_worker_whose_lease_was_taken_lets_go_of_jobs_that_do_not_ask(si
         jobs = [await site.new(count=number) for number in range(CONCURRENCY)]
         for _ in jobs:
             await begun.acquire()
-        async with site.database.connection() as connection:
+        async with site.database.unlocked() as connection:
             await connection.execute("DELETE FROM procrastinate_workers")
         ended = [await site.ended(job) for job in jobs]
     assert [(job.state, job.attempts) for job in ended] == [(JobState.SUCCEEDED, 2)] * CONCURRENCY
@@ -241,7 +241,7 @@ async def test_jobs_are_taken_over_after_a_failure_that_nobody_expected(site: Si
     async with site.worker(count, leases=Failing):
         job = await site.new(count=2)
         await site.ended(job)
-        async with site.database.connection() as connection:
+        async with site.database.unlocked() as connection:
             await connection.execute(
                 "UPDATE procrastinate_jobs SET status = 'doing' WHERE queue_name = %s", (site.name,)
             )

@@ -22,10 +22,10 @@ class Store:
         self.counts: dict[UUID, Counter[str]] = {}
         self.is_away = False
 
-    async def add_uses(self, space_id: UUID, counts: Mapping[str, int]) -> None:
+    async def add_uses(self, space: Space, counts: Mapping[str, int]) -> None:
         if self.is_away:
             raise StoreUnavailable("away")
-        self.counts.setdefault(space_id, Counter()).update(counts)
+        self.counts.setdefault(space.id, Counter()).update(counts)
 
     async def uses(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Use]:
         raise NotImplementedError

@@ -19,7 +19,8 @@ from quipu_server.store.access_rows import (
     to_key,
     to_tenant,
 )
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 from quipu_server.store.spaces import erase_spaces
 
 _CREATE_TENANT = f"""
@@ -38,7 +39,7 @@ WHERE tenant = %s AND key_id = %s RETURNING {KEY_COLUMNS}
 _FIND_KEY = f"SELECT {KEY_COLUMNS} FROM api_keys WHERE tenant = %s AND key_id = %s"
 _KNOWN = f"""
 SELECT {KEY_COLUMNS}, (SELECT t.limits FROM tenants t WHERE t.tenant = k.tenant), clock_timestamp()
-FROM api_keys k WHERE key_id = %s
+FROM api_keys k WHERE key_id = $1::text
 """
 _RECORD = f"INSERT INTO audit_entries ({AUDIT_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp())"
 _ENTRIES = f"""
@@ -56,30 +57,29 @@ class PostgresAccessStore:
         self._database = database
 
     async def known_keys(self, key_id: str) -> Sequence[KnownKey]:
-        async with self._database.connection() as connection:
-            rows = await (await connection.execute(_KNOWN, (key_id,), prepare=True)).fetchall()
+        rows = await self._database.fetch_unlocked(_KNOWN, key_id.encode())
         # A key without a tenant belongs to one that is being deleted.
         return [KnownKey(to_key(key), decode_limits(limits), now) for *key, limits, now in rows if limits is not None]
 
     async def create_tenant(self, tenant: Tenant, entry: AuditEntry) -> Tenant:
         values = (tenant.id, tenant.display_name, encode_limits(tenant.limits))
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(tenant.id) as connection:
             if (row := await (await connection.execute(_CREATE_TENANT, values)).fetchone()) is None:
                 raise AlreadyExists("tenant", tenant.resource_name)
             await _record(connection, entry)
             return to_tenant(row)
 
     async def find_tenant(self, tenant: str) -> Tenant | None:
-        async with self._database.connection() as connection:
+        async with self._database.connection(tenant) as connection:
             return await _find_tenant(connection, _FIND_TENANT, tenant)
 
     async def list_tenants(self, after: str, limit: int) -> Sequence[Tenant]:
         query = f"SELECT {TENANT_COLUMNS} FROM tenants WHERE tenant > %s ORDER BY tenant LIMIT %s"
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             return [to_tenant(row) for row in await (await connection.execute(query, (after, limit))).fetchall()]
 
     async def change_tenant(self, tenant: str, change: TenantChange, entry: AuditEntry) -> Tenant:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(tenant) as connection:
             changed = change(await _lock_tenant(connection, tenant))
             values = (changed.display_name, encode_limits(changed.limits), tenant)
             row = await (await connection.execute(_UPDATE_TENANT, values)).fetchone()
@@ -88,7 +88,7 @@ class PostgresAccessStore:
             return to_tenant(row)
 
     async def delete_tenant(self, tenant: str, entry: AuditEntry, *, force: bool) -> int:
-        async with self._database.transaction() as connection:
+        async with self._database.unlocked() as connection:
             found = await _lock_tenant(connection, tenant)
             count = await _count_spaces(connection, tenant)
             if count and not force:
@@ -102,7 +102,7 @@ class PostgresAccessStore:
             return count
 
     async def create_key(self, key: ApiKey, entry: AuditEntry) -> ApiKey:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(key.tenant) as connection:
             await _lock_tenant(connection, key.tenant, "FOR SHARE")
             limits = encode_limits(key.limits)
             first = (key.tenant, key.id, key.role, key.digest, key.display_name, list(key.space_prefixes), limits)
@@ -113,18 +113,18 @@ class PostgresAccessStore:
             return to_key(row)
 
     async def find_key(self, tenant: str, key_id: str) -> ApiKey | None:
-        async with self._database.connection() as connection:
+        async with self._database.connection(tenant) as connection:
             row = await (await connection.execute(_FIND_KEY, (tenant, key_id))).fetchone()
         return None if row is None else to_key(row)
 
     async def list_keys(self, tenant: str, after: str, limit: int) -> Sequence[ApiKey]:
         query = f"SELECT {KEY_COLUMNS} FROM api_keys WHERE tenant = %s AND key_id > %s ORDER BY key_id LIMIT %s"
-        async with self._database.connection() as connection:
+        async with self._database.connection(tenant) as connection:
             return [to_key(row) for row in await (await connection.execute(query, (tenant, after, limit))).fetchall()]
 
     async def change_key(self, tenant: str, key_id: str, change: KeyChange, entry: AuditEntry) -> ApiKey:
         query = f"SELECT clock_timestamp(), {KEY_COLUMNS} FROM ({_FIND_KEY} FOR UPDATE) k"
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(tenant) as connection:
             row = await (await connection.execute(query, (tenant, key_id))).fetchone()
             if row is None:
                 raise NotFound("api_key", f"tenants/{tenant}/apiKeys/{key_id}")
@@ -142,7 +142,8 @@ class PostgresAccessStore:
     ) -> Sequence[AuditEntry]:
         time, entry_id = before or (None, None)
         parameters = {"tenant": tenant, "time": time, "id": entry_id and UUID(entry_id), "limit": limit}
-        async with self._database.connection() as connection:
+        within = self._database.connection(tenant) if tenant is not None else self._database.unlocked()
+        async with within as connection:
             rows = await (await connection.execute(_ENTRIES, parameters, prepare=False)).fetchall()
         return [to_audit_entry(row) for row in rows]
 

@@ -5,36 +5,22 @@ of revisions is the order of commits; the checks that follow see whatever was wr
 and nothing else that others wait for, so writers cannot wait for each other in a circle.
 """
 
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 
-from quipu_server.domain import Change, Memory, Passage, RequestKey, Space, Vectors, Write
+from quipu_server.domain import Change, Memory, RequestKey, Space, Vectors, Write
 from quipu_server.errors import Conflict, ModelChanged, NotFound, SessionEnded
-from quipu_server.store import copy_format as binary
-from quipu_server.store.database import Connection
-from quipu_server.store.metadata import encode_metadata
+from quipu_server.store.encoding import passage_row, revision_rows, unembedded_row, vector_columns
+from quipu_server.store.inserting import NEW_PASSAGES, NEW_REVISIONS, NEW_UNEMBEDDED, NEW_VECTORS, insert, insert_equal
+from quipu_server.store.links import Connection
 from quipu_server.store.requests import find_each, find_revisions, record_each, record_revisions
 
-_COPY_PASSAGES = """
-COPY passages (space_id, passage_id, length, token_count, content, terms, frequencies) FROM STDIN (FORMAT BINARY)
-"""
-_COPY_VECTORS = """
-COPY vectors (space_id, passage_id, chunk, dimension, span_start, span_end, fingerprint, embedding)
-FROM STDIN (FORMAT BINARY)
-"""
-_COPY_UNEMBEDDED = "COPY unembedded (space_id, passage_id, dimension, memory_id) FROM STDIN (FORMAT BINARY)"
-_COPY_REVISIONS = """
-COPY memory_revisions (
-    space_id, revision, nonce, passage_id, importance, event_time, expire_time, create_time, update_time, change, kind,
-    created, role, memory_id, speaker, session, tags, metadata, importance_given, feedback
-) FROM STDIN (FORMAT BINARY)
-"""
 _LOCK = """
 UPDATE heads SET revision = revision + %s, memory_count = memory_count + %s WHERE space_id = %s
 RETURNING revision, clock_timestamp(), fingerprint
@@ -125,18 +111,26 @@ async def _make(
     await _end(
         connection, space, {current[m.memory_id].revision: m.revision for m in memories if m.memory_id in current}
     )
-    await _copy(connection, _COPY_REVISIONS, binary.rows(_revision_rows(space, memories)))
+    await insert(connection, NEW_REVISIONS, revision_rows(space, memories))
     return memories
 
 
 async def _store_passages(connection: Connection, space: Space, writes: Sequence[Write]) -> None:
+    """Store the texts. Raises NotFound when the transaction could not enter the space, since it is gone."""
+    try:
+        await _insert_passages(connection, space, writes)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise NotFound("space", space.resource_name) from error
+
+
+async def _insert_passages(connection: Connection, space: Space, writes: Sequence[Write]) -> None:
     passages = [write.passage for write in writes if write.passage is not None]
     if passages:
-        await _copy(connection, _COPY_PASSAGES, binary.rows(_passage_row(space, passage) for passage in passages))
+        await insert(connection, NEW_PASSAGES, (passage_row(space, passage) for passage in passages))
         await copy_vectors(connection, space, {p.id: (p.vectors, p.spans) for p in passages if len(p.vectors)})
     unembedded = [write for write in writes if write.passage is not None and not len(write.passage.vectors)]
     if unembedded:
-        await _copy(connection, _COPY_UNEMBEDDED, binary.rows(_unembedded_row(space, write) for write in unembedded))
+        await insert(connection, NEW_UNEMBEDDED, (unembedded_row(space, write) for write in unembedded))
 
 
 async def copy_vectors(
@@ -144,7 +138,7 @@ async def copy_vectors(
 ) -> None:
     """Store vectors and spans of the chunks of passages, which have none yet, by id of the passage."""
     if vectors:
-        await _copy(connection, _COPY_VECTORS, _vector_rows(space, vectors))
+        await insert_equal(connection, NEW_VECTORS, vector_columns(space, vectors))
 
 
 async def _lock(connection: Connection, space: Space, writes: Sequence[Write]) -> tuple[int, datetime]:
@@ -208,71 +202,3 @@ async def _end(connection: Connection, space: Space, ends: Mapping[int, int]) ->
     """End versions; from each one's revision to that of its successor."""
     if ends:
         await connection.execute(_END, {"space_id": space.id, "ended": list(ends), "by": list(ends.values())})
-
-
-async def _copy(connection: Connection, statement: str, data: bytes) -> None:
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        await copy.write(data)
-
-
-def _passage_row(space: Space, passage: Passage) -> Sequence[binary.Field]:
-    return (
-        space.id.bytes,
-        passage.id.bytes,
-        binary.int4(passage.length),
-        None if passage.token_count is None else binary.int4(passage.token_count),
-        binary.text(passage.content),
-        binary.text_array(passage.terms),
-        binary.int4_array(passage.frequencies),
-    )
-
-
-def _unembedded_row(space: Space, write: Write) -> Sequence[binary.Field]:
-    assert write.passage is not None
-    dimension = binary.int2(write.passage.vectors.shape[1])
-    return space.id.bytes, write.passage.id.bytes, dimension, binary.text(write.memory_id)
-
-
-def _vector_rows(space: Space, chunked: Mapping[UUID, tuple[Vectors, NDArray[np.int32]]]) -> bytes:
-    vectors = np.concatenate([rows for rows, _ in chunked.values()])
-    spans = np.concatenate([spans for _, spans in chunked.values()])
-    counts = [len(rows) for rows, _ in chunked.values()]
-    chunks = np.concatenate([np.arange(count) for count in counts])
-    return binary.equal_rows(
-        binary.same(space.id.bytes),
-        binary.uuids(chunked).repeat(counts),
-        chunks.astype(">i2"),
-        binary.same(binary.int2(vectors.shape[1])),
-        spans[:, 0].astype(">i4"),
-        spans[:, 1].astype(">i4"),
-        binary.same(binary.text(space.fingerprint)),
-        binary.halfvecs(vectors),
-    )
-
-
-def _revision_rows(space: Space, memories: Sequence[Memory]) -> Iterator[Sequence[binary.Field]]:
-    nonce = binary.int8(secrets.randbits(63))
-    for memory in memories:
-        fields = memory.fields
-        yield (
-            space.id.bytes,
-            binary.int8(memory.revision),
-            nonce,
-            memory.passage_id.bytes,
-            binary.float8(fields.importance),
-            binary.timestamptz(fields.event_time),
-            binary.timestamptz(fields.expire_time),
-            binary.timestamptz(memory.create_time),
-            binary.timestamptz(memory.update_time),
-            binary.int2(memory.change),
-            binary.int2(fields.kind),
-            binary.int8(memory.created),
-            binary.int2(fields.role),
-            binary.text(memory.memory_id),
-            binary.text(fields.speaker),
-            binary.text(fields.session),
-            binary.text_array(fields.tags),
-            binary.jsonb(encode_metadata(fields.metadata)),
-            binary.boolean(fields.importance_given),
-            binary.int4_array(fields.feedback) if any(fields.feedback) else None,
-        )

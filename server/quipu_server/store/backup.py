@@ -15,10 +15,12 @@ from psycopg.sql import SQL, Identifier
 from quipu_server import __version__
 from quipu_server.errors import StartupError
 from quipu_server.store.archive import DUMP, FORMAT, Manifest, Sums, drafted, opened, sha256_of
-from quipu_server.store.database import Connection, ExternalPostgres, first_line
 from quipu_server.store.embedded import DATABASE, SOCKET, USER, EmbeddedPostgres
+from quipu_server.store.links import Connection, first_line
 from quipu_server.store.programs import find_program, run
+from quipu_server.store.roles import SYSTEM_ROLE, TENANT_ROLE, ensure_roles
 from quipu_server.store.schema import check_pgvector, check_server, newest_version
+from quipu_server.store.servers import ExternalPostgres
 
 SCHEMAS = "quipu*"
 """Pattern of the schemas that are ours."""
@@ -29,11 +31,9 @@ SAME_TEXT = {
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
     "extra_float_digits": "1",
-    # An error rather than rows that a policy hides.
-    "row_security": "off",
     "statement_timeout": "0",
 }
-"""Settings under which equal rows have equal texts, and all of them are seen."""
+"""Settings under which equal rows have equal texts."""
 
 _TABLES = r"""
 SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
@@ -42,10 +42,12 @@ WHERE relkind = 'r' AND nspname LIKE 'quipu%' ORDER BY nspname, relname
 _OURS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'quipu%'"
 _SUM = "SELECT count(*), coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint), 0)::text FROM {}.{} t"
 _REVISIONS = "SELECT tenant || '/' || name, revision FROM quipu.spaces JOIN quipu.heads USING (space_id) ORDER BY 1"
-_ROLES = """
+_ROLES = f"""
 SELECT DISTINCT rolname FROM pg_namespace, aclexplode(nspacl) acl JOIN pg_roles r ON r.oid = acl.grantee
-WHERE nspname LIKE 'quipu%' AND acl.grantee <> nspowner ORDER BY 1
+WHERE nspname LIKE 'quipu%' AND acl.grantee <> nspowner AND rolname NOT IN ('{TENANT_ROLE}', '{SYSTEM_ROLE}') ORDER BY 1
 """
+"""Roles of others that have rights."""
+_POLICIES = "SELECT FROM pg_policies WHERE schemaname = 'quipu' LIMIT 1"
 _VERSIONS = """
 SELECT current_setting('server_version_num')::integer, split_part(current_setting('server_version'), ' ', 1),
        (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
@@ -84,7 +86,8 @@ async def back_up(conninfo: str, target: Path) -> Manifest:
             async with connection.transaction():
                 await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 snapshot = (await _rows(connection, "SELECT pg_export_snapshot(), now()"))[0]
-                options = ("--format=custom", "--compress=1", f"--schema={SCHEMAS}", "--no-owner")
+                role = ("--enable-row-security", f"--role={SYSTEM_ROLE}") if await _see_all(connection) else ()
+                options = ("--format=custom", "--compress=1", f"--schema={SCHEMAS}", "--no-owner", *role)
                 dumping = asyncio.create_task(
                     _run(program, conninfo, *options, f"--snapshot={snapshot[0]}", f"--file={draft / DUMP}")
                 )
@@ -128,6 +131,7 @@ async def restore(conninfo: str, source: Path) -> Manifest:
             )
         async with _connected(conninfo) as connection:
             major, _ = await _check(connection, has_schema=False)
+            await ensure_roles(conninfo)
             program = await find_program("pg_restore", major)
             await _prepare(connection, manifest.roles)
             try:
@@ -153,13 +157,27 @@ async def sums(connection: Connection) -> Sums:
 
 async def _compare(connection: Connection, manifest: Manifest) -> None:
     """Raise StartupError unless the database holds what the manifest says."""
-    restored = await sums(connection)
+    async with connection.transaction():
+        await _see_all(connection)
+        restored = await sums(connection)
+        revisions = dict(await _rows(connection, _REVISIONS))
     if restored != manifest.tables:
         names = sorted({*restored, *manifest.tables})
         wrong = [name for name in names if restored.get(name) != manifest.tables.get(name)]
         raise StartupError(f"what was restored is not what was backed up: {', '.join(wrong)}")
-    if dict(await _rows(connection, _REVISIONS)) != manifest.revisions:
+    if revisions != manifest.revisions:
         raise StartupError("what was restored has other revisions than what was backed up")
+
+
+async def _see_all(connection: Connection) -> bool:
+    """Become the role that policies let see every row, until the transaction ends; False where there are none yet.
+
+    The owner of the tables is held by the policies as anybody else.
+    """
+    if not await _rows(connection, _POLICIES):
+        return False
+    await connection.execute(f"SET LOCAL ROLE {SYSTEM_ROLE}")
+    return True
 
 
 async def _check(connection: Connection, *, has_schema: bool) -> tuple[int, str]:
@@ -181,7 +199,8 @@ async def _prepare(connection: Connection, roles: tuple[str, ...]) -> None:
     for role in roles:
         if role not in present:
             await connection.execute(SQL("CREATE ROLE {} NOLOGIN").format(Identifier(role)))
-            await connection.execute(SQL("GRANT {} TO CURRENT_USER").format(Identifier(role)))
+            grant = SQL("GRANT {} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE")
+            await connection.execute(grant.format(Identifier(role)))
 
 
 async def _find_running(cluster: Path) -> str | None:

@@ -7,7 +7,8 @@ from hashlib import sha256
 from psycopg import sql
 
 from quipu_server.domain import Space
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 from quipu_server.store.rows import SPACE_COLUMNS, to_space
 
 PREFIX = "cold_"
@@ -75,13 +76,14 @@ class PostgresColdIndexes:
                     await connection.execute(sql.SQL(statement).format(**named))
 
     async def large_spaces(self, least: int) -> Sequence[Space]:
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             rows = await (await connection.execute(_LARGE, (least,))).fetchall()
             return [space for space in map(to_space, rows) if not await has_index(connection, space)]
 
     async def drop_unneeded(self, least: int) -> int:
-        async with self._unhurried() as connection:
+        async with self._database.unlocked() as connection:
             rows = await (await connection.execute(_LARGE, (least,))).fetchall()
+        async with self._unhurried() as connection:
             needed = {name for row in rows for name in index_names(to_space(row))}
             unneeded = [name for name in await _indexes(connection) if name not in needed]
             for name in unneeded:
@@ -91,7 +93,7 @@ class PostgresColdIndexes:
     @asynccontextmanager
     async def _unhurried(self) -> AsyncIterator[Connection]:
         """A connection whose statements may take as long as they like, and have memory for a graph."""
-        async with self._database.connection() as connection:
+        async with self._database.owner() as connection:
             try:
                 await connection.execute("SET statement_timeout = 0")
                 await connection.execute("SET maintenance_work_mem = '256MB'")

@@ -41,7 +41,7 @@ async def walk(
         "limit": limit,
     }
     settings = SETTINGS | {"hnsw.ef_search": str(min(max(BREADTH, 2 * limit), MOST_BREADTH))}
-    async with database.transaction() as connection:
+    async with database.transaction(space) as connection:
         if not await has_index(connection, space):
             return None
         for name, value in settings.items():

@@ -1,27 +1,26 @@
 """Connections to PostgreSQL: a pool for as long as the database answers, and whether it does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
 from weakref import WeakSet
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.types.json import set_json_loads
+from psycopg.types.composite import CompositeInfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from quipu_server import tracing
 from quipu_server.errors import StartupError, StoreUnavailable
 from quipu_server.measuring import Sample
-from quipu_server.store.links import CONNECT_TIMEOUT_S, sever, with_settings
+from quipu_server.store import scoping
+from quipu_server.store.inserting import find_row_types, prepare_inserts
+from quipu_server.store.links import CONNECT_TIMEOUT_S, Connection, configure, first_line, sever, with_settings
 from quipu_server.store.measures import samples_of
-from quipu_server.store.metadata import parse_document
 from quipu_server.store.reading import Reader, Row
+from quipu_server.store.roles import SYSTEM_ROLE, TENANT_ROLE
 from quipu_server.store.schema import prepare
-
-Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+from quipu_server.store.scoping import Whose
+from quipu_server.store.servers import Availability, Postgres
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
@@ -29,39 +28,10 @@ HEARTBEAT_S = 5.0
 """How long a database that nobody asks may be away before it is noticed."""
 ANSWER_S = 10.0
 """How long a connection may be silent when the database is asked whether it is there."""
+ROLES = (TENANT_ROLE, SYSTEM_ROLE)
+"""Of the connections for short reads, one each."""
 POOL_TIMEOUT_S = 5.0
 """How long a request waits for a connection while others use them all."""
-
-
-class Postgres(Protocol):
-    """A PostgreSQL server, ours or somebody else's."""
-
-    async def ensure_running(self) -> str:
-        """How to connect to it, after starting it if that is ours to do. Raises StartupError."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExternalPostgres:
-    """A server that others run."""
-
-    url: str = field(repr=False)
-
-    async def ensure_running(self) -> str:
-        """The URL. Raises StartupError, which does not repeat it: it may hold a password."""
-        try:
-            conninfo_to_dict(self.url)
-        except psycopg.ProgrammingError:
-            example = "postgresql://user:password@host/database"
-            raise StartupError(f"the database URL cannot be read; it has the form {example}") from None
-        return self.url
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """Whether the database answers; `reason` says why it does not."""
-
-    ready: bool
-    reason: str = ""
 
 
 class Database:
@@ -71,7 +41,8 @@ class Database:
         self._postgres = postgres
         self._pool_size = pool_size
         self._pool: AsyncConnectionPool[Connection] | None = None
-        self._reader: Reader | None = None
+        self._readers: Mapping[str, Reader] = {}
+        self._row_types: Sequence[CompositeInfo] = ()
         self._connections = AsyncExitStack()
         self._made: WeakSet[Connection] = WeakSet()
         self._availability = Availability(False, "the database has not answered yet")
@@ -124,8 +95,54 @@ class Database:
             waiting.cancel()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit mode. Raises StoreUnavailable, also for what the driver raises meanwhile."""
+    async def connection(self, whose: Whose) -> AsyncIterator[Connection]:
+        """A connection to read what belongs to somebody; see `scoping.reads`. Raises StoreUnavailable."""
+        async with self._leased() as connection, scoping.reads(connection, whose):
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self, whose: Whose, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+        """A connection in a transaction, which ends with the block: committed, or rolled back by an exception.
+
+        It sees and changes what belongs to the space or the tenant. snapshot: it sees all as it is when it begins.
+        Raises StoreUnavailable.
+        """
+        async with self._leased() as connection, scoping.transaction(connection, whose, snapshot=snapshot):
+            yield connection
+
+    @asynccontextmanager
+    async def unlocked(self) -> AsyncIterator[Connection]:
+        """The same for work on all tenants: nothing but the predicates of its statements keeps them apart."""
+        async with self._leased() as connection, scoping.unlocked(connection):
+            yield connection
+
+    @asynccontextmanager
+    async def owner(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode that may build indexes and clean tables, as who owns them."""
+        async with self._leased() as connection, scoping.owner(connection):
+            yield connection
+
+    async def fetch(
+        self, whose: Whose, statement: str, *parameters: bytes | None, prepared: bool = True
+    ) -> Sequence[Row]:
+        """The rows of a short read that is made again and again; see `Reader.fetch`. Raises StoreUnavailable."""
+        tenant, space_id = scoping.entered(whose)
+        entered = (tenant.encode(), None if space_id is None else space_id.bytes)
+        return await self._read(TENANT_ROLE, statement, parameters, entered, prepared)
+
+    async def fetch_unlocked(self, statement: str, *parameters: bytes | None) -> Sequence[Row]:
+        """The same for reads that look over all tenants. Raises StoreUnavailable."""
+        return await self._read(SYSTEM_ROLE, statement, parameters)
+
+    async def pool(self) -> AsyncConnectionPool[Connection]:
+        """All connections, once there are some; others follow when these are lost."""
+        while (pool := self._pool) is None:
+            await self._wait_available()
+        return pool
+
+    @asynccontextmanager
+    async def _leased(self) -> AsyncIterator[Connection]:
+        """A connection. Raises StoreUnavailable, also for what the driver raises meanwhile."""
         if (pool := self._pool) is None:
             raise StoreUnavailable(f"the database cannot be reached: {self._availability.reason}")
         connection: Connection | None = None
@@ -142,24 +159,18 @@ class Database:
                 self._lost.set()
             raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
 
-    async def pool(self) -> AsyncConnectionPool[Connection]:
-        """All connections, once there are some; others follow when these are lost."""
-        while (pool := self._pool) is None:
-            await self._wait_available()
-        return pool
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection in a transaction, which ends with the block: committed, or rolled back by an exception."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
-
-    async def fetch(self, statement: str, *parameters: bytes | None) -> Sequence[Row]:
-        """The rows of a short read that is made again and again; see `Reader.fetch`. Raises StoreUnavailable."""
-        if (reader := self._reader) is None:
+    async def _read(
+        self,
+        role: str,
+        statement: str,
+        parameters: Sequence[bytes | None],
+        entered: Sequence[bytes | None] | None = None,
+        prepared: bool = True,
+    ) -> Sequence[Row]:
+        if (reader := self._readers.get(role)) is None:
             raise StoreUnavailable(f"the database cannot be reached: {self._availability.reason}")
         try:
-            return await reader.fetch(statement, *parameters)
+            return await reader.fetch(statement, *parameters, entered=entered, prepared=prepared)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise StoreUnavailable(f"the database did not answer: {first_line(error)}") from error
 
@@ -186,11 +197,11 @@ class Database:
             retry_s = min(2 * retry_s, LONGEST_RETRY_S)
 
     async def _connect(self) -> None:
-        conninfo = with_settings(await self._postgres.ensure_running())
-        await prepare(conninfo)
+        address = await self._postgres.ensure_running()
+        await prepare(with_settings(address))
         async with AsyncExitStack() as stack:
             pool = AsyncConnectionPool(
-                conninfo,
+                with_settings(address, role=TENANT_ROLE),
                 configure=self._configure,
                 min_size=min(2, self._pool_size),
                 max_size=self._pool_size,
@@ -200,21 +211,26 @@ class Database:
             )
             stack.push_async_callback(pool.close, timeout=1.0)
             await pool.open(wait=True, timeout=CONNECT_TIMEOUT_S)
-            connection: Connection = await psycopg.AsyncConnection.connect(conninfo)
-            stack.push_async_callback(connection.close)
-            await configure(connection)
             self._lost.clear()
-            self._reader = Reader(connection, self._lost.set)
+            self._readers = {role: await self._reader(stack, with_settings(address, role=role)) for role in ROLES}
             self._connections = stack.pop_all()
         self._pool = pool
 
+    async def _reader(self, stack: AsyncExitStack, conninfo: str) -> Reader:
+        connection: Connection = await psycopg.AsyncConnection.connect(conninfo)
+        stack.push_async_callback(connection.close)
+        await configure(connection)
+        return Reader(connection, self._lost.set)
+
     async def _configure(self, connection: Connection) -> None:
         await configure(connection)
+        self._row_types = self._row_types or await find_row_types(connection)
+        prepare_inserts(connection, self._row_types)
         self._made.add(connection)
 
     async def _close_pool(self) -> None:
-        reader, self._reader, self._pool = self._reader, None, None
-        if reader is not None:
+        readers, self._readers, self._pool = self._readers, {}, None
+        for reader in readers.values():
             reader.stop()
         await self._connections.aclose()
 
@@ -226,7 +242,8 @@ class Database:
                 return
             try:
                 with suppress(StoreUnavailable):
-                    await asyncio.wait_for(self.fetch("SELECT 1"), ANSWER_S)
+                    asked = (self._read(role, "SELECT 1", ()) for role in ROLES)
+                    await asyncio.wait_for(asyncio.gather(*asked), ANSWER_S)
             except TimeoutError:
                 for connection in list(self._made):
                     sever(connection)
@@ -241,17 +258,3 @@ class Database:
         async with self._changed:
             self._availability = availability
             self._changed.notify_all()
-
-
-async def configure(connection: Connection) -> None:
-    """Have a connection commit at once, and read documents as we do.
-
-    The first is no setting of the pool: the task queue makes connections of its own with those, and says so again.
-    """
-    await connection.set_autocommit(True)
-    set_json_loads(parse_document, connection)
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says first; libpq adds hints, and the driver never puts a password in."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

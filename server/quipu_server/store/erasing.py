@@ -12,7 +12,8 @@ from quipu_server.domain import Space
 from quipu_server.errors import NotFound
 from quipu_server.ports_erasing import Erased, Erasure, ErasureCounts, Traces
 from quipu_server.store.conditions import Predicate, compile_condition
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 
 _LOCK = "SELECT revision FROM heads WHERE space_id = %(space_id)s FOR UPDATE"
 _HEAD = "SELECT revision FROM heads WHERE space_id = %(space_id)s"
@@ -32,7 +33,6 @@ _BY_PASSAGE = "{verb} FROM {table} WHERE space_id = %(space_id)s AND passage_id 
 _BY_MEMORY = "{verb} FROM memory_uses WHERE space_id = %(space_id)s AND memory_id = ANY (%(memory_ids)s::text[])"
 _TEXT_TABLES = {"waiting": "unembedded", "texts": "passages", "vectors": "vectors"}
 """In this order: who embeds a text takes it off those that wait, and has stored its vectors then, or finds it gone."""
-_ONE_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 _SPEAKING_SESSIONS = """
 FROM sessions WHERE space_id = %(space_id)s AND session = ANY (%(sessions)s::text[])
 AND (title <> '' OR summary <> '' OR metadata <> '{}')
@@ -88,7 +88,7 @@ class PostgresErasureStore:
         self._database = database
 
     async def erase_some(self, space: Space, erasure: Erasure, limit: int) -> Erased:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             revision = await _revision(connection, space, _LOCK)
             found = await _matching(connection, space, erasure, limit)
             if not found:
@@ -101,8 +101,7 @@ class PostgresErasureStore:
         return Erased(traces, counts + ErasureCounts(memories=len(found), versions=versions), revision)
 
     async def count(self, space: Space, erasure: Erasure) -> tuple[ErasureCounts, int]:
-        async with self._database.transaction() as connection:
-            await connection.execute(_ONE_SNAPSHOT)
+        async with self._database.transaction(space, snapshot=True) as connection:
             revision = await _revision(connection, space, _HEAD)
             found = await _matching(connection, space, erasure, None)
             traces, versions = await _traces(connection, space, found, sessions=erasure.sessions)
@@ -110,7 +109,7 @@ class PostgresErasureStore:
         return counts + ErasureCounts(memories=len(found), versions=versions), revision
 
     async def count_left(self, space: Space, traces: Traces) -> ErasureCounts:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             parameters = {"space_id": space.id, "memory_ids": list(traces.memory_ids)}
             row = await (await connection.execute(_LEFT, parameters, prepare=False)).fetchone()
             memories, versions = row or (0, 0)
@@ -123,7 +122,7 @@ async def vacuum(database: Database) -> None:
 
     Its planner samples values anew: it keeps the most common speakers, for example.
     """
-    async with database.connection() as connection:
+    async with database.owner() as connection:
         await connection.execute("SET statement_timeout = 0")
         try:
             for table in _TABLES:

@@ -3,8 +3,8 @@
 import psycopg
 
 from quipu_server.errors import StartupError
-from quipu_server.store.database import Postgres
 from quipu_server.store.schema import check_pgvector, check_server
+from quipu_server.store.servers import Postgres
 
 _VERSIONS = """
 SELECT current_setting('server_version'), current_setting('server_version_num')::integer,

@@ -45,19 +45,19 @@ class PostgresHistoryStore:
         self._database = database
 
     async def spaces_with_history(self, after: UUID, limit: int) -> Sequence[UUID]:
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             rows = await (await connection.execute(_SPACES, (after, limit))).fetchall()
         return [space_id for (space_id,) in rows]
 
     async def set_horizon(self, space_id: UUID, days: float) -> int:
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             cursor = await connection.execute(_HORIZON, {"space_id": space_id, "days": days}, prepare=False)
             row = await cursor.fetchone()
         return int(row[0]) if row else 0
 
     async def trim(self, space_id: UUID, horizon: int, after: int, limit: int) -> Trimmed:
         bounds = {"space_id": space_id, "horizon": horizon, "after": after, "limit": limit}
-        async with self._database.transaction() as connection:
+        async with self._database.unlocked() as connection:
             rows = await (await connection.execute(_TRIM, bounds, prepare=False)).fetchall()
             texts = {
                 "space_id": space_id,

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from quipu_server.ports_jobs import Job, JobOutcome, JobState, Json, Lease, LeaseLost
 from quipu_server.store.database import Database
-from quipu_server.store.jobs import FIND, fetch_job
+from quipu_server.store.jobs import FIND, fetch_job, within
 
 _BEGIN = """
 UPDATE jobs j SET lease = %(worker)s, attempts = j.attempts + 1, update_time = clock_timestamp(),
@@ -88,7 +88,7 @@ class PostgresJobLeases:
         self._database = database
 
     async def begin(self, lease: Lease) -> Job:
-        async with self._database.transaction() as connection:
+        async with within(self._database, lease.tenant) as connection:
             if not (await connection.execute(_BEGIN, _key(lease))).rowcount:
                 raise LeaseLost
             job = await fetch_job(connection, FIND, _key(lease))
@@ -100,7 +100,7 @@ class PostgresJobLeases:
     ) -> bool:
         statement = _IS_CANCELLED if (done, total, checkpoint) == (None, None, None) else _REPORT
         values = {"done": done, "total": total, "checkpoint": None if checkpoint is None else Jsonb(checkpoint)}
-        async with self._database.connection() as connection:
+        async with within(self._database, lease.tenant) as connection:
             row = await (await connection.execute(statement, _key(lease) | values, prepare=False)).fetchone()
         if row is None:
             raise LeaseLost
@@ -113,7 +113,7 @@ class PostgresJobLeases:
             "ends": outcome.state.is_end,
             "uncounted": 0 if outcome.counts else 1,
         }
-        async with self._database.transaction() as connection:
+        async with within(self._database, lease.tenant) as connection:
             row = await (await connection.execute(_LET_GO, _key(lease) | values)).fetchone()
             if row is None:
                 raise LeaseLost
@@ -126,11 +126,11 @@ class PostgresJobLeases:
             await connection.execute(_SET_END_TIME, {"queue_ids": [queue_id]})
 
     async def abandon(self, lease: Lease) -> None:
-        async with self._database.connection() as connection:
+        async with within(self._database, lease.tenant) as connection:
             await connection.execute(_ABANDON, _key(lease))
 
     async def take_over(self, lease_s: float) -> int:
-        async with self._database.transaction() as connection:
+        async with self._database.unlocked() as connection:
             await connection.execute(_FORGET_WORKERS, {"lease_s": lease_s})
             freed = await (await connection.execute(_FREE)).fetchall()
             queue_ids = [queue_id for queue_id, _ in freed]

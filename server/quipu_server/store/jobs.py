@@ -4,13 +4,15 @@ A job is a row of `jobs` and one of the queue. Whoever changes both locks the ro
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from quipu_server.identifiers import new_memory_id
-from quipu_server.ports_jobs import Job, JobQuery, JobState, NewJob
-from quipu_server.store.database import Connection, Database
+from quipu_server.ports_jobs import SYSTEM, Job, JobQuery, JobState, NewJob
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 
 TASK = "job"
 """Name of the one task that the queue knows; its queues are named for the kinds."""
@@ -74,11 +76,11 @@ class PostgresJobStore:
         self._database = database
 
     async def enqueue(self, job: NewJob) -> Job:
-        async with self._database.transaction() as connection:
+        async with within(self._database, job.tenant) as connection:
             return await _enqueue(connection, job)
 
     async def find_job(self, tenant: str, job_id: str) -> Job | None:
-        async with self._database.connection() as connection:
+        async with within(self._database, tenant) as connection:
             return await fetch_job(connection, FIND, {"tenant": tenant, "job_id": job_id})
 
     async def list_jobs(self, query: JobQuery) -> Sequence[Job]:
@@ -91,13 +93,13 @@ class PostgresJobStore:
             "limit": query.limit,
             "prefixes": list(query.prefixes) or [""],
         }
-        async with self._database.connection() as connection:
+        async with within(self._database, query.tenant) as connection:
             rows = await connection.execute(_LIST, parameters, prepare=False)
             return [_to_job(row) for row in await rows.fetchall()]
 
     async def cancel(self, tenant: str, job_id: str) -> Job | None:
         key = {"tenant": tenant, "job_id": job_id}
-        async with self._database.transaction() as connection:
+        async with within(self._database, tenant) as connection:
             if row := await (await connection.execute(_TOUCH, key)).fetchone():
                 await connection.execute(_CANCEL, {"queue_id": row[0]})
                 await connection.execute(_END_CANCELLED, key)
@@ -105,7 +107,7 @@ class PostgresJobStore:
 
     async def schedule(self, job: NewJob, every_s: float) -> Job | None:
         when = {"kind": job.kind, "every_s": every_s}
-        async with self._database.transaction() as connection:
+        async with self._database.unlocked() as connection:
             await connection.execute(_ADD_SCHEDULE, when)
             # Asked first, so that servers need not wait for each other's locks to learn that nothing is due.
             if not (await connection.execute(_IS_DUE, when)).rowcount:
@@ -115,8 +117,13 @@ class PostgresJobStore:
             return await _enqueue(connection, job)
 
     async def trim_jobs(self, older_than_days: float) -> int:
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             return (await connection.execute(_TRIM, {"days": older_than_days})).rowcount
+
+
+def within(database: Database, tenant: str) -> AbstractAsyncContextManager[Connection]:
+    """A transaction of a tenant; jobs that are nobody's are found among those of all."""
+    return database.unlocked() if tenant == SYSTEM else database.transaction(tenant)
 
 
 async def _enqueue(connection: Connection, job: NewJob) -> Job:

@@ -9,7 +9,8 @@ from quipu_server.domain import EmbeddedText, Space, TextToEmbed
 from quipu_server.errors import Conflict, NotFound
 from quipu_server.ports_models import Missing
 from quipu_server.store.appending import copy_vectors
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 from quipu_server.store.rows import MEMORY_COLUMNS, SPACE_COLUMNS, to_memory, to_space
 
 _COUNT = """
@@ -65,20 +66,20 @@ class PostgresModelStore:
         self._database = database
 
     async def count_vectors(self, target: Space) -> tuple[int, int]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(target) as connection:
             await _take_time(connection)
             row = await (await connection.execute(_COUNT, _key(target), prepare=False)).fetchone()
         return (row[0], row[1]) if row else (0, 0)
 
     async def head(self, space: Space) -> int:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             row = await (await connection.execute(_HEAD, (space.id,))).fetchone()
         if row is None:
             raise NotFound("space", space.resource_name)
         return int(row[0])
 
     async def next_missing(self, target: Space, after: int, limit: int) -> Sequence[Missing]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(target) as connection:
             await _take_time(connection)
             values = _key(target) | {"after": after, "limit": limit}
             memories = [to_memory(row) for row in await (await _run(connection, _NEXT, values)).fetchall()]
@@ -92,7 +93,7 @@ class PostgresModelStore:
     async def add_vectors(self, target: Space, missing: Sequence[Missing], made: Sequence[EmbeddedText]) -> None:
         vectors = {one.passage_id: (text.vectors, text.spans) for one, text in zip(missing, made, strict=True)}
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.transaction(target) as connection:
                 kept = await connection.execute(_KEEP, (target.id, list(vectors)), prepare=False)
                 if kept.rowcount != len(vectors):
                     raise Conflict("some of the texts are gone")
@@ -102,7 +103,7 @@ class PostgresModelStore:
 
     async def cut_over(self, space: Space, target: Space, dimension: int, seen: int, may_wait: int) -> Space | None:
         values = _key(target) | {"after": seen, "dimension": dimension, "model": target.model, "version": space.version}
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             await _take_time(connection)
             await connection.execute(_LOCK, (space.id,))
             ((missing,),) = await (await _run(connection, _COUNT_MISSING, values)).fetchall()
@@ -118,16 +119,16 @@ class PostgresModelStore:
             return to_space(changed)
 
     async def forget_token_counts(self, space: Space) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             await _take_time(connection)
             await connection.execute(_FORGET_COUNTS, (space.id,))
 
     async def forget_previous(self, space: Space) -> None:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             await connection.execute(_FORGET_PREVIOUS, (space.id,))
 
     async def drop_other_vectors(self, space: Space, limit: int) -> int:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             await _take_time(connection)
             return (await connection.execute(_DROP, (space.id, limit), prepare=False)).rowcount
 

@@ -19,7 +19,8 @@ from quipu_server.ports_retention import (
     PolicyChange,
     PolicySettings,
 )
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 from quipu_server.store.requests import answer_space_request, claim_space_request
 
 EVERYWHERE = UUID(int=0)
@@ -60,7 +61,7 @@ class PostgresPolicyStore:
     async def create_policy(
         self, home: Home, policy_id: str, settings: PolicySettings, request: RequestKey | None
     ) -> Policy:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(home.tenant) as connection:
             if request and (answer := await claim_space_request(connection, home.tenant, request)) is not None:
                 return _decode(home, answer)
             await _make_room(connection, home)
@@ -71,19 +72,19 @@ class PostgresPolicyStore:
             return await _answered(connection, home, row, request)
 
     async def find_policy(self, home: Home, policy_id: str) -> Policy | None:
-        async with self._database.connection() as connection:
+        async with self._database.connection(home.tenant) as connection:
             row = await (await connection.execute(_FIND, _key(home, policy_id))).fetchone()
         return None if row is None else _to_policy(home, row)
 
     async def list_policies(self, home: Home) -> Sequence[Policy]:
-        async with self._database.connection() as connection:
+        async with self._database.connection(home.tenant) as connection:
             found = await connection.execute(_LIST, _key(home, "") | {"everywhere": EVERYWHERE})
             return sorted((_to_policy(home, row) for row in await found.fetchall()), key=lambda policy: policy.place)
 
     async def change_policy(
         self, home: Home, policy_id: str, change: PolicyChange, etag: str, request: RequestKey | None
     ) -> Policy:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(home.tenant) as connection:
             if request and (answer := await claim_space_request(connection, home.tenant, request)) is not None:
                 return _decode(home, answer)
             found = await _lock(connection, home, policy_id, etag)
@@ -93,7 +94,7 @@ class PostgresPolicyStore:
             return await _answered(connection, home, row, request)
 
     async def delete_policy(self, home: Home, policy_id: str, etag: str, request: RequestKey | None) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(home.tenant) as connection:
             if request and await claim_space_request(connection, home.tenant, request) is not None:
                 return
             await _lock(connection, home, policy_id, etag)
@@ -102,7 +103,7 @@ class PostgresPolicyStore:
                 await answer_space_request(connection, home.tenant, request, {"deleted": True})
 
     async def tenants_with_policies(self, after: str, limit: int) -> Sequence[str]:
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             rows = await (await connection.execute(_TENANTS, (after, limit))).fetchall()
         return [tenant for (tenant,) in rows]
 

@@ -17,6 +17,7 @@ from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGresult
 
 from quipu_server import tracing
+from quipu_server.store.scoping import ENTER
 
 Row: TypeAlias = tuple[Any, ...]
 Answer: TypeAlias = "asyncio.Future[list[Row]]"
@@ -27,6 +28,8 @@ class Read(NamedTuple):
 
     statement: str
     parameters: Sequence[bytes | None]
+    entered: Sequence[bytes | None] | None
+    prepared: bool
     answer: Answer
 
 
@@ -51,17 +54,24 @@ class Reader:
         self._result: PGresult | None = None
         self._failure: Exception | None = None
 
-    async def fetch(self, statement: str, *parameters: bytes | None) -> list[Row]:
+    async def fetch(
+        self,
+        statement: str,
+        *parameters: bytes | None,
+        entered: Sequence[bytes | None] | None = None,
+        prepared: bool = True,
+    ) -> list[Row]:
         """The rows of a statement with parameters $1, $2 … Raises what psycopg raises.
 
         When a statement fails, those sent together with it fail as well.
+        entered: tenant and space that it sees the rows of. prepared: off for a statement that is planned each time.
         """
         if self._failure is not None:
             raise psycopg.OperationalError("the connection is closed") from self._failure
         answer: Answer = self._loop.create_future()
         if not self._waiting:
             self._loop.call_soon(self._send)
-        self._waiting.append(Read(statement, parameters, answer))
+        self._waiting.append(Read(statement, parameters, entered, prepared, answer))
         with tracing.span("postgresql"):
             return await answer
 
@@ -70,19 +80,31 @@ class Reader:
         self._fail(psycopg.OperationalError("the connection was closed"))
 
     def _send(self) -> None:
+        """What is sent together is one transaction, and what was entered ends with it."""
         waiting, self._waiting = self._waiting, []
+        within = None
         try:
-            for statement, parameters, answer in waiting:
-                if (name := self._names.get(statement)) is None:
-                    name = self._prepare(statement)
-                formats = [Format.BINARY] * len(parameters)
-                self._pgconn.send_query_prepared(name, parameters, formats, result_format=Format.BINARY)
-                self._sent.append(answer)
+            for read in waiting:
+                if read.entered is not None and read.entered != within:
+                    self._execute(ENTER, read.entered)
+                    self._sent.append(None)
+                    within = read.entered
+                self._execute(read.statement, read.parameters, read.prepared)
+                self._sent.append(read.answer)
             self._pgconn.pipeline_sync()
             self._flush()
         except psycopg.Error as error:
             self._sent.extend(read.answer for read in waiting)
             self._fail(error)
+
+    def _execute(self, statement: str, parameters: Sequence[bytes | None], prepared: bool = True) -> None:
+        formats = [Format.BINARY] * len(parameters)
+        if not prepared:
+            self._pgconn.send_query_params(statement.encode(), parameters, None, formats, Format.BINARY)
+            return
+        if (name := self._names.get(statement)) is None:
+            name = self._prepare(statement)
+        self._pgconn.send_query_prepared(name, parameters, formats, result_format=Format.BINARY)
 
     def _prepare(self, statement: str) -> bytes:
         self._name_count += 1
@@ -113,7 +135,7 @@ class Reader:
             self._fail(error)
 
     def _settle(self, result: PGresult) -> None:
-        """Give a result to who asked for it; nobody asked for a preparation."""
+        """Give a result to who asked for it; nobody asked for a preparation or an entry."""
         answer = self._sent.popleft()
         if result.status == ExecStatus.FATAL_ERROR:
             self._names.clear()  # what was prepared may be out of date

@@ -8,7 +8,8 @@ from psycopg.types.json import Jsonb
 
 from quipu_server.domain import RequestKey
 from quipu_server.errors import RequestIdReused
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 
 _CLAIM = "INSERT INTO space_requests (tenant, request_id, digest) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _ANSWER = "SELECT digest, answer FROM space_requests WHERE tenant = %s AND request_id = %s"
@@ -104,7 +105,7 @@ async def claim_revisions(
 async def trim_requests(database: Database, older_than_days: int = 7) -> int:
     """Forget requests that were answered long ago; return how many."""
     count = 0
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         for table in ("requests", "space_requests"):
             cursor = await connection.execute(
                 f"DELETE FROM {table} WHERE create_time < now() - make_interval(days => %s)", (older_than_days,)

@@ -52,13 +52,13 @@ class PostgresRetentionStore:
             idle="TRUE" if rule.idle_since is None else _IDLE,
         )
         own = {"space_id": space.id, "idle_since": rule.idle_since, **moment._asdict()}
-        async with self._database.transaction() as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             await connection.execute("SET LOCAL statement_timeout = 0")
             await cursor.execute(statement, predicate.parameters | own, prepare=False)
             row = await cursor.fetchone()
         return decode_revisions(row[0] if row else None)
 
     async def still_current(self, space: Space, revisions: Revisions) -> Sequence[Memory]:
-        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(_STILL_CURRENT, (space.id, revisions.tolist()), prepare=False)
             return [to_memory(row) for row in await cursor.fetchall()]

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 
 from quipu_server.errors import StartupError
+from quipu_server.store.roles import ensure_roles
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OLDEST_SERVER = 170_000
@@ -41,6 +42,7 @@ async def prepare(conninfo: str) -> None:
             f"the database has schema {stored:04d}, this server knows {newest:04d} at most; "
             "start a server at least as new as the one that migrated it"
         )
+    await ensure_roles(conninfo)
     if stored < newest:
         await asyncio.to_thread(_upgrade, conninfo)
 
@@ -80,7 +82,7 @@ async def _stored_version(connection: psycopg.AsyncConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def _upgrade(conninfo: str) -> None:
+def _upgrade(conninfo: str, target: str = "head") -> None:
     """Run the missing migrations in one transaction; the lock makes other replicas wait, and find nothing to do."""
     import sqlalchemy
     from alembic import command
@@ -97,7 +99,7 @@ def _upgrade(conninfo: str) -> None:
             connection.execute(sqlalchemy.text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
             connection.execute(sqlalchemy.text("CREATE SCHEMA IF NOT EXISTS quipu"))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, target)
     except sqlalchemy.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.OperationalError):
             raise error.orig from None

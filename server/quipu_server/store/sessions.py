@@ -17,7 +17,8 @@ from quipu_server.ports_sessions import (
     SessionSettings,
 )
 from quipu_server.store.appending import append
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 from quipu_server.store.listing import AS_OF
 from quipu_server.store.metadata import encode_value
 from quipu_server.store.requests import answer_space_request, claim_space_request, find_revisions
@@ -92,11 +93,11 @@ class PostgresSessionStore:
         self._database = database
 
     async def find_session(self, space: Space, name: str) -> Session | None:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             return await find_session(connection, space, name)
 
     async def list_sessions(self, query: SessionQuery) -> Sequence[Session]:
-        async with self._database.connection() as connection:
+        async with self._database.connection(query.space) as connection:
             return await list_sessions(connection, query)
 
     async def set_session(
@@ -106,7 +107,7 @@ class PostgresSessionStore:
         values = {"space_id": space.id, "name": name, "expected": expected, "title": settings.title}
         values |= {"summary": settings.summary, "metadata": metadata}
         is_stored = False
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             if request and await claim_space_request(connection, space.tenant, request) is not None:
                 return True
             is_stored = (await connection.execute(_UPDATE if expected else _INSERT, values)).rowcount > 0
@@ -117,14 +118,14 @@ class PostgresSessionStore:
         return is_stored
 
     async def end_session(self, space: Space, name: str) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             await _lock(connection, space)
             if await find_session(connection, space, name) is None:
                 raise NotFound("session", f"{space.resource_name}/sessions/{name}")
             await connection.execute(_END, {"space_id": space.id, "name": name})
 
     async def delete_session(self, space: Space, name: str, request: RequestKey | None) -> tuple[int, int]:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             head = await _lock(connection, space)
             if request and (answered := await find_revisions(connection, space.id, request)) is not None:
                 first, count = answered
@@ -145,12 +146,12 @@ class PostgresSessionStore:
             "revision": query.revision,
             "limit": query.limit,
         }
-        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.connection(query.space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(statement, parameters, prepare=False)
             return [Message(to_memory(memory), tokens) for *memory, tokens in await cursor.fetchall()]
 
     async def keep_counts(self, space: Space, counts: Mapping[UUID, int]) -> None:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             values = (list(counts), list(counts.values()), space.id, space.fingerprint)
             await connection.execute(_KEEP_COUNTS, values, prepare=False)
 
@@ -162,7 +163,7 @@ class PostgresSessionStore:
             "reach": reach,
             "revision": revision,
         }
-        async with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(_NEIGHBOURS, parameters, prepare=False)
             return [to_memory(row) for row in await cursor.fetchall()]
 

@@ -8,7 +8,8 @@ from psycopg.types.json import Jsonb
 
 from quipu_server.domain import RequestKey, Space, SpaceStatus
 from quipu_server.errors import AlreadyExists, FailedPrecondition, NotFound
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 from quipu_server.store.requests import answer_space_request, claim_space_request, find_space_answer
 from quipu_server.store.rows import (
     SPACE_COLUMNS,
@@ -19,18 +20,15 @@ from quipu_server.store.rows import (
     to_space_status,
 )
 
-_FIND = f"SELECT {SPACE_COLUMNS} FROM spaces s WHERE tenant = %s AND name = %s"
+_FIND = f"SELECT {SPACE_COLUMNS} FROM spaces s WHERE tenant = $1::text AND name = $2::text"
+_FIND_AGAIN = _FIND.replace("$1", "%s").replace("$2", "%s")
 _KEEP_TENANT = "SELECT FROM tenants WHERE tenant = %s FOR KEY SHARE"
 """Nobody deletes the tenant until the transaction ends: a space must not outlive it."""
 _INSERT = f"""
-WITH s AS (
-    INSERT INTO spaces VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, now(), now())
-    ON CONFLICT (tenant, name) DO NOTHING RETURNING *
-), head AS (
-    INSERT INTO heads SELECT space_id, 0, 0 FROM s
-)
-SELECT {SPACE_COLUMNS} FROM s
+INSERT INTO spaces AS s VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, now(), now())
+ON CONFLICT (tenant, name) DO NOTHING RETURNING {SPACE_COLUMNS}
 """
+_INSERT_HEAD = "INSERT INTO heads VALUES (%s, 0, 0)"
 _UPDATE = f"""
 UPDATE spaces s SET display_name = %s, ranking = %s, version = version + 1, update_time = clock_timestamp()
 WHERE space_id = %s AND version = %s RETURNING {SPACE_COLUMNS}
@@ -61,11 +59,11 @@ class PostgresSpaceStore:
         self._database = database
 
     async def find_space(self, tenant: str, name: str) -> Space | None:
-        async with self._database.connection() as connection:
-            return await _find(connection, tenant, name)
+        rows = await self._database.fetch(tenant, _FIND, tenant.encode(), name.encode())
+        return to_space(rows[0]) if rows else None
 
     async def create_space(self, space: Space, request: RequestKey | None) -> Space:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space.tenant) as connection:
             if request and (answer := await claim_space_request(connection, space.tenant, request)) is not None:
                 return decode_space(answer)
             if (made := await _insert(connection, space)) is None:
@@ -76,14 +74,14 @@ class PostgresSpaceStore:
 
     async def ensure_space(self, space: Space) -> Space:
         while True:
-            async with self._database.transaction() as connection:
-                found = await _insert(connection, space) or await _find(connection, space.tenant, space.name)
+            async with self._database.transaction(space.tenant) as connection:
+                found = await _insert(connection, space) or await _find_again(connection, space.tenant, space.name)
             if found is not None:  # None: it was deleted between the two
                 return found
 
     async def update_space(self, space: Space, expected_version: int, request: RequestKey | None) -> Space | None:
         made = None
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             if request and (answer := await claim_space_request(connection, space.tenant, request)) is not None:
                 return decode_space(answer)
             values = (space.display_name, Jsonb(encode_ranking(space.ranking)), space.id, expected_version)
@@ -96,7 +94,7 @@ class PostgresSpaceStore:
         return made
 
     async def delete_space(self, space: Space, *, force: bool, request: RequestKey | None) -> int:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(space) as connection:
             if request and (answer := await claim_space_request(connection, space.tenant, request)) is not None:
                 return int(answer["memory_count"])
             count = await _lock(connection, space)
@@ -110,16 +108,16 @@ class PostgresSpaceStore:
             return count
 
     async def keep_missing(self, tenant: str, request: RequestKey) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(tenant) as connection:
             if await claim_space_request(connection, tenant, request) is None:
                 await answer_space_request(connection, tenant, request, {"missing": True})
 
     async def was_missing(self, tenant: str, request: RequestKey) -> bool:
-        async with self._database.connection() as connection:
+        async with self._database.connection(tenant) as connection:
             return await find_space_answer(connection, tenant, request) is not None
 
     async def space_status(self, space: Space) -> SpaceStatus:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             row = await (await connection.execute(f"{_STATUS} WHERE space_id = %s", (space.id,))).fetchone()
         if row is None:
             raise NotFound("space", space.resource_name)
@@ -130,14 +128,14 @@ class PostgresSpaceStore:
     ) -> Sequence[SpaceStatus]:
         allowed = "EXISTS (SELECT FROM unnest(%s::text[]) AS p (prefix) WHERE starts_with(name, prefix))"
         query = f"{_STATUS} WHERE tenant = %s AND name > %s AND {allowed} ORDER BY name LIMIT %s"
-        async with self._database.connection() as connection:
+        async with self._database.connection(tenant) as connection:
             values = (tenant, after, list(prefixes) or [""], limit)
             rows = await (await connection.execute(query, values)).fetchall()
         return [to_space_status(row) for row in rows]
 
 
-async def _find(connection: Connection, tenant: str, name: str) -> Space | None:
-    row = await (await connection.execute(_FIND, (tenant, name), prepare=True)).fetchone()
+async def _find_again(connection: Connection, tenant: str, name: str) -> Space | None:
+    row = await (await connection.execute(_FIND_AGAIN, (tenant, name), prepare=True)).fetchone()
     return None if row is None else to_space(row)
 
 
@@ -157,7 +155,10 @@ async def _insert(connection: Connection, space: Space) -> Space | None:
         space.version,
     )
     row = await (await connection.execute(_INSERT, values)).fetchone()
-    return None if row is None else to_space(row)
+    if row is None:
+        return None
+    await connection.execute(_INSERT_HEAD, (space.id,))
+    return to_space(row)
 
 
 async def _lock(connection: Connection, space: Space) -> int:

@@ -8,7 +8,8 @@ from quipu_server.domain import Change, EmbeddedText, Memory, Space, TextToEmbed
 from quipu_server.errors import Conflict
 from quipu_server.ports_embedding import Unembedded
 from quipu_server.store.appending import append, check_model, copy_vectors
-from quipu_server.store.database import Connection, Database
+from quipu_server.store.database import Database
+from quipu_server.store.links import Connection
 from quipu_server.store.rows import MEMORY_COLUMNS, SPACE_COLUMNS, to_memory, to_space
 
 _SPACES = f"""
@@ -43,15 +44,15 @@ class PostgresUnembeddedStore:
         self._database = database
 
     async def spaces_unembedded(self, limit: int) -> Sequence[Space]:
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             return [to_space(row) for row in await (await connection.execute(_SPACES, (limit,))).fetchall()]
 
     async def count_unembedded(self, space: Space) -> int:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             return await count_unembedded(connection, space)
 
     async def next_unembedded(self, space: Space, limit: int) -> Sequence[Unembedded]:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             rows = await (await connection.execute(_NEXT, (space.id, limit), prepare=False)).fetchall()
         return [_to_unembedded(to_memory(row)) for row in rows]
 
@@ -59,7 +60,7 @@ class PostgresUnembeddedStore:
         passages = {one.passage_id: one for one in found}
         vectors = {one.passage_id: (text.vectors, text.spans) for one, text in zip(found, made, strict=True)}
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.transaction(space) as connection:
                 await copy_vectors(connection, space, vectors)
                 current = await _current(connection, space, [one.memory_id for one in found])
                 writes = [_embedded(memory) for memory in current if memory.passage_id in passages]

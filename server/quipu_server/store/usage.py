@@ -34,7 +34,7 @@ class PostgresUsageStore:
         self._database = database
 
     async def now(self) -> float:
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             row = await (await connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8")).fetchone()
         assert row is not None
         return float(row[0])
@@ -48,7 +48,7 @@ class PostgresUsageStore:
             "windows": [account.window_s for account in used],
             "counts": list(used.values()),
         }
-        async with self._database.connection() as connection:
+        async with self._database.unlocked() as connection:
             rows = await (await connection.execute(_ADD, parameters)).fetchall()
         return {
             Account(tenant, key_id, Measure(measure), window_s): Counts(current, previous)
@@ -87,5 +87,5 @@ def metered(meter: UsageMeter, writes: Sequence[Write]) -> Iterator[None]:
 
 async def trim_usage(database: Database) -> int:
     """Forget windows that no limit looks at any more; return how many."""
-    async with database.connection() as connection:
+    async with database.unlocked() as connection:
         return (await connection.execute(_TRIM)).rowcount

@@ -1,7 +1,6 @@
 """How often memories were found, in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 from quipu_server.domain import Space
 from quipu_server.ports_uses import Use
@@ -27,11 +26,11 @@ class PostgresUseStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_uses(self, space_id: UUID, counts: Mapping[str, int]) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute(_ADD, (list(counts), list(counts.values()), space_id), prepare=False)
+    async def add_uses(self, space: Space, counts: Mapping[str, int]) -> None:
+        async with self._database.connection(space) as connection:
+            await connection.execute(_ADD, (list(counts), list(counts.values()), space.id), prepare=False)
 
     async def uses(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Use]:
-        async with self._database.connection() as connection:
+        async with self._database.connection(space) as connection:
             rows = await connection.execute(_USES, (space.id, list(memory_ids)), prepare=False)
             return {memory_id: Use(count, time) for memory_id, count, time in await rows.fetchall()}
