@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from quipu_server.access.domain import GuardPolicy
 from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
 from quipu_server.config.secrets import Resolved
 from quipu_server.guard.personal import is_region
-from quipu_server.guard.policies import EVERYTHING_PASSES, GuardPolicy
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
@@ -138,9 +138,7 @@ class Settings(BaseSettings):
 
     @property
     def guard_policy(self) -> GuardPolicy:
-        """What the guard does for tenants that say nothing else."""
-        if self.guard == "off":
-            return EVERYTHING_PASSES
+        """What the guard does for all tenants; each may have more."""
         return GuardPolicy(
             block_secrets=self.guard in ("block_secrets", "both"),
             redact_personal=self.guard in ("redact_personal", "both"),
