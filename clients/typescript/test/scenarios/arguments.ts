@@ -15,6 +15,8 @@ function option(name: string, value: unknown): [string, unknown] {
       return ["timeoutMs", Number(value) * 1_000];
     case "recency_half_life":
       return ["recencyHalfLifeMs", Number.parseFloat(String(value)) * 1_000];
+    case "guard_policy":
+      return ["guardPolicy", isMapping(value) ? toOptions(value) : value];
     case "ranking":
       return [name, isMapping(value) ? toOptions(value) : value];
     case "memories":
