@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     guard: Literal["off", "block_secrets", "redact_personal", "both"] = Field(
-        "off", description="What is done to secrets and personal data when memories are written."
+        "off", description="What is done to secrets and personal data when memories are written, for all tenants."
     )
     guard_region: Annotated[str, AfterValidator(check_region)] = Field(
         "US", description="Country of phone numbers that bring no country code; none when empty."
