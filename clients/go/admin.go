@@ -34,17 +34,33 @@ type TenantOptions struct {
 	DisplayName string
 	// Limits are what all keys of the tenant may use together; they replace those it has.
 	Limits *Limits
-	// Clear names the settings that get their defaults when a tenant is updated: `display_name`, `limits`.
+	// GuardPolicy is what is done to secrets and personal data at writes, beside what the server does for all; it replaces the
+	// one it has.
+	GuardPolicy *GuardPolicy
+	// Clear names the settings that get their defaults when a tenant is updated: `display_name`, `limits`, `guard_policy`.
 	Clear []string
+}
+
+func (o TenantOptions) fill(tenant *Tenant) []string {
+	paths := append([]string{}, o.Clear...)
+	tenant.DisplayName, tenant.Limits, tenant.GuardPolicy = o.DisplayName, o.Limits, o.GuardPolicy
+	for path, isGiven := range map[string]bool{
+		"display_name": o.DisplayName != "",
+		"limits":       o.Limits != nil,
+		"guard_policy": o.GuardPolicy != nil,
+	} {
+		if isGiven {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // CreateTenant creates a tenant. It fails with ErrAlreadyExists.
 func (a *Admin) CreateTenant(ctx context.Context, tenant string, options *TenantOptions) (*Tenant, error) {
-	chosen := orDefault(options)
-	request := &quipuv1.CreateTenantRequest{
-		TenantId: tenant,
-		Tenant:   &Tenant{DisplayName: chosen.DisplayName, Limits: chosen.Limits},
-	}
+	created := &Tenant{}
+	orDefault(options).fill(created)
+	request := &quipuv1.CreateTenantRequest{TenantId: tenant, Tenant: created}
 	response, err := unary(ctx, a.wire, a.calls.CreateTenant, request)
 	return response.GetTenant(), err
 }
@@ -66,18 +82,9 @@ func (a *Admin) Tenants(ctx context.Context) iter.Seq2[*Tenant, error] {
 
 // UpdateTenant changes the settings that are given. It fails with ErrNotFound.
 func (a *Admin) UpdateTenant(ctx context.Context, tenant string, options *TenantOptions) (*Tenant, error) {
-	chosen := orDefault(options)
-	paths := append([]string{}, chosen.Clear...)
-	if chosen.DisplayName != "" {
-		paths = append(paths, "display_name")
-	}
-	if chosen.Limits != nil {
-		paths = append(paths, "limits")
-	}
-	request := &quipuv1.UpdateTenantRequest{
-		Tenant:     &Tenant{Name: tenantName(tenant), DisplayName: chosen.DisplayName, Limits: chosen.Limits},
-		UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
-	}
+	changed := &Tenant{Name: tenantName(tenant)}
+	paths := orDefault(options).fill(changed)
+	request := &quipuv1.UpdateTenantRequest{Tenant: changed, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}}
 	response, err := unary(ctx, a.wire, a.calls.UpdateTenant, request)
 	return response.GetTenant(), err
 }

@@ -3,6 +3,7 @@ package quipu_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,5 +67,36 @@ func TestTenantsAreListedToTheEnd(t *testing.T) {
 	tenants, err := quipu.Collect(client.Admin().Tenants(context.Background()))
 	if err != nil || len(tenants) != 2 {
 		t.Errorf("listed %v, %v", tenants, err)
+	}
+}
+
+func (f *fake) CreateTenant(
+	_ context.Context, request *quipuv1.CreateTenantRequest,
+) (*quipuv1.CreateTenantResponse, error) {
+	return &quipuv1.CreateTenantResponse{Tenant: request.GetTenant()}, nil
+}
+
+func (f *fake) UpdateTenant(
+	_ context.Context, request *quipuv1.UpdateTenantRequest,
+) (*quipuv1.UpdateTenantResponse, error) {
+	paths := request.GetUpdateMask().GetPaths()
+	slices.Sort(paths)
+	return &quipuv1.UpdateTenantResponse{Tenant: &quipuv1.Tenant{DisplayName: strings.Join(paths, " ")}}, nil
+}
+
+func TestATenantHasAGuardOfItsOwn(t *testing.T) {
+	_, client := serve(t)
+	options := &quipu.TenantOptions{GuardPolicy: &quipu.GuardPolicy{RedactPersonal: true, Region: "DE"}}
+	tenant, err := client.Admin().CreateTenant(context.Background(), "acme", options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if policy := tenant.GetGuardPolicy(); !policy.GetRedactPersonal() || policy.GetRegion() != "DE" {
+		t.Errorf("created with %v", policy)
+	}
+	options.Clear = []string{"limits"}
+	tenant, err = client.Admin().UpdateTenant(context.Background(), "acme", options)
+	if err != nil || tenant.GetDisplayName() != "guard_policy limits" {
+		t.Errorf("changed %v, %v", tenant, err)
 	}
 }

@@ -24,6 +24,8 @@ type (
 	APIKey = quipuv1.ApiKey
 	// APIKeyRole is what a key allows.
 	APIKeyRole = quipuv1.ApiKeyRole
+	// GuardPolicy is what is done to secrets and personal data at writes.
+	GuardPolicy = quipuv1.GuardPolicy
 	// Limits are what may be used in a span of time; see AtMost.
 	Limits = quipuv1.Limits
 	// Limit is so much in any span of so long.

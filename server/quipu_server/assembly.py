@@ -9,7 +9,7 @@ from quipu_server.access.usage import Usage
 from quipu_server.config import Settings
 from quipu_server.embedding_later import EmbeddingJobs
 from quipu_server.erasing import Erasing
-from quipu_server.guard import Guard, SamePolicy
+from quipu_server.guard import CallersPolicies, Guard
 from quipu_server.hot import HotCatalogue, Snapshots, SnapshotStore
 from quipu_server.indexes import Indexes
 from quipu_server.ingesting import Ingesting
@@ -78,7 +78,7 @@ def build_use_cases(parts: Parts) -> UseCases:
     freshness, contexts = Freshness(spaces, source), Contexts(kept_sessions)
     uses = Uses(PostgresUseStore(database), spaces)
     search = Search(freshness, store, views, embedder, analyser, passages, contexts, uses, parts.meter)
-    guard, soon = Guard(SamePolicy(parts.settings.guard_policy)), EmbeddingJobs(jobs)
+    guard, soon = Guard(CallersPolicies(parts.settings.guard_policy)), EmbeddingJobs(jobs)
     memories = Memories(store, source, spaces, passages, views, guard, soon)
     ingesting = Ingesting(store, spaces, passages, views, guard, soon)
     sessions = Sessions(kept_sessions, memories, spaces, source, embedder, views)

@@ -11,7 +11,7 @@ from rich.console import Console
 from tests.scenarios.control import restarting
 from tests.scenarios.files import FOLDER, read_all
 from tests.scenarios.languages import Language, Report, languages, run
-from tests.scenarios.servers import ServerProcess, two_servers
+from tests.scenarios.servers import MASTER_KEY, ServerProcess, servers
 from tests.scenarios.table import show
 
 
@@ -20,17 +20,21 @@ async def main(names: Sequence[str]) -> int:
     scenarios = [scenario.name for scenario in read_all(FOLDER)]
     chosen = [language for language in languages() if not names or language.name in names]
     with TemporaryDirectory(prefix="quipu-scenarios-") as directory:
-        async with two_servers(Path(directory)) as servers:
-            reports = await asyncio.to_thread(play_all, chosen, Path(directory), *servers)
+        async with servers(Path(directory)) as started:
+            reports = await asyncio.to_thread(play_all, chosen, Path(directory), *started)
     return 0 if show(Console(), scenarios, reports) else 1
 
 
-def play_all(chosen: Sequence[Language], directory: Path, first: ServerProcess, second: ServerProcess) -> list[Report]:
+def play_all(
+    chosen: Sequence[Language], directory: Path, first: ServerProcess, second: ServerProcess, secured: ServerProcess
+) -> list[Report]:
     """One language after the other, since a restart concerns all."""
     with restarting(first.restart) as url:
         environment = {
             "QUIPU_ADDRESS": first.address,
             "QUIPU_SECOND_ADDRESS": second.address,
+            "QUIPU_SECURED_ADDRESS": secured.address,
+            "QUIPU_SECURED_MASTER_KEY": MASTER_KEY,
             "QUIPU_RESTART": url,
             "QUIPU_SCENARIOS": str(FOLDER),
         }

@@ -36,9 +36,9 @@ class Calls(Protocol):
 class AsyncCalls:
     """The async client, on an event loop of its own."""
 
-    def __init__(self, address: str, space: str) -> None:
+    def __init__(self, address: str, space: str, key: str | None = None) -> None:
         self._runner = asyncio.Runner()
-        self._client = quipu.connect(address, space=space)
+        self._client = quipu.connect(address, space=space, api_key=key)
 
     def can(self, step: Step) -> bool:
         return True
@@ -69,8 +69,8 @@ class AsyncCalls:
 class SyncCalls:
     """The blocking client."""
 
-    def __init__(self, address: str, space: str) -> None:
-        self._client = quipu.connect_sync(address, space=space)
+    def __init__(self, address: str, space: str, key: str | None = None) -> None:
+        self._client = quipu.connect_sync(address, space=space, api_key=key)
 
     def can(self, step: Step) -> bool:
         return True
@@ -154,6 +154,8 @@ def plain(value: Any) -> Any:
         return change(value)
     if isinstance(value, quipu.Outcome):
         return outcome(value)
+    if isinstance(value, quipu.NewSecret):
+        return plain(value._asdict())
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):

@@ -45,9 +45,10 @@ FAILED = 1
 class CommandLine:
     """`quipu`, run in this process."""
 
-    def __init__(self, address: str, space: str) -> None:
+    def __init__(self, address: str, space: str, key: str | None = None) -> None:
         self._address = address
         self._space = space
+        self._key = key
 
     def can(self, step: Step) -> bool:
         if step.do not in ARGUMENTS or not ARGUMENTS[step.do] >= set(step.arguments):
@@ -71,7 +72,7 @@ class CommandLine:
 
     def _run(self, words: Sequence[str], stdin: bytes) -> list[Any]:
         """The lines a command prints, read. Raises Refused when it fails as it should: with one line."""
-        ended = CliRunner().invoke(quipu, words, input=stdin, prog_name="quipu")
+        ended = CliRunner().invoke(quipu, words, input=stdin, env={"QUIPU_API_KEY": self._key}, prog_name="quipu")
         if ended.exit_code == FAILED and ended.stderr.count("Error: ") == 1:
             raise Refused(ended.stderr.strip(), None)
         if ended.exit_code != 0:

@@ -45,10 +45,10 @@ POLICIES = {
     "delete_retention_policy",
     "run_retention",
 }
-OPERATIONS = (
-    MEMORIES | SPACES | SESSIONS | POLICIES | {"pack", "embed", "models", "count_tokens", "describe_index", "restart"}
-)
-CLIENTS = ("first", "second")
+KEYS = {"create_tenant", "create_api_key", "rotate_api_key", "revoke_api_key"}
+OTHERS = {"pack", "embed", "models", "count_tokens", "describe_index", "restart", "wait"}
+OPERATIONS = MEMORIES | SPACES | SESSIONS | POLICIES | KEYS | OTHERS
+CLIENTS = ("first", "second", "secured")
 ERROR_FACTS = frozenset({"code", "reason", "fields", "metadata", "retryable"})
 NOTHING: Any = object()
 """Where an expectation was not given; None is one."""
@@ -61,6 +61,7 @@ class Step:
     do: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     client: str = "first"
+    key: str | None = None
     take: int | None = None
     keep_as: str | None = None
     expect: Any = NOTHING
@@ -99,7 +100,7 @@ _KEYS = {"with": "arguments", "as": "keep_as"}
 
 def _step(number: int, document: Mapping[str, Any]) -> Step:
     try:
-        _check_keys(document, {"do", "with", "client", "take", "as", "expect", "error"})
+        _check_keys(document, {"do", "with", "client", "key", "take", "as", "expect", "error"})
         step = Step(**{_KEYS.get(key, key): value for key, value in document.items()})
         _check(step)
     except (TypeError, ValueError) as error:
@@ -114,6 +115,8 @@ def _check(step: Step) -> None:
         raise ValueError("a watch has no end: it needs `take`")
     if step.client not in CLIENTS:
         raise ValueError(f"there is no client {step.client!r}")
+    if step.key is not None and step.client != "secured":
+        raise ValueError("a key is for the client `secured`")
     if step.error is not None:
         if step.needs_result:
             raise ValueError("a step ends with a result or an error, not with both")

@@ -18,7 +18,8 @@ def main(client: str) -> int:
     """Play all scenarios; return the exit code."""
     environment = os.environ
     addresses = {"first": environment["QUIPU_ADDRESS"], "second": environment["QUIPU_SECOND_ADDRESS"]}
-    stage = Stage(addresses, environment["QUIPU_RESTART"])
+    addresses["secured"] = environment["QUIPU_SECURED_ADDRESS"]
+    stage = Stage(addresses, environment["QUIPU_RESTART"], environment["QUIPU_SECURED_MASTER_KEY"])
     failed = False
     with Path(environment["QUIPU_REPORT"]).open("a", encoding="utf-8") as report:
         for scenario in read_all(Path(environment["QUIPU_SCENARIOS"])):

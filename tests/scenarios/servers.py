@@ -1,12 +1,13 @@
-"""Two servers on one database, as processes: the first with hot indexes, the second answers from the store,
-and guards what is written."""
+"""Three servers on one database, as processes: the first with hot indexes, the second answers from the store and guards
+what is written, the third lets nobody in without a key."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from quipu_server.store import EmbeddedPostgres
 START_S = 60.0
 STOP_S = 30.0
 POLL_S = 0.05
+MASTER_KEY = "the-master-key-of-the-scenarios"
 
 
 LOADER = """
@@ -33,8 +35,10 @@ longer on a busy machine."""
 class ServerProcess:
     """`quipu serve`; after a restart it has the same address."""
 
-    def __init__(self, home: Path, database_url: str, options: Sequence[str] = ()) -> None:
+    def __init__(self, home: Path, database_url: str, options: Sequence[str] = (), **secrets: str) -> None:
+        """secrets: settings that are no flags, by their variables."""
         home.mkdir()
+        self._secrets: Mapping[str, str] = secrets
         self._home = home
         self._options = ["--data-dir", str(home), "--database-url", database_url, *options]
         self._process = self._load(port=0)
@@ -69,8 +73,11 @@ class ServerProcess:
     def _load(self, port: int) -> "subprocess.Popen[bytes]":
         """A server that will start when it is released."""
         command = [sys.executable, "-c", LOADER, "serve", "--port", str(port), *self._options]
+        environment = {**os.environ, **self._secrets}
         with (self._home / "server.log").open("ab") as log:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
+            )
         assert process.stdout is not None
         with process.stdout as output:
             output.readline()
@@ -93,16 +100,19 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def two_servers(directory: Path) -> AsyncIterator[tuple[ServerProcess, ServerProcess]]:
-    """Start PostgreSQL and both servers below a directory."""
+async def servers(directory: Path) -> AsyncIterator[tuple[ServerProcess, ServerProcess, ServerProcess]]:
+    """Start PostgreSQL and the servers below a directory."""
     postgres = EmbeddedPostgres(directory / "postgres")
     database_url = await postgres.ensure_running()
-    servers: list[ServerProcess] = []
+    secrets = {"QUIPU_KEY_SECRET": "a secret of sixteen bytes or more", "QUIPU_MASTER_KEY": MASTER_KEY}
+    cold = ["--hot-bytes", "0"]
+    started: list[ServerProcess] = []
     try:
-        servers.append(ServerProcess(directory / "first", database_url))
-        servers.append(ServerProcess(directory / "second", database_url, ["--hot-bytes", "0", "--guard", "both"]))
-        yield servers[0], servers[1]
+        started.append(ServerProcess(directory / "first", database_url))
+        started.append(ServerProcess(directory / "second", database_url, [*cold, "--guard", "both"]))
+        started.append(ServerProcess(directory / "secured", database_url, cold, **secrets))
+        yield started[0], started[1], started[2]
     finally:
-        for server in servers:
+        for server in started:
             server.stop()
         await postgres.stop()

@@ -24,6 +24,7 @@ EVERYTHING = {
     "metrics.serviceMonitor.enabled": "true",
     "metrics.rules.enabled": "true",
     "metrics.dashboard.enabled": "true",
+    "workers.enabled": "true",
     "settings.hot_bytes": "4000000000",
     "settings.trace_share": "0.1",
     "configFile": "pool_size = 5",
@@ -124,6 +125,51 @@ def test_probes_ask_for_life_and_readiness_apart() -> None:
     assert "service" not in container["readinessProbe"]["grpc"]
 
 
+WORKERS = {"workers.enabled": "true", "workers.replicas": "3", "workers.jobs": "4", "settings.pool_size": "5"}
+
+
+def test_workers_do_the_jobs_of_servers() -> None:
+    made = manifests(WORKERS | {"configFile": "pool_size = 5"})
+    deployment = made["Deployment", "q-worker"]["spec"]
+    assert deployment["replicas"] == 3
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert container["args"] == ["worker"]
+    theirs = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert (theirs["QUIPU_JOB_WORKERS"], environment(made)["QUIPU_JOB_WORKERS"]) == ("4", "0")
+    for name in ("QUIPU_POOL_SIZE", "QUIPU_DATABASE_URL", "QUIPU_CONFIG", "QUIPU_METRICS_PORT"):
+        assert theirs[name] == environment(made)[name]
+    assert "QUIPU_JOB_WORKERS" not in environment(manifests({}))
+    assert environment(manifests(WORKERS | {"settings.job_workers": "1"}))["QUIPU_JOB_WORKERS"] == "1"
+
+
+def test_workers_have_the_database_and_no_keys_of_callers() -> None:
+    made = manifests(WORKERS)
+    pod = made["Deployment", "q-worker"]["spec"]["template"]["spec"]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    served = {volume["name"]: volume for volume in server(made)["volumes"]}
+    assert volumes["database"] == served["database"]
+    assert "auth" not in volumes
+    mounted = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounted == set(volumes)
+    allowed = made["NetworkPolicy", "q-database"]["spec"]["ingress"][0]["from"]
+    assert [peer["podSelector"] for peer in allowed] == [
+        made["Deployment", name]["spec"]["selector"] for name in ("q", "q-worker")
+    ]
+
+
+def test_a_worker_is_probed_where_it_shows_metrics() -> None:
+    made = manifests(WORKERS)
+    (container,) = made["Deployment", "q-worker"]["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "metrics"}
+    assert container["livenessProbe"]["tcpSocket"] == container["startupProbe"]["tcpSocket"] == {"port": "metrics"}
+    assert [port["name"] for port in container["ports"]] == ["metrics"]
+    metrics, servers = made["Service", "q-worker-metrics"], made["Service", "q-metrics"]
+    assert metrics["metadata"]["labels"] == servers["metadata"]["labels"], "one ServiceMonitor finds both"
+    assert metrics["spec"]["selector"] == made["Deployment", "q-worker"]["spec"]["selector"]["matchLabels"]
+    ports = [rule["ports"] for rule in made["NetworkPolicy", "q-worker"]["spec"]["ingress"]]
+    assert ports == [[{"port": "metrics", "protocol": "TCP"}]]
+
+
 @pytest.mark.parametrize("values", [{}, EXTERNAL, EVERYTHING], ids=["default", "external", "everything"])
 def test_the_environment_consists_of_settings(values: dict[str, str]) -> None:
     made = manifests(values)
@@ -161,6 +207,8 @@ def test_pods_may_do_no_more_than_they_need(values: dict[str, str]) -> None:
     [
         ({"replica": "3"}, "replica"),
         ({"replicas": "-1"}, "replicas"),
+        ({"workers.jobs": "0"}, "jobs"),
+        ({"workers.memory": "1Gi"}, "memory"),
         ({"postgresql.bundled": "false"}, "existingSecret"),
         ({"settings.master_key": "literal"}, "master_key"),
         ({"tls.requireClientCertificates": "true"}, "existingSecret"),
@@ -190,13 +238,17 @@ def test_the_checker_finds_what_is_wrong(broken: str, complaint: str) -> None:
     assert (checked.returncode, complaint in checked.stderr) == (1, True)
 
 
-def test_the_plain_manifest_is_that_of_the_chart() -> None:
-    text = plain_manifest.MANIFEST.read_text("utf-8")
-    assert plain_manifest.page() == text
+@pytest.mark.parametrize(
+    ("path", "replicas"),
+    [(plain_manifest.MANIFEST, {"quipu": 3}), (plain_manifest.WITH_WORKERS, {"quipu": 3, "quipu-worker": 2})],
+)
+def test_the_plain_manifests_are_those_of_the_chart(path: Path, replicas: dict[str, int]) -> None:
+    text = path.read_text("utf-8")
+    assert plain_manifest.page(path) == text
     checked = subprocess.run([CHECKER], input=text, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
-    (deployment,) = [made for made in yaml.safe_load_all(text) if made and made["kind"] == "Deployment"]
-    assert deployment["spec"]["replicas"] == 3
+    made = [manifest for manifest in yaml.safe_load_all(text) if manifest and manifest["kind"] == "Deployment"]
+    assert {deployment["metadata"]["name"]: deployment["spec"]["replicas"] for deployment in made} == replicas
     assert "kind: Secret" not in text
 
 

@@ -25,14 +25,14 @@ def test_the_page_lists_the_operations() -> None:
     page = (FOLDER / "README.md").read_text("utf-8")
     listed = re.search(r"### Operations\s+`([^`]+)`", page)
     assert listed is not None
-    assert set(listed[1].split()) | {"restart"} == OPERATIONS
+    assert set(listed[1].split()) | {"restart", "wait"} == OPERATIONS
 
 
 def test_every_variable_is_set_before_it_is_used() -> None:
     for scenario in SCENARIOS:
-        known = {"space", "n"}
+        known = {"space", "n", "master_key"}
         for step in scenario.steps:
-            used = re.findall(r"\$\{(\w+)", f"{step.arguments} {step.expect} {step.error}")
+            used = re.findall(r"\$\{(\w+)", f"{step.key} {step.arguments} {step.expect} {step.error}")
             assert set(used) <= known, scenario.name
             known.add(step.keep_as or "space")
 
@@ -43,6 +43,7 @@ def test_every_variable_is_set_before_it_is_used() -> None:
         ("{ do: fly }", "no operation 'fly'"),
         ("{ do: get, where: x }", "unknown: where"),
         ("{ do: get, client: third }", "no client 'third'"),
+        ("{ do: get, key: secret }", "a key is for the client `secured`"),
         ("{ do: get, expect: 1, error: { code: ABORTED } }", "not with both"),
         ("{ do: get, error: { reason: X } }", "needs a code"),
     ],

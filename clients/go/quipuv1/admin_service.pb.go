@@ -332,8 +332,8 @@ type UpdateTenantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The new values; `name` says which tenant.
 	Tenant *Tenant `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	// Optional. The fields to change: `display_name`, `limits`, or `*` for both. A named field that is not set in `tenant` is
-	// cleared. Without a mask the fields set in `tenant` are changed.
+	// Optional. The fields to change: `display_name`, `limits`, `guard_policy`, or `*` for all of them. A named field that is
+	// not set in `tenant` is cleared. Without a mask the fields set in `tenant` are changed.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -34,7 +34,9 @@ type Tenant struct {
 	// Output only. When it was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Output only. When it was changed last.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Optional. What is done to secrets and personal data that keys of the tenant write, beside what the server does for all.
+	GuardPolicy   *GuardPolicy `protobuf:"bytes,6,opt,name=guard_policy,json=guardPolicy,proto3" json:"guard_policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -104,11 +106,18 @@ func (x *Tenant) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Tenant) GetGuardPolicy() *GuardPolicy {
+	if x != nil {
+		return x.GuardPolicy
+	}
+	return nil
+}
+
 var File_quipu_v1_tenant_proto protoreflect.FileDescriptor
 
 const file_quipu_v1_tenant_proto_rawDesc = "" +
 	"\n" +
-	"\x15quipu/v1/tenant.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15quipu/v1/limits.proto\"\xe3\x01\n" +
+	"\x15quipu/v1/tenant.proto\x12\bquipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bquipu/v1/guard_policy.proto\x1a\x15quipu/v1/limits.proto\"\x9d\x02\n" +
 	"\x06Tenant\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12(\n" +
@@ -116,7 +125,8 @@ const file_quipu_v1_tenant_proto_rawDesc = "" +
 	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTimeB\x96\x01\n" +
+	"updateTime\x128\n" +
+	"\fguard_policy\x18\x06 \x01(\v2\x15.quipu.v1.GuardPolicyR\vguardPolicyB\x96\x01\n" +
 	"\fcom.quipu.v1B\vTenantProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\bQuipu.V1\xca\x02\bQuipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3"
 
 var (
@@ -136,16 +146,18 @@ var file_quipu_v1_tenant_proto_goTypes = []any{
 	(*Tenant)(nil),                // 0: quipu.v1.Tenant
 	(*Limits)(nil),                // 1: quipu.v1.Limits
 	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*GuardPolicy)(nil),           // 3: quipu.v1.GuardPolicy
 }
 var file_quipu_v1_tenant_proto_depIdxs = []int32{
 	1, // 0: quipu.v1.Tenant.limits:type_name -> quipu.v1.Limits
 	2, // 1: quipu.v1.Tenant.create_time:type_name -> google.protobuf.Timestamp
 	2, // 2: quipu.v1.Tenant.update_time:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 3: quipu.v1.Tenant.guard_policy:type_name -> quipu.v1.GuardPolicy
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_tenant_proto_init() }
@@ -153,6 +165,7 @@ func file_quipu_v1_tenant_proto_init() {
 	if File_quipu_v1_tenant_proto != nil {
 		return
 	}
+	file_quipu_v1_guard_policy_proto_init()
 	file_quipu_v1_limits_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

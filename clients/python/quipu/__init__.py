@@ -1,6 +1,6 @@
 """Python client of Quipu, the memory service."""
 
-from quipu.admin import NewSecret
+from quipu.admin import GuardSettings, NewSecret
 from quipu.client import Client, SyncClient, connect, connect_sync
 from quipu.errors import (
     Aborted,
@@ -77,6 +77,7 @@ __all__ = [
     "FieldViolation",
     "Fields",
     "Filter",
+    "GuardSettings",
     "Hit",
     "Hits",
     "Internal",

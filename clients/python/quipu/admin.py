@@ -13,6 +13,7 @@ from quipu.results import Results
 from quipu.v1 import admin_service_pb2 as messages
 from quipu.v1.admin_service_pb2 import AuditEntry
 from quipu.v1.api_key_pb2 import ApiKey, ApiKeyRole
+from quipu.v1.guard_policy_pb2 import GuardPolicy
 from quipu.v1.limits_pb2 import Limit, Limits
 from quipu.v1.tenant_pb2 import Tenant
 from quipu.values import to_duration, to_timestamp
@@ -23,11 +24,23 @@ LimitsLike: TypeAlias = Mapping[LimitName, tuple[int, int]]
 """How much in how many seconds, as `{"requests": (1000, 60)}`."""
 
 
+class GuardSettings(TypedDict, total=False):
+    """What is done to secrets and personal data that a tenant writes, beside what the server does for all.
+
+    region: country of phone numbers without a country code, as `DE`; that of the server if it is not given.
+    """
+
+    block_secrets: bool
+    redact_personal: bool
+    region: str
+
+
 class TenantSettings(TypedDict, total=False):
     """The settings of a tenant. None stands for the default."""
 
     display_name: str | None
     limits: LimitsLike | None
+    guard_policy: GuardSettings | None
 
 
 class KeySettings(TypedDict, total=False):
@@ -174,7 +187,12 @@ def _role(role: str) -> "ApiKeyRole.ValueType":
 def _messages(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that are not None, as fields of messages."""
     given = {key: value for key, value in settings.items() if value is not None}
-    convert: dict[str, Callable[[Any], Any]] = {"limits": _limits, "expire_time": to_timestamp, "role": _role}
+    convert: dict[str, Callable[[Any], Any]] = {
+        "limits": _limits,
+        "guard_policy": lambda policy: GuardPolicy(**policy),
+        "expire_time": to_timestamp,
+        "role": _role,
+    }
     return {key: convert[key](value) if key in convert else value for key, value in given.items()}
 
 

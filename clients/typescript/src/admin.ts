@@ -19,6 +19,7 @@ import {
   type AuditEntry,
 } from "./gen/quipu/v1/admin_service_pb.js";
 import { ApiKeyRole, ApiKeySchema, type ApiKey } from "./gen/quipu/v1/api_key_pb.js";
+import { GuardPolicySchema } from "./gen/quipu/v1/guard_policy_pb.js";
 import { LimitSchema, LimitsSchema, type Limits } from "./gen/quipu/v1/limits_pb.js";
 import { TenantSchema, type Tenant } from "./gen/quipu/v1/tenant_pb.js";
 import type { CallOptions } from "./options.js";
@@ -42,16 +43,30 @@ export interface LimitsLike {
   readonly memories?: LimitLike | undefined;
 }
 
-/** The settings of a tenant. Null stands for the default. */
-export interface TenantSettings {
+/** What is done to secrets and personal data that a tenant writes, beside what the server does for all. */
+export interface GuardSettings {
+  /** Refuses a write with a secret. */
+  readonly blockSecrets?: boolean | undefined;
+  /** Replaces personal data by its kind, as `[email]`. */
+  readonly redactPersonal?: boolean | undefined;
+  /** Country of phone numbers without a country code, as `DE`; that of the server if it is not given. */
+  readonly region?: string | undefined;
+}
+
+interface SharedSettings {
   /** A name for people, at most 256 bytes. */
   readonly displayName?: string | null | undefined;
-  /** What all keys of the tenant may use together. */
+  /** What may be used: by all keys of a tenant together, or by a key. */
   readonly limits?: LimitsLike | null | undefined;
 }
 
+/** The settings of a tenant. Null stands for the default. */
+export interface TenantSettings extends SharedSettings {
+  readonly guardPolicy?: GuardSettings | null | undefined;
+}
+
 /** What a key may be beside its role. Null stands for the default. */
-export interface ApiKeySettings extends TenantSettings {
+export interface ApiKeySettings extends SharedSettings {
   /** The key is good for spaces only whose ids begin with one of these. */
   readonly spacePrefixes?: readonly string[] | null | undefined;
   /** From then on the key is refused. */
@@ -169,17 +184,18 @@ const ROLES: Readonly<Record<ApiKeyRoleName, ApiKeyRole>> = {
   admin: ApiKeyRole.ADMIN,
 };
 
-const PATHS: Readonly<Record<keyof ApiKeyChanges, string>> = {
+const PATHS: Readonly<Record<keyof (ApiKeyChanges & TenantSettings), string>> = {
   displayName: "display_name",
   limits: "limits",
+  guardPolicy: "guard_policy",
   spacePrefixes: "space_prefixes",
   expireTime: "expire_time",
   role: "role",
 };
 
 /** The fields that are given, as a mask names them. */
-function pathsOf(options: ApiKeyChanges): string[] {
-  const names = Object.keys(PATHS) as (keyof ApiKeyChanges)[];
+function pathsOf(options: ApiKeyChanges & TenantSettings): string[] {
+  const names = Object.keys(PATHS) as (keyof typeof PATHS)[];
   return names.filter((name) => options[name] !== undefined).map((name) => PATHS[name]);
 }
 
@@ -187,9 +203,13 @@ function tenantName(tenant: string): string {
   return tenant.startsWith("tenants/") ? tenant : `tenants/${tenant}`;
 }
 
-function toTenant(name: string, { displayName, limits }: TenantSettings): Tenant {
+function toTenant(name: string, { displayName, limits, guardPolicy }: TenantSettings): Tenant {
   const tenant = create(TenantSchema, { name, displayName: displayName ?? "" });
   if (limits) tenant.limits = toLimits(limits);
+  if (guardPolicy) {
+    const { blockSecrets = false, redactPersonal = false, region = "" } = guardPolicy;
+    tenant.guardPolicy = create(GuardPolicySchema, { blockSecrets, redactPersonal, region });
+  }
   return tenant;
 }
 

@@ -5,6 +5,7 @@ export {
   type ApiKeyChanges,
   type ApiKeyRoleName,
   type ApiKeySettings,
+  type GuardSettings,
   type LimitLike,
   type LimitsLike,
   type NewSecret,

@@ -230,3 +230,24 @@ test("a key is created as asked, and only what is given of it is changed", async
   await client.admin.updateApiKey("tenants/acme/apiKeys/k", { role: "write", expireTime: null });
   assert.deepEqual(masks, [["expire_time", "role"]]);
 });
+
+test("a tenant has a guard of its own", async (context) => {
+  const masks: (string[] | undefined)[] = [];
+  const { client } = await serving(context, ({ service }) => {
+    service(AdminService, {
+      createTenant: ({ tenant }) => ({ tenant: tenant ?? {} }),
+      updateTenant: ({ tenant, updateMask }) => {
+        masks.push(updateMask?.paths);
+        return { tenant: tenant ?? {} };
+      },
+    });
+  });
+  const guardPolicy = { redactPersonal: true, region: "DE" };
+  const made = await client.admin.createTenant("acme", { guardPolicy });
+  assert.equal(made.guardPolicy?.redactPersonal, true);
+  assert.equal(made.guardPolicy.blockSecrets, false);
+  assert.equal(made.guardPolicy.region, "DE");
+  const cleared = await client.admin.updateTenant("acme", { guardPolicy: null });
+  assert.equal(cleared.guardPolicy, undefined);
+  assert.deepEqual(masks, [["guard_policy"]]);
+});

@@ -21,7 +21,8 @@ class Administration:
     async def create_tenant(self, who: Caller, tenant: Tenant) -> Tenant:
         """Store a new tenant. Raises AlreadyExists."""
         self._admit(who, tenant.id)
-        return await self._store.create_tenant(tenant, _entry(who, "CreateTenant", tenant.id))
+        details = _policy_details(tenant) if str(tenant.guard_policy) else {}
+        return await self._store.create_tenant(tenant, _entry(who, "CreateTenant", tenant.id, details=details))
 
     async def get_tenant(self, who: Caller, tenant: str) -> Tenant:
         """A tenant. Raises NotFound, TenantNotAllowed."""
@@ -39,7 +40,8 @@ class Administration:
         """Change what the paths name. Raises NotFound."""
         self._admit(who, changed.id)
         changes = {path: getattr(changed, path) for path in paths}
-        entry = _entry(who, "UpdateTenant", changed.id, details={"fields": ", ".join(sorted(paths))})
+        details = _policy_details(changed) if "guard_policy" in paths else {}
+        entry = _entry(who, "UpdateTenant", changed.id, details={"fields": ", ".join(sorted(paths)), **details})
         return await self._store.change_tenant(changed.id, lambda tenant: replace(tenant, **changes), entry)
 
     async def delete_tenant(self, who: Caller, tenant: str, *, force: bool) -> int:
@@ -136,6 +138,11 @@ def _check_good(key: ApiKey) -> None:
         raise FailedPrecondition(
             key.resource_name, "the key is revoked, which cannot be undone; create a new one", reason="API_KEY_REVOKED"
         )
+
+
+def _policy_details(tenant: Tenant) -> Mapping[str, str]:
+    """What the guard does from now on."""
+    return {"guard_policy": str(tenant.guard_policy) or "none"}
 
 
 def _entry(

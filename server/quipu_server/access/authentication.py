@@ -99,4 +99,5 @@ def _let_in(known: KnownKey, read_at: float, *, is_previous: bool) -> Caller:
     ends = [end for end in (key.expire_time, key.previous_expire_time if is_previous else None) if end is not None]
     if any(end <= now for end in ends):
         raise Unauthenticated("the key or its secret has expired", reason="CREDENTIAL_EXPIRED")
-    return Caller(key.tenant, key.role, key.id, key.space_prefixes, key.limits, known.tenant_limits)
+    of_tenant = (known.tenant_limits, known.guard_policy)
+    return Caller(key.tenant, key.role, key.id, key.space_prefixes, key.limits, *of_tenant)

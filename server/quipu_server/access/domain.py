@@ -64,12 +64,38 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardPolicy:
+    """What is done at every write. region: country (ISO 3166) of phone numbers without a country code; "" for none."""
+
+    block_secrets: bool = False
+    redact_personal: bool = False
+    region: str = ""
+
+    def __str__(self) -> str:
+        given = {name: getattr(self, name) for name in GuardPolicy.__slots__}
+        return ", ".join(name if value is True else f"{name}={value}" for name, value in given.items() if value)
+
+    @property
+    def does_nothing(self) -> bool:
+        return not (self.block_secrets or self.redact_personal)
+
+    def and_also(self, more: "GuardPolicy") -> "GuardPolicy":
+        """What both want; the region of `more`, if it has one."""
+        return GuardPolicy(
+            self.block_secrets or more.block_secrets,
+            self.redact_personal or more.redact_personal,
+            more.region or self.region,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Tenant:
     """A customer. `id` is the caller's, and unique."""
 
     id: str
     display_name: str = ""
     limits: Limits = Limits()
+    guard_policy: GuardPolicy = GuardPolicy()
     create_time: datetime | None = None
     update_time: datetime | None = None
 
@@ -126,6 +152,7 @@ class Caller:
     space_prefixes: tuple[str, ...] = ()
     key_limits: Limits = Limits()
     tenant_limits: Limits = Limits()
+    guard_policy: GuardPolicy = GuardPolicy()
 
     @property
     def actor(self) -> str:

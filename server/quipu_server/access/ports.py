@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from quipu_server.access.domain import ApiKey, AuditEntry, Limits, Measure, Tenant
+from quipu_server.access.domain import ApiKey, AuditEntry, GuardPolicy, Limits, Measure, Tenant
 
 TenantChange: TypeAlias = Callable[[Tenant], Tenant]
 KeyChange: TypeAlias = Callable[[ApiKey, datetime], ApiKey]
@@ -14,11 +14,12 @@ KeyChange: TypeAlias = Callable[[ApiKey, datetime], ApiKey]
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A key with the limits of its tenant, and the time of the database when it was read."""
+    """A key with what its tenant has set, and the time of the database when it was read."""
 
     key: ApiKey
     tenant_limits: Limits
     read_time: datetime
+    guard_policy: GuardPolicy = GuardPolicy()
 
 
 class UsageMeter(Protocol):
@@ -97,7 +98,7 @@ class AccessStore(KeySource, Protocol):
         """At most `limit` tenants with ids greater than `after`, by id."""
 
     async def change_tenant(self, tenant: str, change: TenantChange, entry: AuditEntry) -> Tenant:
-        """Store what `change` makes of display name and limits. Raises NotFound, and what `change` raises."""
+        """Store what `change` makes of the tenant's settings. Raises NotFound, and what `change` raises."""
 
     async def delete_tenant(self, tenant: str, entry: AuditEntry, *, force: bool) -> int:
         """Destroy a tenant with its keys and spaces; return how many spaces went with it.

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from quipu_server.cli.admin_values import audit_row, key_row, limit, show, show_secret, span, tenant_row
+from quipu_server.cli.admin_values import (
+    GUARDS,
+    audit_row,
+    guard_settings,
+    key_row,
+    limit,
+    show,
+    show_secret,
+    span,
+    tenant_row,
+)
 from quipu_server.cli.connection import address_option, connected
 from quipu_server.cli.fields import local_time
 from quipu_server.cli.memories import json_option
@@ -26,6 +36,14 @@ def limit_options(command: F) -> F:
         option = click.option(f"--{name}", type=limit, metavar="COUNT,SECONDS", help=f"Most {name}, as 1000,60.")
         command = option(command)
     return command
+
+
+def guard_options(command: F) -> F:
+    """Add `--guard` and `--guard-region`."""
+    region = click.option("--guard-region", metavar="COUNTRY", help="Country of phone numbers that bring none, as DE.")
+    return click.option("--guard", type=GUARDS, help="What is done at writes beside what the server does for all.")(
+        region(command)
+    )
 
 
 def tenant_option(command: F) -> F:
@@ -64,22 +82,30 @@ def list_tenants(address: str, as_json: bool) -> None:
 @tenants.command("create")
 @click.argument("tenant")
 @click.option("--display-name", help="A name for people.")
+@guard_options
 @limit_options
 @address_option
-def create_tenant(address: str, tenant: str, display_name: str | None, **limits: Any) -> None:
+def create_tenant(
+    address: str, tenant: str, display_name: str | None, guard: str | None, guard_region: str | None, **limits: Any
+) -> None:
     """Create TENANT."""
+    policy = guard_settings(guard, guard_region)
     with administering(address) as client:
-        client.create_tenant(tenant, display_name=display_name, limits=given(limits))
+        client.create_tenant(tenant, display_name=display_name, limits=given(limits), guard_policy=policy)
 
 
 @tenants.command("update")
 @click.argument("tenant")
 @click.option("--display-name", help="A name for people.")
+@guard_options
 @limit_options
 @address_option
-def update_tenant(address: str, tenant: str, display_name: str | None, **limits: Any) -> None:
-    """Change TENANT. Limits that are given replace all that it has."""
-    changes = given({"display_name": display_name, "limits": given(limits) or None})
+def update_tenant(
+    address: str, tenant: str, display_name: str | None, guard: str | None, guard_region: str | None, **limits: Any
+) -> None:
+    """Change TENANT. Limits that are given replace all that it has; so do --guard and --guard-region together."""
+    policy = guard_settings(guard, guard_region)
+    changes = given({"display_name": display_name, "limits": given(limits) or None, "guard_policy": policy})
     with administering(address) as client:
         client.update_tenant(tenant, **changes)
 

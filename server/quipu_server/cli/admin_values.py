@@ -10,8 +10,9 @@ from quipu_server.cli.display import show_table, show_time
 from quipu_server.cli.lines import dump
 
 if TYPE_CHECKING:
-    from quipu import ApiKey, AuditEntry, NewSecret, Tenant
+    from quipu import ApiKey, AuditEntry, GuardSettings, NewSecret, Tenant
 
+GUARDS = click.Choice(["off", "block_secrets", "redact_personal", "both"])
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -22,6 +23,19 @@ def limit(text: str) -> tuple[int, int]:
     except ValueError:
         raise click.BadParameter(f"{text!r} is no limit; 1000,60 allows 1,000 in 60 seconds") from None
     return count, seconds
+
+
+def guard_settings(guard: str | None, region: str | None) -> "GuardSettings | None":
+    """What the options say of the guard of a tenant; None when they say nothing."""
+    if guard is None:
+        if region is not None:
+            raise click.UsageError("--guard-region needs --guard, as both are replaced together; it may be --guard off")
+        return None
+    return {
+        "block_secrets": guard in ("block_secrets", "both"),
+        "redact_personal": guard in ("redact_personal", "both"),
+        "region": region or "",
+    }
 
 
 def span(text: str) -> timedelta:
@@ -56,6 +70,7 @@ def tenant_row(tenant: "Tenant") -> dict[str, str]:
         "tenant": tenant.name.removeprefix("tenants/"),
         "created": show_time(to_datetime(tenant.create_time)),
         "limits": limits_text(tenant),
+        "guard": guard_text(tenant),
         "name": tenant.display_name,
     }
 
@@ -93,3 +108,9 @@ def limits_text(holder: "Tenant | ApiKey") -> str:
     """The limits as the options write them."""
     limits = holder.limits.ListFields()
     return " ".join(f"{field.name}={limit.count},{limit.window.seconds}" for field, limit in limits)
+
+
+def guard_text(tenant: "Tenant") -> str:
+    """What the guard does for a tenant beside what it does for all."""
+    given = tenant.guard_policy.ListFields()
+    return " ".join(field.name if value is True else f"{field.name}={value}" for field, value in given)

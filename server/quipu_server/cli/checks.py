@@ -18,7 +18,7 @@ from quipu_server.errors import StartupError
 
 if TYPE_CHECKING:
     from quipu_server.config import Settings
-    from quipu_server.embedding import ModelDirectory
+    from quipu_server.embedding import Examined, ModelDirectory
 
 LEAST_DISK_BYTES = 1 << 30
 """A new embedded database takes some 60 MB; its write-ahead log may grow to 2 GB."""
@@ -107,7 +107,42 @@ def check_database(settings: "Settings") -> str:
         raise Trouble(str(error), mend) from error
 
 
-CHECKS: tuple[Check, ...] = (check_versions, check_disk, check_data_dir, check_port, check_models, check_database)
+def check_embedders(settings: "Settings") -> str:
+    if not settings.embedders:
+        return "none are remote"
+    try:
+        examined = asyncio.run(examine_embedders(settings))
+    except StartupError as error:
+        raise Trouble(str(error), "mend the tokenizer of the embedder") from error
+    told = "; ".join(f"{name} at {one.url}: {one.problem or f'{one.took_s * 1e3:.0f} ms'}" for name, one in examined)
+    if mends := dict.fromkeys(f"{one.mend} in embedders.{name}" for name, one in examined if one.problem):
+        raise Trouble(told, "; ".join(mends))
+    return told
+
+
+CHECKS: tuple[Check, ...] = (
+    check_versions,
+    check_disk,
+    check_data_dir,
+    check_port,
+    check_models,
+    check_embedders,
+    check_database,
+)
+
+
+async def examine_embedders(settings: "Settings") -> "list[tuple[str, Examined]]":
+    """What became of a request to each endpoint of each remote embedder, with its name. Raises StartupError."""
+    from quipu_server.embedding import RemoteEmbedder
+
+    examined = []
+    for name, resource in settings.embedders.items():
+        embedder = RemoteEmbedder(name, resource, settings.embedding_queue_tokens)
+        try:
+            examined += [(name, one) for one in await embedder.examine()]
+        finally:
+            await embedder.close()
+    return examined
 
 
 def requirements() -> Iterator[tuple[str, str]]:

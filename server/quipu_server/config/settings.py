@@ -8,10 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from quipu_server.access.domain import GuardPolicy
 from quipu_server.config.resources import DatabaseResource, EmbedderResource, Name
 from quipu_server.config.secrets import Resolved
 from quipu_server.guard.personal import is_region
-from quipu_server.guard.policies import EVERYTHING_PASSES, GuardPolicy
 from quipu_server.machine import usable_bytes
 
 DEFAULT_PORT = 50051
@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     )
     content_bytes: int = Field(32_768, ge=1, le=1 << 20, description="Longest content of a memory, bytes.")
     guard: Literal["off", "block_secrets", "redact_personal", "both"] = Field(
-        "off", description="What is done to secrets and personal data when memories are written."
+        "off", description="What is done to secrets and personal data when memories are written, for all tenants."
     )
     guard_region: Annotated[str, AfterValidator(check_region)] = Field(
         "US", description="Country of phone numbers that bring no country code; none when empty."
@@ -141,9 +141,7 @@ class Settings(BaseSettings):
 
     @property
     def guard_policy(self) -> GuardPolicy:
-        """What the guard does for tenants that say nothing else."""
-        if self.guard == "off":
-            return EVERYTHING_PASSES
+        """What the guard does for all tenants; each may have more."""
         return GuardPolicy(
             block_secrets=self.guard in ("block_secrets", "both"),
             redact_personal=self.guard in ("redact_personal", "both"),

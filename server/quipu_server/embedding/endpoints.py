@@ -28,6 +28,16 @@ BUSY = frozenset({TOO_MANY, 503})
 FAULTS_OF_TEXTS = frozenset({400, 413, 422})
 """Other endpoints would refuse them as well."""
 
+_KEY, _LATER = "check its key", "try again later, or name more endpoints"
+MENDS = {
+    401: _KEY,
+    403: _KEY,
+    404: "check its url, which ends before /embeddings, and its model",
+    429: _LATER,
+    503: _LATER,
+}
+"""What to do about an answer of HTTP."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -40,12 +50,26 @@ class WrongDimension(Exception):
 
 
 class Failed(Exception):
-    """An endpoint cannot answer now. rest_s: how long it asked to be left alone."""
+    """An endpoint cannot answer now. rest_s: how long it asked to be left alone; status: of HTTP, 0 without any."""
 
-    def __init__(self, why: str, *, rest_s: float | None = None, is_busy: bool = False) -> None:
+    def __init__(self, why: str, *, rest_s: float | None = None, status: int = 0) -> None:
         super().__init__(why)
         self.rest_s = rest_s
-        self.is_busy = is_busy
+        self.status = status
+
+    @property
+    def is_busy(self) -> bool:
+        return self.status in BUSY
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What became of a request for one vector. problem: what is wrong, and mend: what to do; empty when it is well."""
+
+    url: str
+    took_s: float
+    problem: str = ""
+    mend: str = ""
 
 
 @dataclass(slots=True)
@@ -114,10 +138,27 @@ class Endpoints:
             except Refused as error:
                 endpoint.fail(Failed(str(error)))
 
+    async def examine(self) -> Sequence[Examined]:
+        """Ask each for a vector, all at once."""
+        return await asyncio.gather(*map(self._examine, self._endpoints))
+
     def resting(self) -> int:
         """How many are left alone."""
         now = time.monotonic()
         return sum(endpoint.rests_until_s > now for endpoint in self._endpoints)
+
+    async def _examine(self, endpoint: Endpoint) -> Examined:
+        problem = mend = ""
+        started = time.perf_counter()
+        try:
+            await self._ask(endpoint, ["a"])
+        except WrongDimension as error:
+            problem, mend = str(error), "correct its dimension, or see send_dimension"
+        except Refused as error:
+            problem, mend = f"it refuses a text: {error}", "check its model and send_dimension"
+        except Failed as failure:
+            problem, mend = str(failure), MENDS.get(failure.status, "check its url, and what runs there")
+        return Examined(endpoint.url, time.perf_counter() - started, problem, mend)
 
     def _in_turn(self) -> Sequence[Endpoint]:
         self._turn = (self._turn + 1) % len(self._endpoints)
@@ -146,7 +187,7 @@ class Endpoints:
             raise Refused(f"HTTP {answer.status_code}")
         if answer.status_code != httpx.codes.OK:
             wish_s = read_wish(answer.headers.get("Retry-After", ""))
-            raise Failed(f"HTTP {answer.status_code}", rest_s=wish_s, is_busy=answer.status_code in BUSY)
+            raise Failed(f"HTTP {answer.status_code}", rest_s=wish_s, status=answer.status_code)
         # Off the event loop: 64 vectors of 3,072 numbers are 4 MB of JSON.
         return await asyncio.to_thread(read_answer, answer, len(texts), self._dimension)
 

@@ -20,7 +20,7 @@ from quipu_server.config import EmbedderResource
 from quipu_server.domain import EmbeddedText, ModelInfo, Purpose, TextToEmbed, Vector, Vectors
 from quipu_server.embedding.chunks import Span, chunk
 from quipu_server.embedding.directory import FINGERPRINT_DIGITS
-from quipu_server.embedding.endpoints import Endpoint, Endpoints, Refused, WrongDimension
+from quipu_server.embedding.endpoints import Endpoint, Endpoints, Examined, Refused, WrongDimension
 from quipu_server.embedding.onnx import CACHED_QUERIES, LEAST_ROOM, scaled, weigh
 from quipu_server.errors import InvalidArgument, NotFound, Overloaded, StartupError
 from quipu_server.measuring import Distribution, Sample
@@ -144,6 +144,10 @@ class RemoteEmbedder:
             await self._endpoints.check()
         except WrongDimension as error:
             raise StartupError(f"embedders.{self._info.name}: an endpoint is wrong: {error}") from error
+
+    async def examine(self) -> Sequence[Examined]:
+        """Ask each endpoint for a vector."""
+        return await self._endpoints.examine()
 
     async def close(self) -> None:
         """End the connections."""

@@ -3,17 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class GuardPolicy:
-    """What is done at every write. region: country (ISO 3166) of phone numbers without a country code; "" for none."""
-
-    block_secrets: bool = False
-    redact_personal: bool = False
-    region: str = ""
-
-
-EVERYTHING_PASSES = GuardPolicy()
+from quipu_server.access.domain import GuardPolicy, caller_or_nobody
 
 
 class GuardPolicies(Protocol):
@@ -24,10 +14,14 @@ class GuardPolicies(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SamePolicy:
-    """`GuardPolicies` that are the same for all."""
+class CallersPolicies:
+    """`GuardPolicies` that came with the caller's key, each beside what is done for all.
 
-    same: GuardPolicy
+    Work in the background, and everybody on a server without credentials, has what is done for all.
+    """
+
+    for_all: GuardPolicy
 
     async def policy(self, tenant: str) -> GuardPolicy:
-        return self.same
+        who = caller_or_nobody()
+        return self.for_all if who is None or who.tenant != tenant else self.for_all.and_also(who.guard_policy)

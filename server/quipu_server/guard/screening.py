@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from quipu_server.access.domain import GuardPolicy
 from quipu_server.domain import Memory, MemoryFields
 from quipu_server.errors import ContentBlocked
-from quipu_server.guard.policies import EVERYTHING_PASSES, GuardPolicies, GuardPolicy
+from quipu_server.guard.policies import GuardPolicies
 from quipu_server.guard.walking import Walk
 from quipu_server.inputs import Draft, Patch
 
@@ -33,7 +34,7 @@ class Guard:
 
     async def each(self, tenant: str, drafts: Sequence[Draft]) -> Sequence[Draft | ContentBlocked]:
         """Each draft without personal data, or why it is refused."""
-        if (policy := await self._policies.policy(tenant)) == EVERYTHING_PASSES:
+        if (policy := await self._policies.policy(tenant)).does_nothing:
             return drafts
         size = sum(_size(draft.fields) for draft in drafts)
         return await _run(size, lambda: [_screen(policy, draft) for draft in drafts])
@@ -45,7 +46,7 @@ class Guard:
 
     async def patch(self, tenant: str, patch: Patch) -> "ScreenedPatch":
         """A patch without personal data, for whatever is there to be changed."""
-        if (policy := await self._policies.policy(tenant)) == EVERYTHING_PASSES:
+        if (policy := await self._policies.policy(tenant)).does_nothing:
             return ScreenedPatch(patch, patch)
         return await _run(
             _size(patch.fields),

@@ -4,12 +4,12 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from quipu_server.access.domain import GuardPolicy
 from quipu_server.domain import MemoryFields, Metadata, MetadataValue, Redaction
 from quipu_server.errors import ContentBlocked
 from quipu_server.filters import METADATA_PREFIX
 from quipu_server.guard.findings import redacted
 from quipu_server.guard.personal import find_personal
-from quipu_server.guard.policies import GuardPolicy
 from quipu_server.guard.secrets import find_secrets
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode

@@ -14,7 +14,9 @@ from quipu_server.store.access_rows import (
     KEY_COLUMNS,
     TENANT_COLUMNS,
     decode_limits,
+    decode_policy,
     encode_limits,
+    encode_policy,
     to_audit_entry,
     to_key,
     to_tenant,
@@ -24,10 +26,12 @@ from quipu_server.store.links import Connection
 from quipu_server.store.spaces import erase_spaces
 
 _CREATE_TENANT = f"""
-INSERT INTO tenants VALUES (%s, %s, %s, now(), now()) ON CONFLICT DO NOTHING RETURNING {TENANT_COLUMNS}
+INSERT INTO tenants ({TENANT_COLUMNS}) VALUES (%s, %s, %s, %s, now(), now())
+ON CONFLICT DO NOTHING RETURNING {TENANT_COLUMNS}
 """
 _UPDATE_TENANT = f"""
-UPDATE tenants SET display_name = %s, limits = %s, update_time = now() WHERE tenant = %s RETURNING {TENANT_COLUMNS}
+UPDATE tenants SET display_name = %s, limits = %s, guard_policy = %s, update_time = now()
+WHERE tenant = %s RETURNING {TENANT_COLUMNS}
 """
 _FIND_TENANT = f"SELECT {TENANT_COLUMNS} FROM tenants WHERE tenant = %s"
 _CREATE_KEY = f"INSERT INTO api_keys VALUES ({'%s, ' * 7}now(), %s, %s, %s, %s) RETURNING {KEY_COLUMNS}"
@@ -38,8 +42,8 @@ WHERE tenant = %s AND key_id = %s RETURNING {KEY_COLUMNS}
 """
 _FIND_KEY = f"SELECT {KEY_COLUMNS} FROM api_keys WHERE tenant = %s AND key_id = %s"
 _KNOWN = f"""
-SELECT {KEY_COLUMNS}, (SELECT t.limits FROM tenants t WHERE t.tenant = k.tenant), clock_timestamp()
-FROM api_keys k WHERE key_id = $1::text
+SELECT k.*, t.limits, t.guard_policy, clock_timestamp()
+FROM (SELECT {KEY_COLUMNS} FROM api_keys WHERE key_id = $1::text) k JOIN tenants t USING (tenant)
 """
 _RECORD = f"INSERT INTO audit_entries ({AUDIT_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, clock_timestamp())"
 _ENTRIES = f"""
@@ -58,11 +62,14 @@ class PostgresAccessStore:
 
     async def known_keys(self, key_id: str) -> Sequence[KnownKey]:
         rows = await self._database.fetch_unlocked(_KNOWN, key_id.encode())
-        # A key without a tenant belongs to one that is being deleted.
-        return [KnownKey(to_key(key), decode_limits(limits), now) for *key, limits, now in rows if limits is not None]
+        # A key without a tenant, which is not among them, belongs to one that is being deleted.
+        return [
+            KnownKey(to_key(key), decode_limits(limits), now, decode_policy(policy))
+            for *key, limits, policy, now in rows
+        ]
 
     async def create_tenant(self, tenant: Tenant, entry: AuditEntry) -> Tenant:
-        values = (tenant.id, tenant.display_name, encode_limits(tenant.limits))
+        values = (tenant.id, tenant.display_name, encode_limits(tenant.limits), encode_policy(tenant.guard_policy))
         async with self._database.transaction(tenant.id) as connection:
             if (row := await (await connection.execute(_CREATE_TENANT, values)).fetchone()) is None:
                 raise AlreadyExists("tenant", tenant.resource_name)
@@ -81,8 +88,8 @@ class PostgresAccessStore:
     async def change_tenant(self, tenant: str, change: TenantChange, entry: AuditEntry) -> Tenant:
         async with self._database.transaction(tenant) as connection:
             changed = change(await _lock_tenant(connection, tenant))
-            values = (changed.display_name, encode_limits(changed.limits), tenant)
-            row = await (await connection.execute(_UPDATE_TENANT, values)).fetchone()
+            settings = (encode_limits(changed.limits), encode_policy(changed.guard_policy))
+            row = await (await connection.execute(_UPDATE_TENANT, (changed.display_name, *settings, tenant))).fetchone()
             assert row is not None  # it is locked
             await _record(connection, entry)
             return to_tenant(row)

@@ -5,9 +5,9 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from quipu_server.access.domain import ApiKey, AuditEntry, Limit, Limits, Role, Tenant
+from quipu_server.access.domain import ApiKey, AuditEntry, GuardPolicy, Limit, Limits, Role, Tenant
 
-TENANT_COLUMNS = "tenant, display_name, limits, create_time, update_time"
+TENANT_COLUMNS = "tenant, display_name, limits, guard_policy, create_time, update_time"
 KEY_COLUMNS = """
     tenant, key_id, role, digest, display_name, space_prefixes, limits, create_time, expire_time, revoke_time,
     previous_digest, previous_expire_time
@@ -17,8 +17,8 @@ AUDIT_COLUMNS = "tenant, actor, method, resource, details, entry_id, create_time
 
 def to_tenant(row: Sequence[Any]) -> Tenant:
     """The tenant of a row of TENANT_COLUMNS."""
-    tenant, display_name, limits, *times = row
-    return Tenant(tenant, display_name, decode_limits(limits), *times)
+    tenant, display_name, limits, policy, *times = row
+    return Tenant(tenant, display_name, decode_limits(limits), decode_policy(policy), *times)
 
 
 def to_key(row: Sequence[Any]) -> ApiKey:
@@ -42,3 +42,13 @@ def encode_limits(limits: Limits) -> Jsonb:
 def decode_limits(document: Mapping[str, Any]) -> Limits:
     """The limits of `encode_limits`."""
     return Limits(**{name: Limit(count, window_s) for name, (count, window_s) in document.items()})
+
+
+def encode_policy(policy: GuardPolicy) -> Jsonb:
+    """A guard policy without what it leaves to the server, as JSON: `{"redact_personal": true}`."""
+    return Jsonb({name: value for name in GuardPolicy.__slots__ if (value := getattr(policy, name))})
+
+
+def decode_policy(document: Mapping[str, Any]) -> GuardPolicy:
+    """The guard policy of `encode_policy`."""
+    return GuardPolicy(**document)

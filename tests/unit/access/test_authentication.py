@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quipu_server.access.authentication import CACHED_S, Authenticator, Credentials, check_role
-from quipu_server.access.domain import ANYBODY, ApiKey, Caller, Limits, Role
+from quipu_server.access.domain import ANYBODY, ApiKey, Caller, GuardPolicy, Limits, Role
 from quipu_server.access.ports import KnownKey
 from quipu_server.access.secrets import digest_secret, new_id, new_secret, read_credential, write_credential
 from quipu_server.errors import RoleNeeded, StoreUnavailable, Unauthenticated
@@ -24,12 +24,13 @@ class Keys:
         self.keys: dict[str, ApiKey] = {}
         self.reads = 0
         self.failure: Exception | None = None
+        self.policy = GuardPolicy()
 
     async def known_keys(self, key_id: str) -> Sequence[KnownKey]:
         self.reads += 1
         if self.failure is not None:
             raise self.failure
-        return [KnownKey(key, Limits(), NOW) for key in self.keys.values() if key.id == key_id]
+        return [KnownKey(key, Limits(), NOW, self.policy) for key in self.keys.values() if key.id == key_id]
 
     def add(self, role: Role = Role.READ, **fields: object) -> str:
         """Store a key; what its holder sends."""
@@ -71,6 +72,14 @@ async def test_a_key_lets_its_tenant_in(door: Authenticator, keys: Keys) -> None
     assert (who.tenant, who.role, who.space_prefixes) == ("acme", Role.WRITE, ("team-",))
     assert who.actor == f"tenants/acme/apiKeys/{parts(credential)[0]}"
     assert await door.identify(f"bearer {credential}") == who
+
+
+async def test_a_caller_brings_the_guard_of_its_tenant_at_no_further_read(door: Authenticator, keys: Keys) -> None:
+    keys.policy = GuardPolicy(redact_personal=True, region="DE")
+    credential = keys.add(Role.WRITE)
+    for _ in range(5):
+        assert (await door.identify(f"Bearer {credential}")).guard_policy == keys.policy
+    assert keys.reads == 1
 
 
 async def test_the_master_key_belongs_to_no_tenant(door: Authenticator, keys: Keys) -> None:

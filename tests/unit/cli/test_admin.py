@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quipu.v1 import admin_service_pb2 as messages
 from quipu.v1.api_key_pb2 import API_KEY_ROLE_READ, ApiKey
+from quipu.v1.guard_policy_pb2 import GuardPolicy
 from quipu.v1.tenant_pb2 import Tenant
 from tests.unit.cli.conftest import Notebook, Run
 
@@ -44,7 +45,8 @@ def test_a_key_is_made_and_its_secret_stands_alone(quipu: Run, notebook: Noteboo
 
 
 def test_tenants_and_keys_are_listed(quipu: Run, notebook: Notebook, capsys: Output) -> None:
-    tenant = Tenant(name="tenants/acme", display_name="Acme", create_time=THEN)
+    policy = GuardPolicy(redact_personal=True, region="DE")
+    tenant = Tenant(name="tenants/acme", display_name="Acme", create_time=THEN, guard_policy=policy)
     entry = messages.AuditEntry(create_time=THEN, actor="master", method="CreateTenant", resource="tenants/acme")
     notebook.server.answers |= {
         "ListTenants": lambda _: messages.ListTenantsResponse(tenants=[tenant]),
@@ -52,7 +54,7 @@ def test_tenants_and_keys_are_listed(quipu: Run, notebook: Notebook, capsys: Out
         "ListAuditEntries": lambda _: messages.ListAuditEntriesResponse(entries=[entry]),
     }
     assert quipu("admin", "tenants", "list") == 0
-    assert "Acme" in capsys.readouterr().out
+    assert {"Acme", "redact_personal", "region=DE"} <= set(capsys.readouterr().out.split())
     assert quipu("admin", "keys", "list", "--tenant", "acme") == 0
     assert "team-*" in capsys.readouterr().out
     assert quipu("admin", "audit", "--json") == 0
@@ -80,6 +82,30 @@ def test_a_key_is_rotated_expired_and_revoked(quipu: Run, notebook: Notebook, ca
     assert quipu("admin", "keys", "expire", KEY.name, "2030-01-01T00:00Z") == 0
     assert quipu("admin", "keys", "revoke", KEY.name) == 0
     assert asked == [12 * 3_600, ["expire_time"], KEY.name]
+
+
+def test_the_guard_of_a_tenant_is_set(quipu: Run, notebook: Notebook, capsys: Output) -> None:
+    asked: list[Tenant] = []
+    masks: list[list[str]] = []
+
+    def create(request: messages.CreateTenantRequest) -> messages.CreateTenantResponse:
+        asked.append(request.tenant)
+        return messages.CreateTenantResponse(tenant=request.tenant)
+
+    def update(request: messages.UpdateTenantRequest) -> messages.UpdateTenantResponse:
+        asked.append(request.tenant)
+        masks.append(list(request.update_mask.paths))
+        return messages.UpdateTenantResponse(tenant=request.tenant)
+
+    notebook.server.answers |= {"CreateTenant": create, "UpdateTenant": update}
+    assert quipu("admin", "tenants", "create", "acme", "--guard", "both", "--guard-region", "DE") == 0
+    assert quipu("admin", "tenants", "create", "acme") == 0
+    assert quipu("admin", "tenants", "update", "acme", "--guard", "off") == 0
+    policy = GuardPolicy(block_secrets=True, redact_personal=True, region="DE")
+    assert [tenant.guard_policy for tenant in asked] == [policy, GuardPolicy(), GuardPolicy()]
+    assert masks == [["guard_policy"]]
+    assert quipu("admin", "tenants", "update", "acme", "--guard-region", "DE") == 2
+    assert "--guard-region needs --guard" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--requests", "1000"], ["--tokens", "x,60"]])

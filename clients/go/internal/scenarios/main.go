@@ -17,6 +17,7 @@ import (
 type environment struct {
 	address       string
 	secondAddress string
+	secured       secured
 	restart       string
 	folder        string
 	report        string
@@ -26,6 +27,7 @@ func main() {
 	noneFailed, err := run(context.Background(), environment{
 		address:       os.Getenv("QUIPU_ADDRESS"),
 		secondAddress: os.Getenv("QUIPU_SECOND_ADDRESS"),
+		secured:       secured{os.Getenv("QUIPU_SECURED_ADDRESS"), os.Getenv("QUIPU_SECURED_MASTER_KEY")},
 		restart:       os.Getenv("QUIPU_RESTART"),
 		folder:        os.Getenv("QUIPU_SCENARIOS"),
 		report:        os.Getenv("QUIPU_REPORT"),

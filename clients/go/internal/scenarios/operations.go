@@ -58,6 +58,10 @@ var operations = map[string]operation{
 	"models":                  models,
 	"count_tokens":            countTokens,
 	"describe_index":          describeIndex,
+	"create_tenant":           createTenant,
+	"create_api_key":          createAPIKey,
+	"rotate_api_key":          rotateAPIKey,
+	"revoke_api_key":          revokeAPIKey,
 }
 
 func embed(i *invocation) (any, error) {

@@ -20,6 +20,7 @@ const longestStop = 60 * time.Second
 // player plays one scenario.
 type player struct {
 	first, second *quipu.Client
+	keyed         keyedClients
 	restartURL    string
 	variables     map[string]any
 }
@@ -31,6 +32,8 @@ func newPlayer(env environment) (*player, error) {
 		return nil, err
 	}
 	made := &player{first: first, restartURL: env.restart, variables: map[string]any{"space": space}}
+	made.variables["master_key"] = env.secured.masterKey
+	made.keyed = keyedClients{address: env.secured.address, space: space, open: map[string]*quipu.Client{}}
 	if env.secondAddress != "" {
 		made.second, err = quipu.Connect(env.secondAddress, quipu.WithSpace(space))
 	}
@@ -42,6 +45,7 @@ func (p *player) close() {
 	if p.second != nil {
 		p.second.Close()
 	}
+	p.keyed.close()
 }
 
 // play stops at the first step that does not go as it should.
@@ -57,6 +61,9 @@ func (p *player) play(ctx context.Context, played scenario) error {
 func (p *player) step(ctx context.Context, step step) error {
 	if step.Do == "restart" {
 		return p.restart(ctx)
+	}
+	if step.Do == "wait" {
+		return wait(newArguments(step.With))
 	}
 	result, failure := p.call(ctx, step)
 	if failure != nil || step.Error != nil {
@@ -80,7 +87,7 @@ func (p *player) call(ctx context.Context, step step) (any, error) {
 	if !isKnown {
 		return nil, fmt.Errorf("there is no operation %q", step.Do)
 	}
-	client, err := p.client(step.Client)
+	client, err := p.client(step)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +104,11 @@ func (p *player) call(ctx context.Context, step step) (any, error) {
 	return perform(&invocation{ctx: ctx, client: client, with: with, take: step.Take})
 }
 
-func (p *player) client(name string) (*quipu.Client, error) {
+func (p *player) client(step step) (*quipu.Client, error) {
+	name := step.Client
+	if name == "secured" {
+		return p.keyed.client(step.Key, p.variables)
+	}
 	switch {
 	case name == "":
 		return p.first, nil

@@ -19,6 +19,7 @@ type step struct {
 	With   map[string]any `yaml:"with"`
 	As     string         `yaml:"as"`
 	Client string         `yaml:"client"`
+	Key    *string        `yaml:"key"`
 	Take   *int           `yaml:"take"`
 	Expect any            `yaml:"expect"`
 	Error  map[string]any `yaml:"error"`

@@ -189,8 +189,8 @@ class UpdateTenantRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Optional. The fields to change: `display_name`, `limits`, or `*` for both. A named field that is not set in `tenant` is
-        cleared. Without a mask the fields set in `tenant` are changed.
+        """Optional. The fields to change: `display_name`, `limits`, `guard_policy`, or `*` for all of them. A named field that is
+        not set in `tenant` is cleared. Without a mask the fields set in `tenant` are changed.
         """
 
     def __init__(

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from quipu.v1 import guard_policy_pb2 as quipu_dot_v1_dot_guard__policy__pb2
 from quipu.v1 import limits_pb2 as quipu_dot_v1_dot_limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15quipu/v1/tenant.proto\x12\x08quipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15quipu/v1/limits.proto\"\xe3\x01\n\x06Tenant\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12(\n\x06limits\x18\x03 \x01(\x0b\x32\x10.quipu.v1.LimitsR\x06limits\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTimeB\x96\x01\n\x0c\x63om.quipu.v1B\x0bTenantProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15quipu/v1/tenant.proto\x12\x08quipu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bquipu/v1/guard_policy.proto\x1a\x15quipu/v1/limits.proto\"\x9d\x02\n\x06Tenant\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x64isplay_name\x18\x02 \x01(\tR\x0b\x64isplayName\x12(\n\x06limits\x18\x03 \x01(\x0b\x32\x10.quipu.v1.LimitsR\x06limits\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0bupdate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nupdateTime\x12\x38\n\x0cguard_policy\x18\x06 \x01(\x0b\x32\x15.quipu.v1.GuardPolicyR\x0bguardPolicyB\x96\x01\n\x0c\x63om.quipu.v1B\x0bTenantProtoP\x01Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\xa2\x02\x03QXX\xaa\x02\x08Quipu.V1\xca\x02\x08Quipu\\V1\xe2\x02\x14Quipu\\V1\\GPBMetadata\xea\x02\tQuipu::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +35,6 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quipu.v1.tenant_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014com.quipu.v1B\013TenantProtoP\001Z8github.com/quipu-memory/quipu/clients/go/quipuv1;quipuv1\242\002\003QXX\252\002\010Quipu.V1\312\002\010Quipu\\V1\342\002\024Quipu\\V1\\GPBMetadata\352\002\tQuipu::V1'
-  _globals['_TENANT']._serialized_start=92
-  _globals['_TENANT']._serialized_end=319
+  _globals['_TENANT']._serialized_start=121
+  _globals['_TENANT']._serialized_end=406
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from quipu.v1 import guard_policy_pb2 as _guard_policy_pb2
 from quipu.v1 import limits_pb2 as _limits_pb2
 import builtins as _builtins
 import sys
@@ -29,6 +30,7 @@ class Tenant(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    GUARD_POLICY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tenants/{tenant}`."""
     display_name: _builtins.str
@@ -45,6 +47,10 @@ class Tenant(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was changed last."""
 
+    @_builtins.property
+    def guard_policy(self) -> _guard_policy_pb2.GuardPolicy:
+        """Optional. What is done to secrets and personal data that keys of the tenant write, beside what the server does for all."""
+
     def __init__(
         self,
         *,
@@ -53,10 +59,11 @@ class Tenant(_message.Message):
         limits: _limits_pb2.Limits | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        guard_policy: _guard_policy_pb2.GuardPolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "limits", b"limits", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "guard_policy", b"guard_policy", "limits", b"limits", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "limits", b"limits", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "guard_policy", b"guard_policy", "limits", b"limits", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

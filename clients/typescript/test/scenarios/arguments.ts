@@ -19,6 +19,8 @@ function option(name: string, value: unknown): [string, unknown] {
     case "session_idle_for":
     case "archived_for":
       return [`${camelCase(name)}Ms`, value === null ? null : Number(value) * 1_000];
+    case "guard_policy":
+      return ["guardPolicy", isMapping(value) ? toOptions(value) : value];
     case "ranking":
       return [name, isMapping(value) ? toOptions(value) : value];
     case "memories":

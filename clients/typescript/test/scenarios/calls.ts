@@ -23,6 +23,8 @@ const MESSAGES = createRegistry(
   v1.SessionSchema,
   v1.GetWindowResponseSchema,
   v1.PackContextResponseSchema,
+  v1.TenantSchema,
+  v1.ApiKeySchema,
 );
 
 const CALLS: Record<string, Call> = {
@@ -70,6 +72,10 @@ const CALLS: Record<string, Call> = {
   describe_index: (client, { space, ...options }: { space?: string }) => client.describeIndex(space, options),
   embed: (client, { texts, ...options }: { texts: string[] }) => client.embed(texts, options),
   models: (client, options) => client.models(options),
+  create_tenant: (client, { tenant, ...options }: { tenant: string }) => client.admin.createTenant(tenant, options),
+  create_api_key: (client, { tenant, role }: { tenant: string; role: "read" }) => client.admin.createApiKey(tenant, role),
+  rotate_api_key: (client, { key }: { key: string }) => client.admin.rotateApiKey(key),
+  revoke_api_key: (client, { key }: { key: string }) => client.admin.revokeApiKey(key),
   count_tokens: (client, { texts, ...options }: { texts: string[] }) => client.countTokens(texts, options),
 };
 
@@ -128,7 +134,8 @@ function plain(value: unknown): unknown {
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [key, plain(item)]));
   if (value instanceof Float32Array) return [...value];
   if (Array.isArray(value)) return value.map(plain);
-  if (!isMapping(value) || !isMessage(value)) return value;
+  if (!isMapping(value)) return value;
+  if (!isMessage(value)) return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
   const schema = MESSAGES.getMessage(value.$typeName);
   if (!schema) throw new Error(`there is no message ${value.$typeName}`);
   return toJson(schema, value, { useProtoFieldName: true, registry: MESSAGES });

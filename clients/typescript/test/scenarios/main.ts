@@ -9,6 +9,7 @@ const folder = setting("QUIPU_SCENARIOS");
 const report = setting("QUIPU_REPORT");
 const stage = {
   addresses: { first: setting("QUIPU_ADDRESS"), second: setting("QUIPU_SECOND_ADDRESS") },
+  secured: { address: setting("QUIPU_SECURED_ADDRESS"), masterKey: setting("QUIPU_SECURED_MASTER_KEY") },
   restartUrl: setting("QUIPU_RESTART"),
 };
 

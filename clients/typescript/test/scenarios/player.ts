@@ -1,6 +1,7 @@
 /** Plays a scenario through the client. */
 
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import { connect, QuipuError, type Client } from "@quipu-memory/client";
 import { call, facts } from "./calls.js";
 import { errorMismatches, mismatches } from "./matching.js";
@@ -11,6 +12,7 @@ export interface Step {
   readonly do: string;
   readonly with?: Mapping;
   readonly client?: string;
+  readonly key?: string;
   readonly take?: number;
   readonly as?: string;
   readonly expect?: unknown;
@@ -26,6 +28,7 @@ export interface Scenario {
 /** Where scenarios are played. */
 export interface Stage {
   readonly addresses: Readonly<Record<string, string>>;
+  readonly secured: { readonly address: string; readonly masterKey: string };
   readonly restartUrl: string;
 }
 
@@ -33,10 +36,18 @@ export interface Stage {
 export async function play({ steps }: Scenario, stage: Stage): Promise<string> {
   const space = `scenario-${randomUUID().replaceAll("-", "")}`;
   const clients = new Map(Object.entries(stage.addresses).map(([name, address]) => [name, connect(address, { space })]));
-  const variables: Mapping = { space };
+  const variables: Mapping = { space, master_key: stage.secured.masterKey };
+  const clientOf = ({ client = "first", key }: Step): Client | undefined => {
+    if (client !== "secured") return clients.get(client);
+    const apiKey = key === undefined ? undefined : String(fill(key, variables));
+    const name = `secured ${apiKey}`;
+    const found = clients.get(name) ?? connect(stage.secured.address, { space, apiKey });
+    clients.set(name, found);
+    return found;
+  };
   try {
     for (const [place, step] of steps.entries()) {
-      const wrong = await playStep(step, clients, variables, stage);
+      const wrong = await playStep(step, clientOf, variables, stage);
       if (wrong.length) return `step ${place + 1}, ${step.do}: ${wrong.join("; ")}`;
     }
   } finally {
@@ -47,7 +58,7 @@ export async function play({ steps }: Scenario, stage: Stage): Promise<string> {
 
 async function playStep(
   step: Step,
-  clients: ReadonlyMap<string, Client>,
+  clientOf: (step: Step) => Client | undefined,
   variables: Mapping,
   stage: Stage,
 ): Promise<string[]> {
@@ -56,7 +67,11 @@ async function playStep(
       await restart(stage.restartUrl);
       return [];
     }
-    const client = clients.get(step.client ?? "first");
+    if (step.do === "wait") {
+      await setTimeout(Number(step.with?.["seconds"]) * 1_000);
+      return [];
+    }
+    const client = clientOf(step);
     if (!client) return [`there is no client ${step.client}`];
     const result = await call(client, step.do, fill(step.with ?? {}, variables) as Mapping, step.take);
     if (step.error) return [`expected ${step.error["code"]}, but there was no error`];

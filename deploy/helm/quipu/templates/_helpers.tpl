@@ -16,6 +16,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: server
 {{- end -}}
 
+{{- define "quipu.workerSelector" -}}
+app.kubernetes.io/name: quipu
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: worker
+{{- end -}}
+
 {{- define "quipu.databaseSelector" -}}
 app.kubernetes.io/name: quipu
 app.kubernetes.io/instance: {{ .Release.Name }}

@@ -6,11 +6,13 @@ from quipu.v1.admin_service_pb2 import AuditEntry as AuditEntryMessage
 from quipu.v1.admin_service_pb2 import UpdateApiKeyRequest, UpdateTenantRequest
 from quipu.v1.api_key_pb2 import ApiKey as ApiKeyMessage
 from quipu.v1.api_key_pb2 import ApiKeyRole
+from quipu.v1.guard_policy_pb2 import GuardPolicy as GuardPolicyMessage
 from quipu.v1.limits_pb2 import Limit as LimitMessage
 from quipu.v1.limits_pb2 import Limits as LimitsMessage
 from quipu.v1.tenant_pb2 import Tenant as TenantMessage
-from quipu_server.access.domain import ApiKey, AuditEntry, Limit, Limits, Role, Tenant
+from quipu_server.access.domain import ApiKey, AuditEntry, GuardPolicy, Limit, Limits, Role, Tenant
 from quipu_server.errors import InvalidArgument
+from quipu_server.guard.personal import is_region
 from quipu_server.rpc.convert.masks import read_mask
 from quipu_server.rpc.convert.times import read_duration, read_time, write_optional_time
 from quipu_server.rpc.validate import check_count, check_known, check_text
@@ -23,14 +25,15 @@ LONGEST_WINDOW_S = 31 * 86_400
 LONGEST_GRACE_S = 31 * 86_400
 
 _ROLES = {role.value: role for role in Role if role is not Role.MASTER}
-_TENANT_PATHS = frozenset({"display_name", "limits"})
+_TENANT_PATHS = frozenset({"display_name", "limits", "guard_policy"})
 _KEY_PATHS = frozenset({"display_name", "role", "space_prefixes", "limits", "expire_time"})
 
 
 def read_tenant_settings(message: TenantMessage, tenant: str) -> Tenant:
     """A tenant with what a caller says of it. Raises InvalidArgument."""
     name = check_text(message.display_name, "tenant.display_name", MOST_DISPLAY_NAME_BYTES)
-    return Tenant(tenant, name, read_limits(message.limits, "tenant.limits"))
+    limits = read_limits(message.limits, "tenant.limits")
+    return Tenant(tenant, name, limits, _read_policy(message.guard_policy, "tenant.guard_policy"))
 
 
 def read_tenant_mask(request: UpdateTenantRequest) -> frozenset[str]:
@@ -87,6 +90,7 @@ def write_tenant(tenant: Tenant) -> TenantMessage:
         limits=write_limits(tenant.limits),
         create_time=write_optional_time(tenant.create_time),
         update_time=write_optional_time(tenant.update_time),
+        guard_policy=_write_policy(tenant.guard_policy),
     )
 
 
@@ -120,6 +124,19 @@ def _read_prefixes(message: ApiKeyMessage) -> tuple[str, ...]:
         check_text(prefix, f"api_key.space_prefixes[{i}]", MOST_PREFIX_BYTES, required=True)
         for i, prefix in enumerate(message.space_prefixes)
     )
+
+
+def _read_policy(message: GuardPolicyMessage, path: str) -> GuardPolicy:
+    if not is_region(message.region):
+        what = f"{message.region!r} is not a known country; it must be two capital letters, as DE, or empty"
+        raise InvalidArgument(f"{path}.region", what)
+    return GuardPolicy(message.block_secrets, message.redact_personal, message.region)
+
+
+def _write_policy(policy: GuardPolicy) -> GuardPolicyMessage | None:
+    """None when nothing is set."""
+    given = {name: value for name in GuardPolicy.__slots__ if (value := getattr(policy, name))}
+    return GuardPolicyMessage(**given) if given else None
 
 
 def _read_limit(message: LimitMessage, path: str) -> Limit:

@@ -179,8 +179,8 @@ export type UpdateTenantRequest = Message<"quipu.v1.UpdateTenantRequest"> & {
   tenant?: Tenant;
 
   /**
-   * Optional. The fields to change: `display_name`, `limits`, or `*` for both. A named field that is not set in `tenant` is
-   * cleared. Without a mask the fields set in `tenant` are changed.
+   * Optional. The fields to change: `display_name`, `limits`, `guard_policy`, or `*` for all of them. A named field that is
+   * not set in `tenant` is cleared. Without a mask the fields set in `tenant` are changed.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */

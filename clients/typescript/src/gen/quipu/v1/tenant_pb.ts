@@ -6,6 +6,8 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { GuardPolicy } from "./guard_policy_pb.js";
+import { file_quipu_v1_guard_policy } from "./guard_policy_pb.js";
 import type { Limits } from "./limits_pb.js";
 import { file_quipu_v1_limits } from "./limits_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file quipu/v1/tenant.proto.
  */
 export const file_quipu_v1_tenant: GenFile = /*@__PURE__*/
-  fileDesc("ChVxdWlwdS92MS90ZW5hbnQucHJvdG8SCHF1aXB1LnYxIrABCgZUZW5hbnQSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSIAoGbGltaXRzGAMgASgLMhAucXVpcHUudjEuTGltaXRzEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBClgEKDGNvbS5xdWlwdS52MUILVGVuYW50UHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_limits]);
+  fileDesc("ChVxdWlwdS92MS90ZW5hbnQucHJvdG8SCHF1aXB1LnYxIt0BCgZUZW5hbnQSDAoEbmFtZRgBIAEoCRIUCgxkaXNwbGF5X25hbWUYAiABKAkSIAoGbGltaXRzGAMgASgLMhAucXVpcHUudjEuTGltaXRzEi8KC2NyZWF0ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoMZ3VhcmRfcG9saWN5GAYgASgLMhUucXVpcHUudjEuR3VhcmRQb2xpY3lClgEKDGNvbS5xdWlwdS52MUILVGVuYW50UHJvdG9QAVo4Z2l0aHViLmNvbS9xdWlwdS1tZW1vcnkvcXVpcHUvY2xpZW50cy9nby9xdWlwdXYxO3F1aXB1djGiAgNRWFiqAghRdWlwdS5WMcoCCFF1aXB1XFYx4gIUUXVpcHVcVjFcR1BCTWV0YWRhdGHqAglRdWlwdTo6VjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_quipu_v1_guard_policy, file_quipu_v1_limits]);
 
 /**
  * A customer: spaces, keys and limits of its own. No tenant sees another's data.
@@ -56,6 +58,13 @@ export type Tenant = Message<"quipu.v1.Tenant"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 5;
    */
   updateTime?: Timestamp;
+
+  /**
+   * Optional. What is done to secrets and personal data that keys of the tenant write, beside what the server does for all.
+   *
+   * @generated from field: quipu.v1.GuardPolicy guard_policy = 6;
+   */
+  guardPolicy?: GuardPolicy;
 };
 
 /**
