@@ -67,10 +67,15 @@ class Answer:
         if self.error is not None:
             text = f"{self.error.code()} {self.error.details()}"
         else:
-            text = "\n".join(MessageToJson(message) for message in self.messages)
+            text = "\n".join(MessageToJson(message) for message in self.messages if not only_tells_progress(message))
         for name, stands_for in aim.names.items():
             text = text.replace(name, stands_for)
         return UNSTABLE.sub("", VARYING.sub("…", text)).replace(aim.seed.hex, "")
+
+
+def only_tells_progress(message: Message) -> bool:
+    """Whether it came because time went by."""
+    return [field.name for field, _ in message.ListFields()] == ["progress"]
 
 
 @dataclass(slots=True)
