@@ -19,7 +19,7 @@ from quipu_server.memories import Memories
 from quipu_server.packs import Packs
 from quipu_server.passages import Passages
 from quipu_server.ports import Embedder
-from quipu_server.ports_jobs import JobKinds
+from quipu_server.ports.jobs import JobKinds
 from quipu_server.retention.asking import Asking
 from quipu_server.retention.policies import Policies
 from quipu_server.rpc.memory_service import Streams

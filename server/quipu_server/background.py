@@ -9,7 +9,7 @@ from quipu_server.erasing import VACUUM
 from quipu_server.jobs import Worker
 from quipu_server.model_changes import ModelChanges
 from quipu_server.ports import Embedder, SearchViews
-from quipu_server.ports_jobs import JobContext, JobKind, JobKinds, Json
+from quipu_server.ports.jobs import JobContext, JobKind, JobKinds, Json
 from quipu_server.retention.runs import Retention
 from quipu_server.retention.tally import Tally
 from quipu_server.spaces import Spaces

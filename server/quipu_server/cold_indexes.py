@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from quipu_server.ports import Embedder
-from quipu_server.ports_cold import ColdIndexes
-from quipu_server.ports_jobs import JobContext, JobKind, JobStore, Json, NewJob
+from quipu_server.ports.cold import ColdIndexes
+from quipu_server.ports.jobs import JobContext, JobKind, JobStore, Json, NewJob
 from quipu_server.spaces import Spaces
 
 KIND = "build-index"

@@ -9,8 +9,8 @@ from uuid import UUID
 from quipu_server.domain import EmbeddedText, Purpose, Space
 from quipu_server.errors import Conflict, ModelChanged, Overloaded, StoreUnavailable
 from quipu_server.ports import Embedder, Lane, SearchViews
-from quipu_server.ports_embedding import Unembedded, UnembeddedStore
-from quipu_server.ports_jobs import JobContext, JobKind, JobStore, Json, NewJob
+from quipu_server.ports.embedding_later import Unembedded, UnembeddedStore
+from quipu_server.ports.jobs import JobContext, JobKind, JobStore, Json, NewJob
 from quipu_server.spaces import Spaces
 
 KIND = "embed"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from quipu_server.ports import SearchViews
-from quipu_server.ports_erasing import Erasure, ErasureCounts, ErasureStore, Traces
-from quipu_server.ports_jobs import SYSTEM, JobStore, NewJob
+from quipu_server.ports.erasing import Erasure, ErasureCounts, ErasureStore, Traces
+from quipu_server.ports.jobs import SYSTEM, JobStore, NewJob
 from quipu_server.spaces import Spaces
 
 STEP = 500

@@ -22,7 +22,7 @@ from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft
 from quipu_server.passages import Passages
 from quipu_server.ports import Lane, MemoryStore, SearchViews
-from quipu_server.ports_embedding import EmbedSoon
+from quipu_server.ports.embedding_later import EmbedSoon
 from quipu_server.spaces import Spaces
 
 PAUSE_S = 0.05

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from quipu_server.errors import InvalidArgument, NotFound, Unavailable
-from quipu_server.ports_jobs import Job, JobKind, JobKinds, JobQuery, JobStore, Json, NewJob
+from quipu_server.ports.jobs import Job, JobKind, JobKinds, JobQuery, JobStore, Json, NewJob
 from quipu_server.spaces import Spaces
 
 TICK_S = 0.1

@@ -19,7 +19,7 @@ from quipu_server.identifiers import new_memory_id
 from quipu_server.inputs import Draft, Listing, Page, Patch, Target, check_etag
 from quipu_server.passages import Passages
 from quipu_server.ports import NEWEST, Lane, ListQuery, LogSource, MemoryStore, SearchViews
-from quipu_server.ports_embedding import EmbedSoon
+from quipu_server.ports.embedding_later import EmbedSoon
 from quipu_server.spaces import Spaces, check_kept, check_reached
 
 WRITE_ATTEMPTS = 5

@@ -9,8 +9,8 @@ from quipu_server.domain import EmbeddedText, ModelInfo, Purpose, Space
 from quipu_server.embedding_later import EmbeddingJobs
 from quipu_server.errors import Conflict, FailedPrecondition, Overloaded
 from quipu_server.ports import Embedder, Lane
-from quipu_server.ports_jobs import JobContext, JobKind, Json
-from quipu_server.ports_models import Missing, ModelStore
+from quipu_server.ports.jobs import JobContext, JobKind, Json
+from quipu_server.ports.models import Missing, ModelStore
 from quipu_server.spaces import Spaces
 
 CHANGE, REVERT, DROP = "change-model", "revert-model", "drop-old-vectors"

@@ -8,7 +8,7 @@ from quipu_server.errors import EtagMismatch, NotFound
 from quipu_server.inputs import Draft
 from quipu_server.memories import Memories
 from quipu_server.ports import NEWEST, Embedder, LogSource, SearchViews
-from quipu_server.ports_sessions import Message, MessageQuery, Session, SessionQuery, SessionSettings, SessionStore
+from quipu_server.ports.sessions import Message, MessageQuery, Session, SessionQuery, SessionSettings, SessionStore
 from quipu_server.spaces import Spaces, check_reached
 
 PAGE = 100

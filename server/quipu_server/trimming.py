@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from quipu_server.ports_history import HistoryStore
-from quipu_server.ports_jobs import JobContext, JobKind, Json
+from quipu_server.ports.history import HistoryStore
+from quipu_server.ports.jobs import JobContext, JobKind, Json
 
 EVERY_S = 6 * 3_600.0
 SPACES = 100

@@ -8,7 +8,7 @@ import structlog
 
 from quipu_server.domain import Space
 from quipu_server.errors import StoreUnavailable
-from quipu_server.ports_uses import Use, UseStore
+from quipu_server.ports.uses import Use, UseStore
 from quipu_server.spaces import Spaces
 
 FLUSH_EVERY_S = 30.0

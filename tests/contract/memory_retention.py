@@ -9,7 +9,7 @@ import numpy as np
 
 from quipu_server.domain import Memory, RequestKey, Revisions, Space
 from quipu_server.errors import AlreadyExists, EtagMismatch, FailedPrecondition, NotFound
-from quipu_server.ports_retention import (
+from quipu_server.ports.retention import (
     MOST_POLICIES,
     Home,
     Moment,

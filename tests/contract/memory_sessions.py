@@ -9,7 +9,7 @@ from uuid import UUID
 from quipu_server.domain import Change, Memory, RequestKey, Space, Write
 from quipu_server.errors import NotFound
 from quipu_server.ports import MemoryStore
-from quipu_server.ports_sessions import (
+from quipu_server.ports.sessions import (
     Message,
     MessageQuery,
     MessageStatistics,

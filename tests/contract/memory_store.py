@@ -28,7 +28,7 @@ from quipu_server.domain import (
 from quipu_server.errors import AlreadyExists, Conflict, FailedPrecondition, NotFound, RequestIdReused
 from quipu_server.filters import Condition
 from quipu_server.ports import NEWEST, ListQuery, LogPart, Watched
-from quipu_server.ports_sessions import Session
+from quipu_server.ports.sessions import Session
 from tests.integration.oracle import meets
 
 

@@ -17,8 +17,8 @@ from quipu_server.domain import (
     Write,
 )
 from quipu_server.ports import LogSource, MemoryStore, SpaceStore
-from quipu_server.ports_retention import PolicyStore, RetentionStore
-from quipu_server.ports_sessions import SessionStore
+from quipu_server.ports.retention import PolicyStore, RetentionStore
+from quipu_server.ports.sessions import SessionStore
 
 DIMENSION = 8
 TENANTS = ("one", "two", "other")

@@ -6,7 +6,7 @@ import pytest
 
 from quipu_server.domain import Kind, Space
 from quipu_server.errors import AlreadyExists, EtagMismatch, FailedPrecondition, NotFound, RequestIdReused
-from quipu_server.ports_retention import MOST_POLICIES, Action, Home, PolicySettings
+from quipu_server.ports.retention import MOST_POLICIES, Action, Home, PolicySettings
 from tests.contract.stores import Stores, a_request, a_space
 
 ARCHIVE = PolicySettings(Action.ARCHIVE, older_than_s=60.0)

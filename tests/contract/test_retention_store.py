@@ -8,7 +8,7 @@ import pytest
 
 from quipu_server.domain import Change, Kind, Memory, Space, Write
 from quipu_server.filters import AllOf, Comparison, In, Operator
-from quipu_server.ports_retention import Moment, Rule, Scope
+from quipu_server.ports.retention import Moment, Rule, Scope
 from tests.contract.stores import Stores, a_change, a_creation
 
 EVERYTHING = Rule(Scope.KEPT, None)

@@ -16,9 +16,9 @@ from quipu_server.access.domain import Role as KeyRole
 from quipu_server.access.ports import Account
 from quipu_server.domain import Space, Write
 from quipu_server.errors import NotFound
-from quipu_server.ports_jobs import NewJob
-from quipu_server.ports_retention import Action, Home, PolicySettings
-from quipu_server.ports_sessions import SessionSettings
+from quipu_server.ports.jobs import NewJob
+from quipu_server.ports.retention import Action, Home, PolicySettings
+from quipu_server.ports.sessions import SessionSettings
 from quipu_server.store import Database
 from quipu_server.store.access import PostgresAccessStore
 from quipu_server.store.jobs import PostgresJobStore

@@ -8,7 +8,7 @@ import pytest
 
 from quipu_server.domain import Change, Kind, Memory, Role, Space, Write
 from quipu_server.errors import NotFound, RequestIdReused, SessionEnded
-from quipu_server.ports_sessions import MessageQuery, Place, Session, SessionQuery, SessionSettings, SessionStore
+from quipu_server.ports.sessions import MessageQuery, Place, Session, SessionQuery, SessionSettings, SessionStore
 from tests.contract.stores import Stores, a_change, a_creation, a_request
 
 SETTINGS = SessionSettings("Tea", "They drink it.", {"n": 1.0, "when": datetime(2024, 1, 1, tzinfo=UTC), "l": ("a",)})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quipu_server.ports_jobs import Job, JobOutcome, JobQuery, JobState, Lease, LeaseLost, NewJob
+from quipu_server.ports.jobs import Job, JobOutcome, JobQuery, JobState, Lease, LeaseLost, NewJob
 from quipu_server.store import Database
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore

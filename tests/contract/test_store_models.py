@@ -7,7 +7,7 @@ import pytest
 
 from quipu_server.domain import Change, EmbeddedText, Passage, Space, Write
 from quipu_server.errors import Conflict, ModelChanged
-from quipu_server.ports_models import Missing
+from quipu_server.ports.models import Missing
 from quipu_server.store import Database
 from quipu_server.store.models import PostgresModelStore
 from quipu_server.store.unembedded import PostgresUnembeddedStore

@@ -10,7 +10,7 @@ import pytest
 
 from quipu_server.domain import Change, EmbeddedText, MemoryFields, ModelInfo, Passage, Space, Vectors, Write
 from quipu_server.embedding import SHIPPED, read_directory
-from quipu_server.ports_jobs import NewJob
+from quipu_server.ports.jobs import NewJob
 from quipu_server.store import PostgresMemoryStore, PostgresSpaceStore
 from quipu_server.store.models import PostgresModelStore
 from tests.faults.test_killed_workers import TENANT, Site, kill_in_the_middle, site

@@ -18,8 +18,8 @@ import pytest
 
 from quipu_server.domain import Change, MemoryFields, Passage, Space, Write
 from quipu_server.embedding import SHIPPED, read_directory
-from quipu_server.ports_jobs import Job, JobQuery, JobState, NewJob
-from quipu_server.ports_retention import Action, Home, PolicySettings
+from quipu_server.ports.jobs import Job, JobQuery, JobState, NewJob
+from quipu_server.ports.retention import Action, Home, PolicySettings
 from quipu_server.retention.asking import new_run
 from quipu_server.retention.progress import Progress
 from quipu_server.store import Database, EmbeddedPostgres, PostgresMemoryStore, PostgresSpaceStore

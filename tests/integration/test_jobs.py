@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from quipu.v1.job_pb2 import Job, JobState
 from quipu.v1.job_service_pb2 import CancelJobRequest, GetJobRequest, ListJobsRequest, RunJobRequest, WatchJobRequest
-from quipu_server.ports_jobs import JobOutcome, Lease, NewJob
-from quipu_server.ports_jobs import JobState as State
+from quipu_server.ports.jobs import JobOutcome, Lease, NewJob
+from quipu_server.ports.jobs import JobState as State
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore
 from tests.integration.api import Api, refusal

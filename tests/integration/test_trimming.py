@@ -20,7 +20,7 @@ from quipu.v1.memory_service_pb2 import (
     WatchMemoriesRequest,
 )
 from quipu_server.config import Settings
-from quipu_server.ports_jobs import JobContext
+from quipu_server.ports.jobs import JobContext
 from quipu_server.store import Database
 from quipu_server.store.history import PostgresHistoryStore
 from quipu_server.trimming import TrimHistory, Trimming

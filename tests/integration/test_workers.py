@@ -13,7 +13,7 @@ from quipu_server.errors import FailedPrecondition, StoreUnavailable
 from quipu_server.jobs import Worker
 from quipu_server.measuring import Metric, Source
 from quipu_server.measuring.metrics import JOBS, JOBS_RUNNING
-from quipu_server.ports_jobs import Job, JobContext, JobKind, JobKinds, JobOutcome, JobState, Json, Lease, NewJob
+from quipu_server.ports.jobs import Job, JobContext, JobKind, JobKinds, JobOutcome, JobState, Json, Lease, NewJob
 from quipu_server.store import Database
 from quipu_server.store.job_leases import PostgresJobLeases
 from quipu_server.store.jobs import PostgresJobStore

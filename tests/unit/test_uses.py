@@ -10,7 +10,7 @@ import pytest
 from quipu_server import uses as module
 from quipu_server.domain import Space
 from quipu_server.errors import StoreUnavailable
-from quipu_server.ports_uses import Use
+from quipu_server.ports.uses import Use
 from quipu_server.spaces import Spaces
 from quipu_server.uses import Uses
 

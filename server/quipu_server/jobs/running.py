@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from quipu_server.errors import FailedPrecondition, InvalidArgument, NotFound, OutOfRange
-from quipu_server.ports_jobs import (
+from quipu_server.ports.jobs import (
     Job,
     JobCancelled,
     JobKind,

@@ -15,7 +15,7 @@ from quipu_server.jobs.queue import open_queue
 from quipu_server.jobs.running import attempt
 from quipu_server.measuring import Sample
 from quipu_server.measuring.metrics import JOBS, JOBS_RUNNING
-from quipu_server.ports_jobs import SYSTEM, JobKinds, JobLeases, JobState, JobStore, Lease, NewJob
+from quipu_server.ports.jobs import SYSTEM, JobKinds, JobLeases, JobState, JobStore, Lease, NewJob
 
 TASK = "job"
 POLL_S = 1.0

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from quipu_server.errors import RetentionEnded
 from quipu_server.job_control import JobControl
-from quipu_server.ports_jobs import Job, JobState, JobStore, NewJob
-from quipu_server.ports_retention import ALL_SPACES
+from quipu_server.ports.jobs import Job, JobState, JobStore, NewJob
+from quipu_server.ports.retention import ALL_SPACES
 from quipu_server.spaces import Spaces
 
 KIND = "retention"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from quipu_server.domain import RequestKey
 from quipu_server.errors import NotFound
-from quipu_server.ports_retention import ALL_SPACES, Home, Policy, PolicySettings, PolicyStore
+from quipu_server.ports.retention import ALL_SPACES, Home, Policy, PolicySettings, PolicyStore
 from quipu_server.retention.rules import check_settings
 from quipu_server.spaces import Spaces
 

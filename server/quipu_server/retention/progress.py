@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from quipu_server.domain import Memory
-from quipu_server.ports_jobs import Job, Json
-from quipu_server.ports_retention import Action, Policy
+from quipu_server.ports.jobs import Job, Json
+from quipu_server.ports.retention import Action, Policy
 
 MOST_DECISIONS = 500
 """Memories that a dry run names."""

@@ -8,7 +8,7 @@ import numpy as np
 from quipu_server.domain import Revisions
 from quipu_server.errors import InvalidArgument
 from quipu_server.filters import AllOf, AnyOf, Comparison, Condition, In, IsSet, Not, Operator, parse_filter
-from quipu_server.ports_retention import Action, PolicySettings, Rule, Scope
+from quipu_server.ports.retention import Action, PolicySettings, Rule, Scope
 
 _CONDITIONS = ("older_than", "importance_at_most", "session_idle_for", "kinds", "tags", "filter", "archived_for",
                "keep_at_most")  # fmt: skip

@@ -12,8 +12,8 @@ import numpy as np
 from quipu_server.domain import Change, Memory, RequestKey, Revisions, Space, Write
 from quipu_server.errors import Conflict, NotFound
 from quipu_server.ports import LogSource, MemoryStore, SearchViews
-from quipu_server.ports_jobs import Job, JobContext, JobKind, JobStore, Json
-from quipu_server.ports_retention import ALL_SPACES, Action, Home, Moment, Policy, PolicyStore, RetentionStore
+from quipu_server.ports.jobs import Job, JobContext, JobKind, JobStore, Json
+from quipu_server.ports.retention import ALL_SPACES, Action, Home, Moment, Policy, PolicyStore, RetentionStore
 from quipu_server.retention.asking import KIND, ApplyPolicies, new_run
 from quipu_server.retention.progress import Progress
 from quipu_server.retention.rules import decided, rule_of

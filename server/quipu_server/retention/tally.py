@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from quipu_server.measuring import Sample
 from quipu_server.measuring.metrics import RETENTION_MEMORIES, RETENTION_RUNS
-from quipu_server.ports_retention import Action
+from quipu_server.ports.retention import Action
 
 
 class Tally:

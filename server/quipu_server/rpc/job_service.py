@@ -7,7 +7,7 @@ from quipu.v1.job_service_pb2_grpc import JobServiceServicer
 from quipu_server.access.domain import caller
 from quipu_server.errors import NotFound
 from quipu_server.job_control import JobControl
-from quipu_server.ports_jobs import Job
+from quipu_server.ports.jobs import Job
 from quipu_server.rpc import names
 from quipu_server.rpc.caller import Context, caller_tenant
 from quipu_server.rpc.convert.jobs import read_arguments, read_query, write_job

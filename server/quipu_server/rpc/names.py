@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from quipu_server.access.domain import caller_or_nobody
 from quipu_server.errors import InvalidArgument
-from quipu_server.ports_retention import ALL_SPACES
+from quipu_server.ports.retention import ALL_SPACES
 from quipu_server.rpc.validate import check_count
 
 MOST_NAMES = 1_000

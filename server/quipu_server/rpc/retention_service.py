@@ -7,7 +7,7 @@ from quipu.v1.retention_service_pb2_grpc import RetentionServiceServicer
 from quipu_server.erasing import Erasing
 from quipu_server.inputs import Target
 from quipu_server.memories import Memories
-from quipu_server.ports_retention import Policy
+from quipu_server.ports.retention import Policy
 from quipu_server.retention.asking import Asking
 from quipu_server.retention.policies import Policies
 from quipu_server.rpc import names

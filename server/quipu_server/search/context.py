@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from quipu_server.domain import Memory, Space
 from quipu_server.ports import NEWEST
-from quipu_server.ports_sessions import Place, SessionStore
+from quipu_server.ports.sessions import Place, SessionStore
 from quipu_server.search.query import SLICE_HITS, ScoredHit, SearchSlice, Summary
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from quipu_server.domain import Space
 from quipu_server.errors import NotFound
-from quipu_server.ports_erasing import Erased, Erasure, ErasureCounts, Traces
+from quipu_server.ports.erasing import Erased, Erasure, ErasureCounts, Traces
 from quipu_server.store.conditions import Predicate, compile_condition
 from quipu_server.store.database import Database
 from quipu_server.store.links import Connection

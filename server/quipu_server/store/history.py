@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from quipu_server.ports_history import Trimmed
+from quipu_server.ports.history import Trimmed
 from quipu_server.store.database import Database
 
 _SPACES = "SELECT space_id FROM heads WHERE space_id > %s ORDER BY space_id LIMIT %s"

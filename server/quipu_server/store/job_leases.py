@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from quipu_server.ports_jobs import Job, JobOutcome, JobState, Json, Lease, LeaseLost
+from quipu_server.ports.jobs import Job, JobOutcome, JobState, Json, Lease, LeaseLost
 from quipu_server.store.database import Database
 from quipu_server.store.jobs import FIND, fetch_job, within
 

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from quipu_server.identifiers import new_memory_id
-from quipu_server.ports_jobs import SYSTEM, Job, JobQuery, JobState, NewJob
+from quipu_server.ports.jobs import SYSTEM, Job, JobQuery, JobState, NewJob
 from quipu_server.store.database import Database
 from quipu_server.store.links import Connection
 

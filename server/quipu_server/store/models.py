@@ -7,7 +7,7 @@ import psycopg
 
 from quipu_server.domain import EmbeddedText, Space, TextToEmbed
 from quipu_server.errors import Conflict, NotFound
-from quipu_server.ports_models import Missing
+from quipu_server.ports.models import Missing
 from quipu_server.store.appending import copy_vectors
 from quipu_server.store.database import Database
 from quipu_server.store.links import Connection

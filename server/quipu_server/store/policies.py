@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from quipu_server.domain import Kind, RequestKey
 from quipu_server.errors import AlreadyExists, EtagMismatch, FailedPrecondition, NotFound
-from quipu_server.ports_retention import (
+from quipu_server.ports.retention import (
     ALL_SPACES,
     MOST_POLICIES,
     Action,

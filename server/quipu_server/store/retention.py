@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from quipu_server.domain import Memory, Revisions, Space
-from quipu_server.ports_retention import Moment, Rule, Scope
+from quipu_server.ports.retention import Moment, Rule, Scope
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.database import Database
 from quipu_server.store.listing import AS_OF, UNEXPIRED

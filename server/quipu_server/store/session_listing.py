@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quipu_server.domain import Role, Space
-from quipu_server.ports_sessions import MessageStatistics, Session, SessionQuery, SessionSettings
+from quipu_server.ports.sessions import MessageStatistics, Session, SessionQuery, SessionSettings
 from quipu_server.store.links import Connection
 from quipu_server.store.metadata import decode_metadata
 from quipu_server.store.rows import LIVE

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from quipu_server.domain import Change, Memory, RequestKey, Space, Write
 from quipu_server.errors import NotFound
-from quipu_server.ports_sessions import (
+from quipu_server.ports.sessions import (
     Message,
     MessageQuery,
     Place,

@@ -6,7 +6,7 @@ import psycopg
 
 from quipu_server.domain import Change, EmbeddedText, Memory, Space, TextToEmbed, Write
 from quipu_server.errors import Conflict
-from quipu_server.ports_embedding import Unembedded
+from quipu_server.ports.embedding_later import Unembedded
 from quipu_server.store.appending import append, check_model, copy_vectors
 from quipu_server.store.database import Database
 from quipu_server.store.links import Connection

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from quipu_server.domain import Space
-from quipu_server.ports_uses import Use
+from quipu_server.ports.uses import Use
 from quipu_server.store.database import Database
 
 # In the order of ids, so that two servers cannot wait for each other.

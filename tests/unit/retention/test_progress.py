@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from quipu_server.domain import Memory, MemoryFields
 from quipu_server.measuring.metrics import RETENTION_MEMORIES, RETENTION_RUNS
-from quipu_server.ports_retention import Action, Policy, PolicySettings
+from quipu_server.ports.retention import Action, Policy, PolicySettings
 from quipu_server.retention.progress import MOST_DECISIONS, Progress
 from quipu_server.retention.tally import Tally
 

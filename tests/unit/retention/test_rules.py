@@ -9,7 +9,7 @@ import pytest
 from quipu_server.domain import Kind
 from quipu_server.errors import InvalidArgument
 from quipu_server.filters import AllOf, AnyOf, Comparison, In, IsSet, Not, Operator
-from quipu_server.ports_retention import Action, PolicySettings, Scope
+from quipu_server.ports.retention import Action, PolicySettings, Scope
 from quipu_server.retention.rules import check_settings, decided, rule_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -26,7 +26,7 @@ from quipu_server.errors import NotFound
 from quipu_server.indexes import IndexReport, IndexState
 from quipu_server.inputs import Draft, Listing, Page, Patch, Target
 from quipu_server.ports import NEWEST, Lane
-from quipu_server.ports_uses import Use
+from quipu_server.ports.uses import Use
 from quipu_server.search import Answer, ScoredHit, SearchQuery, SearchSlice, Summary
 from quipu_server.spaces import SpaceSettings
 from quipu_server.weights import DEFAULT_WEIGHTS, RankingWeights

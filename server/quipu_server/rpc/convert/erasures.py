@@ -6,7 +6,7 @@ from quipu.v1.retention_service_pb2 import EraseMemoriesRequest, ErasureReceipt
 from quipu.v1.retention_service_pb2 import ErasureCounts as CountsMessage
 from quipu_server.erasing import Receipt
 from quipu_server.errors import InvalidArgument
-from quipu_server.ports_erasing import Erasure, ErasureCounts
+from quipu_server.ports.erasing import Erasure, ErasureCounts
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.filters import read_filtering
 

@@ -9,7 +9,7 @@ from quipu.v1.job_pb2 import Job as JobMessage
 from quipu.v1.job_pb2 import JobState as StateMessage
 from quipu.v1.job_service_pb2 import ListJobsRequest
 from quipu_server.access.domain import Caller
-from quipu_server.ports_jobs import Job, JobQuery, JobState, Json
+from quipu_server.ports.jobs import Job, JobQuery, JobState, Json
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.times import write_optional_time, write_time
 from quipu_server.rpc.pages import invalid_token, read_token

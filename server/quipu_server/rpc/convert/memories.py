@@ -20,7 +20,7 @@ from quipu_server.domain import Kind, Memory, MemoryFields, Role, Vector, Verdic
 from quipu_server.errors import InvalidArgument
 from quipu_server.filters import METADATA_PREFIX
 from quipu_server.inputs import Draft, Patch
-from quipu_server.ports_uses import Use
+from quipu_server.ports.uses import Use
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.masks import read_mask
 from quipu_server.rpc.convert.times import read_time, write_optional_time, write_time

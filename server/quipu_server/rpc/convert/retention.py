@@ -18,8 +18,8 @@ from quipu.v1.retention_service_pb2 import (
 )
 from quipu_server.domain import Kind
 from quipu_server.filters import parse_filter
-from quipu_server.ports_jobs import Job, JobState
-from quipu_server.ports_retention import Action, Policy, PolicySettings
+from quipu_server.ports.jobs import Job, JobState
+from quipu_server.ports.retention import Action, Policy, PolicySettings
 from quipu_server.retention.progress import Progress
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.masks import read_mask

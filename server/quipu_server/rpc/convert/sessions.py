@@ -18,7 +18,7 @@ from quipu.v1.session_service_pb2 import (
 from quipu_server.domain import Kind
 from quipu_server.errors import InvalidArgument
 from quipu_server.inputs import Draft
-from quipu_server.ports_sessions import Session, SessionSettings
+from quipu_server.ports.sessions import Session, SessionSettings
 from quipu_server.rpc import names
 from quipu_server.rpc.convert.masks import read_mask
 from quipu_server.rpc.convert.memories import read_draft, write_memory
