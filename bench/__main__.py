@@ -73,6 +73,7 @@ async def _measure(address: str, home: Path, corpus: Corpus, embedder: OnnxEmbed
         filled = speed.Filled(vectors, parts.build_index(corpus.memories, vectors), queries)
         await speed.warm(setting)
         yield await speed.search_one(setting, filled)
+        yield await speed.search_conversations(setting)
         yield await speed.search_many(setting)
         yield await speed.search_by_vector(setting, filled)
         yield await speed.ingest_vectors(setting, filled)

@@ -12,11 +12,12 @@ from quipu.v1.value_pb2 import Vector as VectorMessage
 from quipu_server.domain import MemoryFields, Vector, Vectors
 
 BY_SIMILARITY_ALONE = RankingWeights(importance=0, recency=0, neighbours=0, session=0, role=0)
+WITHOUT_CONVERSATION = RankingWeights(neighbours=0, session=0, role=0)
 
 
-def text_search(space: str, question: str) -> bytes:
-    """A search with default settings."""
-    return SearchRequest(spaces=[f"spaces/{space}"], text=question).SerializeToString()
+def text_search(space: str, question: str, ranking: RankingWeights | None = None) -> bytes:
+    """A search with default settings, or other weights."""
+    return SearchRequest(spaces=[f"spaces/{space}"], text=question, ranking=ranking).SerializeToString()
 
 
 def meaning_search(space: str, question: str, k: int) -> bytes:

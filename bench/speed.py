@@ -15,6 +15,7 @@ from bench.comparison import Comparison, Side, take_turns
 from bench.load import RawClient, Step, median_ms, steps_a_second, store_all
 from bench.metrics import recall_of_ten
 from bench.rival import EF_SEARCHES, Rival
+from quipu.v1.ranking_pb2 import RankingWeights
 from quipu_server.domain import MemoryFields, Vectors
 from quipu_server.embedding import OnnxEmbedder
 from quipu_server.hot import dense
@@ -55,9 +56,9 @@ class Setting:
     def next_questions(self, number: int) -> Sequence[str]:
         return [next(self.questions) for _ in range(number)]
 
-    def searching(self, client: RawClient) -> Step:
+    def searching(self, client: RawClient, ranking: RankingWeights | None = None) -> Step:
         """A step that searches with the next question."""
-        return lambda: client.search(requests.text_search(SPACE, next(self.questions)))
+        return lambda: client.search(requests.text_search(SPACE, next(self.questions), ranking))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,15 @@ async def search_one(setting: Setting, filled: Filled) -> Comparison:
         dict(zip(list(sides)[1:], others, strict=True)),
         "≤ 1.5",
     )
+
+
+async def search_conversations(setting: Setting) -> Comparison:
+    """The median time of a search of messages, with what conversations say of them and without."""
+    client = setting.clients[0]
+    sides = [setting.searching(client), setting.searching(client, requests.WITHOUT_CONVERSATION)]
+    ours, plain = await take_turns([_timing(step) for step in sides], ROUNDS)
+    name = "text search of messages, ranked by neighbours, sessions and roles too, p50"
+    return Comparison(name, "ms", ours, {"without these": plain}, "≤ 1.3")
 
 
 async def search_many(setting: Setting) -> Comparison:
