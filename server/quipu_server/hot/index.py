@@ -163,6 +163,9 @@ class HotIndex:
         for vocabulary in (self._vocabulary, *self._columns.vocabularies):
             if vocabulary.is_loose:
                 vocabulary.pack()
+        self._ask_for_graph()
+
+    def _ask_for_graph(self) -> None:
         if self._condenser is not None and self.is_bulky:
             self._condenser.request(self)
 
@@ -197,6 +200,7 @@ class HotIndex:
             self._may_condense = graph is not None
             self._claimed = ()
         self.on_graph()
+        self._ask_for_graph()  # for what was written meanwhile; a merge may not come any more
 
     def _runs(self) -> Sequence[Sequence[Segment]]:
         segments = self._contents.segments[len(self._claimed) :]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from quipu_server.domain import IndexRow, Vector
 from quipu_server.hot import dense
-from quipu_server.hot.building import Abandoned
+from quipu_server.hot.building import Abandoned, build_graph
 from quipu_server.hot.codes import CodeFile
 from quipu_server.hot.condensing import Condenser, condense
 from quipu_server.hot.contents import Contents
@@ -196,6 +196,22 @@ def test_readers_are_right_while_a_graph_is_built() -> None:
     assert index.contents.graph is not None
     assert recall(index.contents, 10, None)[0] >= 0.99
     assert min(shares) >= 0.98
+
+
+def test_what_was_written_while_a_graph_was_built_gets_one_too() -> None:
+    """Though nothing is written after it, and no segments are left to merge."""
+    index, made = HotIndex(HALF, condenser := Condenser()), rows_of(vectors(6_000))
+    index.follow(made[:2_000])
+    claimed = index.claim()
+    assert claimed
+    for start in range(2_000, 6_000, 1_000):
+        index.follow(made[start : start + 1_000])
+        index.merge()
+    assert not index.is_scattered
+    index.install(claimed, build_graph(claimed, HALF, lambda: False))
+    condenser.join()
+    assert index.contents.graph_rows >= 6_000 - HALF.graph_rows
+    assert not index.is_bulky
 
 
 def test_without_room_for_a_file_codes_stay_in_memory(tmp_path: Path) -> None:
