@@ -171,12 +171,12 @@ async def test_a_tenant_finds_nothing_of_another(opened: Door) -> None:
     await theirs.memories.CreateMemory(used)
     _, own_job, own_tokens = await settle(ours, SHARED, "ordinary")
     (their_key, *_) = (await theirs.admin.ListApiKeys(ListApiKeysRequest(parent=theirs_name))).api_keys
-    (our_key, *_) = (await ours.admin.ListApiKeys(ListApiKeysRequest(parent=ours_name))).api_keys
+    our_key, _ = await opened.key(ours_name)  # not the one that calls: it will be revoked
     seeds = [uuid4() for _ in range(3)]
     nobody, nobodys_key = f"tenants/t{uuid4().hex}", f"x/{uuid4().hex[:24]}"
     at_them = aim(secret_space, memory, theirs_name, their_key.name, job, request_id, tokens, seeds[0])
     at_nobody = aim(f"s{uuid4().hex[:20]}", memory, nobody, nobodys_key, f"{uuid4()}", str(uuid4()), tokens, seeds[1])
-    at_ours = aim(SHARED, memory, ours_name, our_key.name, own_job, str(uuid4()), own_tokens, seeds[2])
+    at_ours = aim(SHARED, memory, ours_name, our_key, own_job, str(uuid4()), own_tokens, seeds[2])
     before = await everything(theirs, theirs_name)
     tally, work = Tally(), asyncio.create_task(busy(theirs))
     for method, make in PROBES.items():
