@@ -7,6 +7,7 @@ import pytest
 
 from quipu_server.config import Settings
 from quipu_server.machine import usable_bytes
+from quipu_server.store.embedded import buffer_bytes
 
 ALL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
@@ -41,3 +42,12 @@ def test_without_cgroups_the_machine_counts(tmp_path: Path) -> None:
 
 def test_indexes_get_a_share_of_it_by_default() -> None:
     assert 0 < Settings().hot_bytes < usable_bytes() / 2
+
+
+@pytest.mark.parametrize(
+    ("usable", "expected"),
+    [(256 << 20, 128 << 20), (16 << 30, 1 << 30), (1 << 40, 2 << 30)],
+    ids=["least", "share", "most"],
+)
+def test_postgresql_keeps_a_share_of_the_memory_for_its_pages(usable: int, expected: int) -> None:
+    assert buffer_bytes(usable) == expected
