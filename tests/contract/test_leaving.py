@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg import Rollback
 
 from quipu_server.domain import Space
+from quipu_server.ports import NEWEST
 from quipu_server.store import Database, ExternalPostgres, PostgresMemoryStore, PostgresSpaceStore
 from quipu_server.store import copy_format as binary
 from quipu_server.store.roles import TENANT_ROLE
@@ -22,6 +24,9 @@ SELECT coalesce(current_setting('quipu.tenant', true), ''), coalesce(current_set
 _SLOW = "SELECT pg_sleep(10)"
 _WRONG = "SELECT 1 / 0"
 _MINE = "SELECT DISTINCT space_id FROM memory_revisions WHERE revision >= $1::bigint"
+
+MOMENTS, LONGEST_READ_S = 100, 0.004
+"""When a read is given up: it takes about half as long."""
 
 Way = Callable[[Database, Space], Awaitable[None]]
 
@@ -74,19 +79,19 @@ async def is_cancelled(database: Database, space: Space) -> None:
 
 
 async def reads(database: Database, space: Space) -> None:
-    async with database.connection(space) as connection:
+    async with database.transaction(space) as connection:
         assert await (await connection.execute("SELECT current_setting('quipu.tenant')")).fetchone() == ("default",)
 
 
 async def reads_wrongly(database: Database, space: Space) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
-        async with database.connection(space) as connection:
+        async with database.transaction(space) as connection:
             await (await connection.execute(_WRONG)).fetchone()
 
 
 async def leaves_a_read(database: Database, space: Space) -> None:
     async def run() -> None:
-        async with database.connection(space) as connection:
+        async with database.transaction(space) as connection:
             await (await connection.execute(_SLOW)).fetchone()
 
     await cancel(run())
@@ -159,6 +164,18 @@ async def test_the_next_finds_nothing_entered(alone: Database, way: Way) -> None
         assert await (await connection.execute(_STATE)).fetchone() == ("", "", TENANT_ROLE)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await connection.execute("SELECT * FROM memory_revisions")
+
+
+async def test_the_next_can_use_what_was_left_at_any_moment(alone: Database) -> None:
+    space = await PostgresSpaceStore(alone).create_space(a_space(), None)
+    memories = PostgresMemoryStore(alone)
+    for moment_s in np.linspace(0.0, LONGEST_READ_S, MOMENTS).tolist():
+        reading = asyncio.create_task(memories.history(space, "a", NEWEST, 10))
+        await asyncio.sleep(moment_s)
+        while not reading.done():  # whatever it does to end well is given up, too
+            reading.cancel()
+            await asyncio.sleep(0)
+        await memories.append(space, [a_creation()], None)
 
 
 async def test_reads_sent_together_see_their_own(database: Database, postgres_stores: Stores) -> None:

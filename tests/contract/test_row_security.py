@@ -134,8 +134,6 @@ async def test_without_a_predicate_only_rows_of_the_tenant_are_seen(
                 assert {owner(each, column) for each in two} <= await owners(connection, table, column), table
             async with database.transaction(space) as connection:
                 assert await owners(connection, table, column) == {owner(space, column)}, table
-            async with database.connection(space) as connection:
-                assert await owners(connection, table, column) == {owner(space, column)}, table
 
 
 async def test_without_a_predicate_only_rows_of_the_tenant_are_changed(

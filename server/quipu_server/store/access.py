@@ -77,7 +77,7 @@ class PostgresAccessStore:
             return to_tenant(row)
 
     async def find_tenant(self, tenant: str) -> Tenant | None:
-        async with self._database.connection(tenant) as connection:
+        async with self._database.transaction(tenant) as connection:
             return await _find_tenant(connection, _FIND_TENANT, tenant)
 
     async def list_tenants(self, after: str, limit: int) -> Sequence[Tenant]:
@@ -120,13 +120,13 @@ class PostgresAccessStore:
             return to_key(row)
 
     async def find_key(self, tenant: str, key_id: str) -> ApiKey | None:
-        async with self._database.connection(tenant) as connection:
+        async with self._database.transaction(tenant) as connection:
             row = await (await connection.execute(_FIND_KEY, (tenant, key_id))).fetchone()
         return None if row is None else to_key(row)
 
     async def list_keys(self, tenant: str, after: str, limit: int) -> Sequence[ApiKey]:
         query = f"SELECT {KEY_COLUMNS} FROM api_keys WHERE tenant = %s AND key_id > %s ORDER BY key_id LIMIT %s"
-        async with self._database.connection(tenant) as connection:
+        async with self._database.transaction(tenant) as connection:
             return [to_key(row) for row in await (await connection.execute(query, (tenant, after, limit))).fetchall()]
 
     async def change_key(self, tenant: str, key_id: str, change: KeyChange, entry: AuditEntry) -> ApiKey:
@@ -149,7 +149,7 @@ class PostgresAccessStore:
     ) -> Sequence[AuditEntry]:
         time, entry_id = before or (None, None)
         parameters = {"tenant": tenant, "time": time, "id": entry_id and UUID(entry_id), "limit": limit}
-        within = self._database.connection(tenant) if tenant is not None else self._database.unlocked()
+        within = self._database.transaction(tenant) if tenant is not None else self._database.unlocked()
         async with within as connection:
             rows = await (await connection.execute(_ENTRIES, parameters, prepare=False)).fetchall()
         return [to_audit_entry(row) for row in rows]

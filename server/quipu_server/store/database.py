@@ -95,12 +95,6 @@ class Database:
             waiting.cancel()
 
     @asynccontextmanager
-    async def connection(self, whose: Whose) -> AsyncIterator[Connection]:
-        """A connection to read what belongs to somebody; see `scoping.reads`. Raises StoreUnavailable."""
-        async with self._leased() as connection, scoping.reads(connection, whose):
-            yield connection
-
-    @asynccontextmanager
     async def transaction(self, whose: Whose, *, snapshot: bool = False) -> AsyncIterator[Connection]:
         """A connection in a transaction, which ends with the block: committed, or rolled back by an exception.
 

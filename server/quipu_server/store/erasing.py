@@ -109,7 +109,7 @@ class PostgresErasureStore:
         return counts + ErasureCounts(memories=len(found), versions=versions), revision
 
     async def count_left(self, space: Space, traces: Traces) -> ErasureCounts:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             parameters = {"space_id": space.id, "memory_ids": list(traces.memory_ids)}
             row = await (await connection.execute(_LEFT, parameters, prepare=False)).fetchone()
             memories, versions = row or (0, 0)

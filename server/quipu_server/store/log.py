@@ -64,7 +64,7 @@ class PostgresLog:
             after = rows[-1].revision
 
     async def nonce(self, space: Space, revision: int) -> int:
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             row = await (await cursor.execute(_NONCE, (space.id, revision), prepare=True)).fetchone()
         return row[0] if row else 0
 
@@ -79,7 +79,7 @@ class PostgresLog:
         predicate = compile_condition(condition)
         statement = _MATCHING.format(condition=predicate.sql)
         parameters = predicate.parameters | {"space_id": space.id, "revision": revision}
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             row = await (await cursor.execute(statement, parameters, prepare=False)).fetchone()
         return decode_revisions(row[0] if row else None)
 
@@ -91,6 +91,6 @@ class PostgresLog:
             "revision": revision,
             "limit": limit,
         }
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(statement, parameters, prepare=True)
             return [to_index_row(row) for row in await cursor.fetchall()]

@@ -73,11 +73,11 @@ class PostgresMemoryStore:
             self._database.revisions_written += len(made)
             return made
         except AnsweredBefore as answered:
-            async with self._database.connection(space) as connection:
+            async with self._database.transaction(space) as connection:
                 return await _versions(connection, space, answered.first, answered.count)
 
     async def replay(self, space: Space, request: RequestKey) -> Sequence[Memory] | None:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             if (answered := await find_revisions(connection, space.id, request)) is None:
                 return None
             return await _versions(connection, space, *answered)
@@ -98,7 +98,7 @@ class PostgresMemoryStore:
     async def replay_each(
         self, space: Space, requests: Sequence[RequestKey]
     ) -> Mapping[UUID, Memory | RequestIdReused]:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             answers = await find_each(connection, space.id, requests)
             revisions = [answer for answer in answers.values() if isinstance(answer, int)]
             rows = await connection.execute(_THESE, (space.id, revisions), prepare=False)
@@ -117,7 +117,7 @@ class PostgresMemoryStore:
         return {memory.revision: memory for memory in map(to_memory, rows)}
 
     async def vectors(self, space: Space, passage_id: UUID) -> Vectors:
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(_VECTORS, (space.id, space.fingerprint, passage_id), prepare=True)
             row = await cursor.fetchone()
         assert row is not None  # an aggregate always gives a row
@@ -126,7 +126,7 @@ class PostgresMemoryStore:
 
     async def list_memories(self, query: ListQuery) -> Sequence[Memory]:
         statement, parameters = compile_listing(query)
-        async with self._database.connection(query.space) as connection:
+        async with self._database.transaction(query.space) as connection:
             rows = await connection.execute(statement, parameters, prepare=False)
             return [to_memory(row) for row in await rows.fetchall()]
 
@@ -136,7 +136,7 @@ class PostgresMemoryStore:
     async def changes(self, space: Space, after: int, upto: int, condition: Condition | None) -> LogPart:
         predicate = compile_condition(condition)
         parameters = predicate.parameters | {"space_id": space.id, "after": after, "upto": upto}
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(_CHANGES.format(condition=predicate.sql), parameters, prepare=False)
             rows = await cursor.fetchall()
         before, last, *_ = rows[0]

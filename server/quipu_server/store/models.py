@@ -72,7 +72,7 @@ class PostgresModelStore:
         return (row[0], row[1]) if row else (0, 0)
 
     async def head(self, space: Space) -> int:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             row = await (await connection.execute(_HEAD, (space.id,))).fetchone()
         if row is None:
             raise NotFound("space", space.resource_name)
@@ -124,7 +124,7 @@ class PostgresModelStore:
             await connection.execute(_FORGET_COUNTS, (space.id,))
 
     async def forget_previous(self, space: Space) -> None:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             await connection.execute(_FORGET_PREVIOUS, (space.id,))
 
     async def drop_other_vectors(self, space: Space, limit: int) -> int:

@@ -72,12 +72,12 @@ class PostgresPolicyStore:
             return await _answered(connection, home, row, request)
 
     async def find_policy(self, home: Home, policy_id: str) -> Policy | None:
-        async with self._database.connection(home.tenant) as connection:
+        async with self._database.transaction(home.tenant) as connection:
             row = await (await connection.execute(_FIND, _key(home, policy_id))).fetchone()
         return None if row is None else _to_policy(home, row)
 
     async def list_policies(self, home: Home) -> Sequence[Policy]:
-        async with self._database.connection(home.tenant) as connection:
+        async with self._database.transaction(home.tenant) as connection:
             found = await connection.execute(_LIST, _key(home, "") | {"everywhere": EVERYWHERE})
             return sorted((_to_policy(home, row) for row in await found.fetchall()), key=lambda policy: policy.place)
 

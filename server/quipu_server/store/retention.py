@@ -59,6 +59,6 @@ class PostgresRetentionStore:
         return decode_revisions(row[0] if row else None)
 
     async def still_current(self, space: Space, revisions: Revisions) -> Sequence[Memory]:
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(_STILL_CURRENT, (space.id, revisions.tolist()), prepare=False)
             return [to_memory(row) for row in await cursor.fetchall()]

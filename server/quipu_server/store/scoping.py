@@ -23,24 +23,12 @@ Whose: TypeAlias = Space | str
 """A space, or a tenant: then the rows that are the tenant's, but of its spaces only themselves and their heads."""
 
 ENTER = "SELECT quipu.enter($1::text, $2::uuid)"
-_ENTER = "SELECT quipu.enter(%s, %s)"
 _UNLOCK = f"BEGIN; SET LOCAL ROLE {SYSTEM_ROLE}"
 
 
 def entered(whose: Whose) -> tuple[str, UUID | None]:
     """Tenant and space to enter."""
     return (whose, None) if isinstance(whose, str) else (whose.tenant, whose.id)
-
-
-@asynccontextmanager
-async def reads(connection: Connection, whose: Whose) -> AsyncIterator[None]:
-    """Let single statements see what belongs to somebody: entering goes with the first of them, and waits for nothing.
-
-    All of them are one transaction, which can neither copy nor be rolled back but by an exception.
-    """
-    async with connection.pipeline():
-        await connection.execute(_ENTER, entered(whose), prepare=True)
-        yield
 
 
 @asynccontextmanager

@@ -93,11 +93,11 @@ class PostgresSessionStore:
         self._database = database
 
     async def find_session(self, space: Space, name: str) -> Session | None:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             return await find_session(connection, space, name)
 
     async def list_sessions(self, query: SessionQuery) -> Sequence[Session]:
-        async with self._database.connection(query.space) as connection:
+        async with self._database.transaction(query.space) as connection:
             return await list_sessions(connection, query)
 
     async def set_session(
@@ -146,12 +146,12 @@ class PostgresSessionStore:
             "revision": query.revision,
             "limit": query.limit,
         }
-        async with self._database.connection(query.space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(query.space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(statement, parameters, prepare=False)
             return [Message(to_memory(memory), tokens) for *memory, tokens in await cursor.fetchall()]
 
     async def keep_counts(self, space: Space, counts: Mapping[UUID, int]) -> None:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             values = (list(counts), list(counts.values()), space.id, space.fingerprint)
             await connection.execute(_KEEP_COUNTS, values, prepare=False)
 
@@ -163,7 +163,7 @@ class PostgresSessionStore:
             "reach": reach,
             "revision": revision,
         }
-        async with self._database.connection(space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(_NEIGHBOURS, parameters, prepare=False)
             return [to_memory(row) for row in await cursor.fetchall()]
 

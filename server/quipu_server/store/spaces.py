@@ -113,11 +113,11 @@ class PostgresSpaceStore:
                 await answer_space_request(connection, tenant, request, {"missing": True})
 
     async def was_missing(self, tenant: str, request: RequestKey) -> bool:
-        async with self._database.connection(tenant) as connection:
+        async with self._database.transaction(tenant) as connection:
             return await find_space_answer(connection, tenant, request) is not None
 
     async def space_status(self, space: Space) -> SpaceStatus:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             row = await (await connection.execute(f"{_STATUS} WHERE space_id = %s", (space.id,))).fetchone()
         if row is None:
             raise NotFound("space", space.resource_name)
@@ -128,7 +128,7 @@ class PostgresSpaceStore:
     ) -> Sequence[SpaceStatus]:
         allowed = "EXISTS (SELECT FROM unnest(%s::text[]) AS p (prefix) WHERE starts_with(name, prefix))"
         query = f"{_STATUS} WHERE tenant = %s AND name > %s AND {allowed} ORDER BY name LIMIT %s"
-        async with self._database.connection(tenant) as connection:
+        async with self._database.transaction(tenant) as connection:
             values = (tenant, after, list(prefixes) or [""], limit)
             rows = await (await connection.execute(query, values)).fetchall()
         return [to_space_status(row) for row in rows]

@@ -48,11 +48,11 @@ class PostgresUnembeddedStore:
             return [to_space(row) for row in await (await connection.execute(_SPACES, (limit,))).fetchall()]
 
     async def count_unembedded(self, space: Space) -> int:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             return await count_unembedded(connection, space)
 
     async def next_unembedded(self, space: Space, limit: int) -> Sequence[Unembedded]:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             rows = await (await connection.execute(_NEXT, (space.id, limit), prepare=False)).fetchall()
         return [_to_unembedded(to_memory(row)) for row in rows]
 

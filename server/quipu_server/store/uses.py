@@ -27,10 +27,10 @@ class PostgresUseStore:
         self._database = database
 
     async def add_uses(self, space: Space, counts: Mapping[str, int]) -> None:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             await connection.execute(_ADD, (list(counts), list(counts.values()), space.id), prepare=False)
 
     async def uses(self, space: Space, memory_ids: Sequence[str]) -> Mapping[str, Use]:
-        async with self._database.connection(space) as connection:
+        async with self._database.transaction(space) as connection:
             rows = await connection.execute(_USES, (space.id, list(memory_ids)), prepare=False)
             return {memory_id: Use(count, time) for memory_id, count, time in await rows.fetchall()}

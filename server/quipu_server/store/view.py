@@ -124,7 +124,7 @@ class StoreView:
         self._sessions: SessionPostings | None = None
 
     async def unembedded_count(self) -> int:
-        async with self._database.connection(self.space) as connection:
+        async with self._database.transaction(self.space) as connection:
             return await count_unembedded(connection, self.space)
 
     async def select(self, condition: Condition | None, now: datetime) -> StoreSelection:
@@ -234,7 +234,7 @@ class StoreView:
 
     async def _read(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[Any]:
         common = {"space_id": self.space.id, "revision": self.revision, "fingerprint": self.space.fingerprint}
-        async with self._database.connection(self.space) as connection, connection.cursor(binary=True) as cursor:
+        async with self._database.transaction(self.space) as connection, connection.cursor(binary=True) as cursor:
             await cursor.execute(statement, common | dict(parameters or {}), prepare=False)
             return await cursor.fetchall()
 
