@@ -5,7 +5,7 @@ from random import Random
 
 import numpy as np
 
-from quipu_server.domain import Evidence, TermStatistics
+from quipu_server.domain import Evidence, SessionTexts, TermStatistics
 from quipu_server.filters import Condition
 from quipu_server.ports import SearchView
 from tests.logs import NOW, WORDS, unit_vector
@@ -25,12 +25,10 @@ async def compare(view: SearchView, oracle: Oracle, rng: Random, condition: Cond
     said = await view.lexical(terms, statistics, depth, selection)
     assert said.tolist() == oracle.lexical(terms, expected, depth, selected)
     found = np.union1d(near, said)
-    sessions = await view.session_statistics(terms)
-    assert_same_statistics(sessions, oracle.session_statistics(terms))
-    for probe, totals, spoken in ((query, statistics, sessions), (None, statistics, None), (query, None, None)):
+    for probe, totals, spoken in ((query, statistics, True), (None, statistics, False), (query, None, False)):
         asked = terms if totals else []
-        evidence = await view.evidence(found, probe, asked, totals, spoken)
-        assert_same_evidence(evidence, oracle.evidence(found.tolist(), probe, asked, totals, spoken))
+        evidence = await view.evidence(found, probe, asked, totals, with_sessions=spoken)
+        assert_same_evidence(evidence, oracle.evidence(found.tolist(), probe, asked, totals, with_sessions=spoken))
     beside = await view.surroundings(found, selection)
     assert beside.revisions.tolist() == oracle.neighbours(found.tolist())
     returned = {row.revision for row in selected}
@@ -42,10 +40,23 @@ def assert_same_statistics(got: TermStatistics, expected: TermStatistics) -> Non
     assert got.document_frequencies.tolist() == expected.document_frequencies.tolist()
 
 
+def assert_same_texts(got: SessionTexts | None, expected: SessionTexts | None) -> None:
+    """The sessions may stand in any order, each once."""
+    assert (got is None) == (expected is None)
+    if got is None or expected is None:
+        return
+    np.testing.assert_array_equal(got.places < 0, expected.places < 0)
+    assert got.frequencies.shape == expected.frequencies.shape
+    spoken = got.places >= 0
+    for ours, theirs in ((got.lengths, expected.lengths), *zip(got.frequencies, expected.frequencies, strict=True)):
+        np.testing.assert_array_equal(ours[got.places[spoken]], theirs[expected.places[spoken]], strict=True)
+
+
 def assert_same_evidence(got: Evidence, expected: Evidence) -> None:
     for field in fields(Evidence):
-        if field.name != "matched":
+        if field.name not in ("matched", "sessions"):
             ours, theirs = (np.asarray(getattr(evidence, field.name)) for evidence in (got, expected))
             np.testing.assert_array_equal(ours, theirs, err_msg=field.name, strict=True)
+    assert_same_texts(got.sessions, expected.sessions)
     for place in range(len(expected.revisions)):
         assert got.matched(place).tolist() == expected.matched(place).tolist()

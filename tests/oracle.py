@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from quipu_server.domain import Change, Evidence, IndexRow, Scalar, TermStatistics, Vector
+from quipu_server.domain import Change, Evidence, IndexRow, Scalar, SessionTexts, TermStatistics, Vector
 from quipu_server.filters import AllOf, AnyOf, Comparison, Condition, In, IsSet, Not, Operator
 from quipu_server.scoring import bm25_term, cosines, inverse_document_frequencies, mean_length
 
@@ -110,10 +110,10 @@ class Oracle:
         query: Vector | None,
         terms: Sequence[str],
         statistics: TermStatistics | None,
-        sessions: TermStatistics | None = None,
+        *,
+        with_sessions: bool = False,
     ) -> Evidence:
         """What ranking needs to know."""
-        scores = self.session_bm25(terms, sessions) if sessions else {}
         by_revision = {r.revision: r for r in self.live}
         rows = [by_revision[revision] for revision in revisions]
         chunks = [np.full(1, np.nan) if query is None else cosines(r.codes, query) for r in rows]
@@ -134,8 +134,7 @@ class Oracle:
             given=np.array([r.importance_given for r in rows], np.bool_),
             balances=np.array([r.balance for r in rows], np.int64),
             messages=np.array([r.is_message for r in rows], np.bool_),
-            sessions_bm25=np.array([scores.get(r.session, 0.0) if r.is_message else 0.0 for r in rows], np.float64),
-            best_session_bm25=max(scores.values(), default=0.0),
+            sessions=self.session_texts(rows, terms) if with_sessions else None,
         )
 
     def sessions(self) -> dict[str, list[IndexRow]]:
@@ -146,16 +145,17 @@ class Oracle:
                 found.setdefault(row.session, []).append(row)
         return found
 
-    def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
-        """Counts over whole sessions."""
-        sessions = self.sessions().values()
-        counts = [sum(any(term in r.terms for r in session) for session in sessions) for term in terms]
-        lengths = sum(r.length for session in sessions for r in session)
-        return TermStatistics(len(sessions), lengths, np.array(counts, np.int64))
-
-    def session_bm25(self, terms: Sequence[str], statistics: TermStatistics) -> dict[str, float]:
-        """The BM25 score of each session as one text."""
-        return {name: self.bm25(_one_text(session), terms, statistics) for name, session in self.sessions().items()}
+    def session_texts(self, rows: Sequence[IndexRow], terms: Sequence[str]) -> SessionTexts:
+        """The sessions of these memories, each as one text."""
+        texts = {name: _one_text(session) for name, session in self.sessions().items()}
+        names = sorted({row.session for row in rows if row.is_message})
+        places = [names.index(row.session) if row.is_message else -1 for row in rows]
+        counts = [dict(zip(texts[name].terms, texts[name].frequencies, strict=True)) for name in names]
+        table = [[float(count.get(term, 0)) for count in counts] for term in terms]
+        lengths = [float(texts[name].length) for name in names]
+        return SessionTexts(
+            np.array(places, np.intp), np.array(lengths), np.array(table).reshape(len(terms), len(names))
+        )
 
     def neighbours(self, revisions: Sequence[int]) -> list[list[int]]:
         """The messages before and after; 0 where there is none."""

@@ -41,17 +41,18 @@ def mean_length(statistics: TermStatistics) -> float:
     return statistics.total_length / statistics.document_count if statistics.total_length else 1.0
 
 
-def session_scores(
-    frequencies: NDArray[np.float64], lengths: NDArray[np.float64], statistics: TermStatistics
+def bm25_scores(
+    frequencies: NDArray[np.float64], lengths: NDArray[Any], statistics: TermStatistics
 ) -> NDArray[np.float64]:
-    """BM25 of whole sessions, as if each were one document: how often each term occurs, shape (terms, sessions).
+    """BM25 of some documents. frequencies: how often each term occurs in each, shape (terms, documents).
 
-    Summed in the order of the terms, one after the other: other sums differ with the number of sessions.
+    Summed in the order of the terms, one after the other: NumPy would add those of a lone document in pairs.
     """
     scores = np.zeros(len(lengths))
-    mean = mean_length(statistics)
-    for row, idf in zip(frequencies, inverse_document_frequencies(statistics).tolist(), strict=True):
-        scores += bm25_term(row, lengths, mean, idf)
+    for gains in bm25_term(
+        frequencies, lengths, mean_length(statistics), inverse_document_frequencies(statistics)[:, None]
+    ):
+        scores += gains
     return scores
 
 

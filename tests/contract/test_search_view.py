@@ -183,7 +183,9 @@ async def test_an_update_keeps_the_place_of_a_message(make_view: ViewMaker) -> N
 async def test_what_is_deleted_stands_beside_nothing(make_view: ViewMaker) -> None:
     view = await make_view([*messages(1, 2, 3, 4), a_deletion(5, "m00002"), a_deletion(6, "m00003")])
     assert await beside(view, 1, 4) == [[0, 4], [1, 0]]
-    assert (await view.session_statistics(["word"])).total_length == 2
+    evidence = await view.evidence(np.array([1]), None, ["word"], await view.statistics(["word"]), with_sessions=True)
+    assert evidence.sessions is not None
+    assert (evidence.sessions.lengths.tolist(), evidence.sessions.frequencies.tolist()) == ([2.0], [[2.0]])
 
 
 async def test_a_filter_does_not_part_neighbours(make_view: ViewMaker) -> None:
@@ -194,15 +196,19 @@ async def test_a_filter_does_not_part_neighbours(make_view: ViewMaker) -> None:
     assert found.selected.tolist() == [[False, False], [True, True], [False, False]]
 
 
-async def test_a_session_is_scored_as_one_text(make_view: ViewMaker) -> None:
+async def test_a_session_is_one_text(make_view: ViewMaker) -> None:
     rows = [a_row(i, session=f"s{i % 3}", terms={"tea": i, f"w{i}": 1}) for i in range(1, 8)]
     view = await make_view([*rows, a_row(8, session="s0", kind=Kind.PROFILE, terms={"tea": 99})])
-    statistics, totals = await view.session_statistics(["tea", "w3"]), await view.statistics(["tea", "w3"])
-    assert (statistics.document_count, statistics.document_frequencies.tolist()) == (3, [3, 1])
-    evidence = await view.evidence(np.array([1, 3, 6, 8]), None, ["tea", "w3"], totals, statistics)
-    assert evidence.sessions_bm25[1] == evidence.sessions_bm25[2] == evidence.best_session_bm25
-    assert 0.0 < evidence.sessions_bm25[0] < evidence.best_session_bm25
-    assert evidence.sessions_bm25[3] == 0.0
+    terms = ["tea", "w3"]
+    totals = await view.statistics(terms)
+    evidence = await view.evidence(np.array([1, 3, 6, 8]), None, terms, totals, with_sessions=True)
+    texts = evidence.sessions
+    assert texts is not None
+    first, other, same, none = texts.places.tolist()
+    assert (other, none) == (same, -1)
+    assert texts.frequencies[:, [first, other]].tolist() == [[1 + 4 + 7, 3 + 6], [0, 1]]
+    statistics = texts.statistics()
+    assert (statistics.document_count, statistics.document_frequencies.tolist()) == (2, [2, 1])
 
 
 async def test_an_empty_space_answers_nothing(make_view: ViewMaker) -> None:

@@ -5,7 +5,7 @@ It shares no code with the server: filters mean what `filter.proto` says, the ar
 
 import operator
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -113,7 +113,6 @@ class Ranking:
         self._lexical = dict(oracle.lexical(entries, terms, 100))
         self._sessions = oracle.sessions()
         self._bm25 = dict(oracle.lexical(oracle.everything, terms, NO_LIMIT))
-        self._shares = self._session_shares()
         self._beside = {
             entry.memory.memory_id: [m.memory.memory_id for m in (*session[max(i - 1, 0) : i], *session[i + 1 : i + 2])]
             for session in self._sessions.values()
@@ -124,16 +123,19 @@ class Ranking:
         """Of all candidates: what the lists found, and the neighbours of the ten best of each."""
         leaders = [*list(self._dense)[:10], *list(self._lexical)[:10]]
         beside = {key for leader in leaders for key in self._beside.get(leader, []) if key in self._selected}
-        return {key: self._score(self._oracle.entry(key)) for key in {*self._dense, *self._lexical, *beside}}
+        candidates = [self._oracle.entry(key) for key in {*self._dense, *self._lexical, *beside}]
+        messages = [entry.memory for entry in candidates if entry.memory.memory_id in self._beside]
+        shares = self._session_shares({memory.fields.session for memory in messages})
+        return {entry.memory.memory_id: self._score(entry, shares) for entry in candidates}
 
-    def _score(self, entry: Entry) -> float:
+    def _score(self, entry: Entry, shares: Mapping[str, float]) -> float:
         memory = entry.memory
         importance = memory.fields.importance if memory.fields.importance_given else 0.5
         age_s = max((self._now - (memory.fields.event_time or memory.create_time)).total_seconds(), 0.0)
         score = self._fused(memory.memory_id) + 0.05 * importance + 0.05 * 0.5 ** (age_s / (30 * 86_400))
         if memory.memory_id in self._beside:
             score += 0.2 * sum(self._fused(key) for key in self._beside[memory.memory_id])
-            score += 0.3 * self._shares[memory.fields.session]
+            score += 0.3 * shares[memory.fields.session]
             score += 0.2 * (memory.fields.role is Role.USER)
         useful, *others = memory.fields.feedback
         factor = min(max(1.0 + 0.1 * (useful - sum(others)), 0.5), 2.0)
@@ -153,9 +155,9 @@ class Ranking:
         high = max(listed.values())
         return min(max((score - low) / (high - low), 0.0), 1.0) if high > low else float(score >= low)
 
-    def _session_shares(self) -> dict[str, float]:
-        """BM25 of each session as one text, as a share of the best one's."""
-        texts = {name: _joined(session) for name, session in self._sessions.items()}
+    def _session_shares(self, names: Set[str]) -> dict[str, float]:
+        """BM25 of each of these sessions as one text among them, as a share of the best one's."""
+        texts = {name: _joined(session) for name, session in self._sessions.items() if name in names}
         mean_length = sum(text.length for text in texts.values()) / max(len(texts), 1)
         weights = {}
         for term in self._terms:

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from random import Random
 from uuid import uuid4
 
-import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -41,6 +40,7 @@ from quipu_server.store import (
     StoreView,
 )
 from quipu_server.weights import DEFAULT_WEIGHTS
+from tests.comparison import assert_same_evidence
 from tests.integration.oracle import Oracle
 from tests.integration.population import Population
 
@@ -155,9 +155,9 @@ async def answer(view: SearchView, question: Question, now: datetime) -> Answer:
     statistics = await view.statistics(question.terms)
     dense = await view.dense(question.vector, question.depth, selection)
     lexical = await view.lexical(question.terms, statistics, question.depth, selection)
-    sessions = await view.session_statistics(question.terms)
     evidence = [
-        await view.evidence(found, question.vector, question.terms, statistics, sessions) for found in (dense, lexical)
+        await view.evidence(found, question.vector, question.terms, statistics, with_sessions=True)
+        for found in (dense, lexical)
     ]
     return Answer(selection.count, dense, lexical, statistics, *evidence)
 
@@ -191,14 +191,6 @@ def assert_right_order(scene: Scene, question: Question, found: Ranked) -> None:
     assert found.scores.tolist() == pytest.approx([expected[key] for key in got], rel=1e-9)
     keys = [(-score, key) for score, key in zip(found.scores.tolist(), got, strict=True)]
     assert keys == sorted(keys)
-
-
-def assert_same_evidence(left: Evidence, right: Evidence) -> None:
-    assert list(left.memory_ids) == list(right.memory_ids)
-    for name in {field.name for field in fields(Evidence)} - {"memory_ids", "matched"}:
-        np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
-    for place in range(len(left.revisions)):
-        np.testing.assert_array_equal(left.matched(place), right.matched(place))
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -16,7 +16,16 @@ from quipu_server.domain.memories import (
     Write,
     balance,
 )
-from quipu_server.domain.searching import Evidence, IndexRow, Mode, Path, Surroundings, Tail, TermStatistics
+from quipu_server.domain.searching import (
+    Evidence,
+    IndexRow,
+    Mode,
+    Path,
+    SessionTexts,
+    Surroundings,
+    Tail,
+    TermStatistics,
+)
 from quipu_server.domain.spaces import Head, Space, SpaceStatus
 from quipu_server.domain.values import Metadata, MetadataValue, Revisions, Scalar, Vector, Vectors
 
@@ -43,6 +52,7 @@ __all__ = [
     "Revisions",
     "Role",
     "Scalar",
+    "SessionTexts",
     "Space",
     "SpaceStatus",
     "Surroundings",

@@ -91,6 +91,24 @@ class TermStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionTexts:
+    """The sessions of some candidates, each as one text: all its live messages.
+
+    places: intp, the session of each candidate; -1 for what is no message. lengths: float64, words of each session.
+    frequencies: float64, how often each term occurs in each, shape (terms, sessions).
+    """
+
+    places: NDArray[np.intp]
+    lengths: NDArray[np.float64]
+    frequencies: NDArray[np.float64]
+
+    def statistics(self) -> TermStatistics:
+        """Counts over these sessions, each a document."""
+        counts = np.count_nonzero(self.frequencies, axis=1)
+        return TermStatistics(len(self.lengths), int(self.lengths.sum()), counts)
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of some candidates, one place each, in the order they were asked for.
 
@@ -99,8 +117,7 @@ class Evidence:
     recency_times: float64, seconds since 1970: event time, else creation.
     roles: int8, numbers of `Role`. given: bool, whether the importance was given by somebody.
     balances: int64, how often each was called useful, less how often anything else.
-    messages: bool, whether each is a message: episodic, of a session. sessions_bm25: float64, the BM25 score of the
-    whole session of each, 0 for what is no message. best_session_bm25: the highest of any session of the space.
+    messages: bool, whether each is a message: episodic, of a session. sessions: their sessions, if they were asked for.
     spans: int32 (n, 2), the best chunk; (-1, -1) without a query vector or when there is one chunk only.
     matched: for the place of a candidate, bool (terms): which terms of the query it contains.
     """
@@ -117,8 +134,7 @@ class Evidence:
     given: NDArray[np.bool_]
     balances: NDArray[np.int64]
     messages: NDArray[np.bool_]
-    sessions_bm25: NDArray[np.float64]
-    best_session_bm25: float
+    sessions: SessionTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,13 @@ ScalarT = TypeVar("ScalarT", bound=np.generic)
 FIRST_CAPACITY = 16
 
 
+def ranges(firsts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """So many numbers from each of the first ones on, one range after the other."""
+    begins = np.cumsum(counts) - counts
+    numbers: NDArray[np.int64] = np.repeat(firsts - begins, counts) + np.arange(counts.sum())
+    return numbers
+
+
 class Growing(Generic[ScalarT]):
     """An array that grows at its end. What `view` returned never changes: it is only written behind it."""
 

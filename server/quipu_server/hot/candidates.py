@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from quipu_server.domain import Evidence, Revisions, Role, TermStatistics, Vector
 from quipu_server.hot.columns import NEVER, TextColumn, Values
 from quipu_server.hot.contents import Contents, Slots
+from quipu_server.hot.session_texts import session_texts
 from quipu_server.hot.sessions import NO_SESSION
 from quipu_server.hot.words import Matches
 from quipu_server.scoring import cosines
@@ -22,18 +23,18 @@ def evidence(
     query: Vector | None,
     found: Matches,
     totals: TermStatistics | None,
-    sessions: NDArray[np.float64] | None = None,
+    *,
+    with_sessions: bool,
 ) -> Evidence:
     """Evidence for memories of these contents.
 
-    found: the words of the query; totals: None for no scores of them. sessions: the score of each session.
+    found: the words of the query; totals: None for no scores of them.
     """
     columns = contents.columns
     slots = np.searchsorted(columns.revisions, revisions)
     best_cosines, spans = _compare(contents, slots, query)
     if len(contents.unembedded):
         best_cosines[np.isin(slots, contents.unembedded)] = np.nan
-    session_of = contents.sessions.session_of[slots]
     return Evidence(
         revisions=revisions,
         memory_ids=Values(columns.texts["id"], slots),
@@ -46,9 +47,8 @@ def evidence(
         roles=_roles(columns.texts["role"], slots),
         given=columns.given[slots],
         balances=columns.balances[slots].astype(np.int64),
-        messages=session_of != NO_SESSION,
-        sessions_bm25=np.zeros(len(slots)) if sessions is None else np.append(sessions, 0.0)[session_of],
-        best_session_bm25=0.0 if sessions is None else float(sessions.max(initial=0.0)),
+        messages=contents.sessions.session_of[slots] != NO_SESSION,
+        sessions=session_texts(contents, slots, found) if with_sessions else None,
     )
 
 

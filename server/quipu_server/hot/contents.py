@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from quipu_server.hot.arrays import ranges
 from quipu_server.hot.codes import Codes, Rows
 from quipu_server.hot.columns import Columns
 from quipu_server.hot.delta import Delta
@@ -97,5 +98,4 @@ class Contents:
             return slots, np.arange(len(slots))
         firsts = self.columns.row_starts[slots]
         counts = self.columns.row_starts[slots + 1] - firsts
-        begins = np.cumsum(counts) - counts
-        return np.repeat(firsts - begins, counts) + np.arange(counts.sum()), begins
+        return ranges(firsts, counts), np.cumsum(counts) - counts

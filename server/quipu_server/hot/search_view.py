@@ -9,7 +9,6 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from quipu_server.domain import Evidence, Path, Revisions, Space, Surroundings, TermStatistics, Vector
 from quipu_server.filters import Condition
@@ -20,7 +19,6 @@ from quipu_server.hot.segment import Mask
 from quipu_server.hot.sessions import NO_SLOT
 from quipu_server.hot.words import Matches
 from quipu_server.ports import LogSource, Selection
-from quipu_server.scoring import session_scores
 
 INLINE_ROWS = 16_384
 """Indexes of so many rows are searched on the event loop, in 0.3 ms; going to a thread and back costs 0.06."""
@@ -49,7 +47,6 @@ class HotView:
         self._log = log
         self._threads = threads
         self._found: tuple[Sequence[str], Matches] | None = None
-        self._frequencies: tuple[tuple[str, ...], NDArray[np.float64]] | None = None
 
     async def unembedded_count(self) -> int:
         """How many memories have no vector yet."""
@@ -87,10 +84,6 @@ class HotView:
         slots = await self._run(lambda: self._find(terms).best(statistics, depth, mask))
         return self._contents.columns.revisions[slots]
 
-    async def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
-        """Statistics of the space for these terms, each session a document."""
-        return self._contents.sessions.statistics(await self._session_frequencies(terms))
-
     async def surroundings(self, revisions: Revisions, selection: Selection) -> Surroundings:
         """The messages before and after each, and whether the selection has them."""
         columns, live = self._contents.columns, self._contents.live
@@ -107,33 +100,21 @@ class HotView:
         query: Vector | None,
         terms: Sequence[str],
         statistics: TermStatistics | None,
-        sessions: TermStatistics | None = None,
+        *,
+        with_sessions: bool = False,
     ) -> Evidence:
         """What ranking needs to know of memories of this view."""
-        contents = self._contents
-        frequencies = None if sessions is None else await self._session_frequencies(terms)
-
-        def compute() -> Evidence:
-            scores = None
-            if sessions is not None and frequencies is not None:
-                scores = session_scores(frequencies, contents.sessions.lengths, sessions)
-            return candidates.evidence(contents, revisions, query, self._find(terms), statistics, scores)
-
-        return await self._run(compute)
+        return await self._run(
+            lambda: candidates.evidence(
+                self._contents, revisions, query, self._find(terms), statistics, with_sessions=with_sessions
+            )
+        )
 
     def _find(self, terms: Sequence[str]) -> Matches:
         """Where the terms occur, looked up once for all that is asked of them."""
         if self._found is None or self._found[0] != terms:
             self._found = terms, Matches(self._contents, terms)
         return self._found[1]
-
-    async def _session_frequencies(self, terms: Sequence[str]) -> NDArray[np.float64]:
-        """Those of the terms asked for last are kept: they serve statistics and scores."""
-        if self._frequencies is None or self._frequencies[0] != tuple(terms):
-            contents = self._contents
-            table = await self._run(lambda: contents.sessions.frequencies(self._find(terms).parts, contents.live))
-            self._frequencies = (tuple(terms), table)
-        return self._frequencies[1]
 
     async def _matches(self, condition: Condition) -> Mask:
         columns = self._contents.columns

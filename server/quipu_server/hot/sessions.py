@@ -1,20 +1,19 @@
-"""The messages of an index by session: their order, and the words of whole sessions.
+"""The messages of an index by session: their order, and how many words each session has.
 
 A message is a memory of kind episodic that has a session. A session is a code of the column `session`; codes are given
 to other memories too, and have no messages then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Kind, TermStatistics
-from quipu_server.hot.arrays import Growing
+from quipu_server.domain import Kind
+from quipu_server.hot.arrays import Growing, ranges
 from quipu_server.hot.columns import Columns, TextColumn
-from quipu_server.hot.postings import Occurrences
 from quipu_server.hot.segment import Mask
 
 CREATED_BITS = 39
@@ -30,6 +29,8 @@ STEPS = np.array([[-1], [1]])
 """Towards what comes before, and towards what comes after."""
 
 Slots = NDArray[np.int64]
+Codes = NDArray[np.int32]
+"""Of sessions."""
 NumberT = TypeVar("NumberT", np.int64, np.float64)
 
 
@@ -56,6 +57,12 @@ class Run:
     def joined(self, keys: NDArray[np.int64], slots: Slots) -> "Run":
         """A run of these as well."""
         return Run.of(np.concatenate([self.keys[1:-1], keys]), np.concatenate([self.slots[1:-1], slots]))
+
+    def of_sessions(self, sessions: Codes) -> tuple[Slots, NDArray[np.intp]]:
+        """The slots of some sessions, and the place of the session of each among these."""
+        firsts, ends = (self.keys.searchsorted(keys_of(codes, 0)) for codes in (sessions, sessions + 1))
+        counts = ends - firsts
+        return self.slots[ranges(firsts, counts)], np.arange(len(sessions)).repeat(counts)
 
     def beside(self, keys: NDArray[np.int64], live: Mask) -> tuple[NDArray[np.int64], Slots]:
         """The nearest live messages of the same session before each of n keys, and after it.
@@ -106,25 +113,11 @@ class Sessions:
             nearest, slots = np.where(better, candidates, nearest), np.where(better, found, slots)
         return slots
 
-    def frequencies(self, occurrences: Sequence[Sequence[Occurrences]], live: Mask) -> NDArray[np.float64]:
-        """How often each term occurs in the live messages of each session, shape (terms, sessions)."""
-        shape = len(occurrences), len(self.counts)
-        found = [part for parts in occurrences for part in parts]
-        if not found or not shape[1]:
-            return np.zeros(shape)
-        slots = np.concatenate([part.slots for part in found])
-        frequencies = np.concatenate([part.frequencies for part in found], dtype=np.float64)
-        terms = np.arange(shape[0]).repeat([sum(len(part.slots) for part in parts) for parts in occurrences])
-        sessions = self.session_of[slots]
-        counted = (sessions != NO_SESSION) & live[slots]
-        cells = terms[counted] * shape[1] + sessions[counted]
-        return np.bincount(cells, frequencies[counted], shape[0] * shape[1]).astype(np.float64).reshape(shape)
-
-    def statistics(self, frequencies: NDArray[np.float64]) -> TermStatistics:
-        """Statistics of terms with these frequencies, each session a document."""
-        return TermStatistics(
-            int(np.count_nonzero(self.counts)), int(self.lengths.sum()), np.count_nonzero(frequencies, axis=1)
-        )
+    def messages(self, sessions: Codes, live: Mask) -> tuple[Slots, NDArray[np.intp]]:
+        """The live messages of some sessions, and the place of the session of each among these."""
+        found = [run.of_sessions(sessions) for run in self.runs]
+        slots, places = (np.concatenate(some) for some in zip(*found, strict=True))
+        return slots[live[slots]], places[live[slots]]
 
 
 class GrowingSessions:
@@ -183,7 +176,7 @@ class GrowingSessions:
         self._lengths = _grown(self._lengths, size) + sign * words
 
 
-def keys_of(sessions: NDArray[np.int32], created: NDArray[np.int64]) -> NDArray[np.int64]:
+def keys_of(sessions: Codes, created: NDArray[np.int64] | int) -> NDArray[np.int64]:
     """Numbers that order messages by session, then by creation."""
     return (sessions.astype(np.int64) << CREATED_BITS) | created
 

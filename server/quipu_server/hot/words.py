@@ -12,7 +12,7 @@ from quipu_server.hot.ordering import best_slots
 from quipu_server.hot.postings import Occurrences
 from quipu_server.hot.pruning import occurrences_in
 from quipu_server.hot.segment import Mask
-from quipu_server.scoring import bm25_term, inverse_document_frequencies, mean_length
+from quipu_server.scoring import bm25_scores, bm25_term, inverse_document_frequencies, mean_length
 
 Floats = NDArray[np.float64]
 
@@ -39,18 +39,28 @@ class Matches:
 
     def statistics(self) -> TermStatistics:
         """Counts over the live memories."""
-        contents, counts = self._contents, self._counts
-        if not contents.all_live:
-            live = contents.live
-            counts = np.array([sum(np.count_nonzero(live[p.slots]) for p in parts) for parts in self.parts], np.int64)
+        contents = self._contents
+        counts = self._counts if contents.all_live else self._count_live()
         return TermStatistics(contents.live_count, contents.total_length, counts)
+
+    def _count_live(self) -> NDArray[np.int64]:
+        """How many live memories contain each term."""
+        live = self._contents.live
+        if self.are_sooner_looked_up(len(live) - self._contents.live_count):
+            dead = [np.count_nonzero(row) for row in self.frequencies(np.flatnonzero(~live))]
+            return self._counts - np.array(dead, np.int64)
+        return np.array([sum(np.count_nonzero(live[p.slots]) for p in parts) for parts in self.parts], np.int64)
+
+    def are_sooner_looked_up(self, count: int) -> bool:
+        """Whether looking so many memories up costs less than going through all occurrences."""
+        return count * len(self.parts) * LOOK_UP_COST < int(self._counts.sum())
 
     def best(self, totals: TermStatistics, depth: int, mask: Mask | None) -> Slots:
         """The `depth` slots, of those that the mask lets through, with the highest score above 0."""
         contents = self._contents
         if self._is_few or not depth:
             return best_of_all(contents, self.scores(totals), depth, mask)
-        if mask is not None and np.count_nonzero(mask) * len(self.parts) * LOOK_UP_COST < self._counts.sum():
+        if mask is not None and self.are_sooner_looked_up(int(np.count_nonzero(mask))):
             slots = np.flatnonzero(mask)
         else:
             slots = pruning.candidates(contents, self.parts, totals, depth, mask)
@@ -73,12 +83,7 @@ class Matches:
 
     def _looked_up(self, slots: Slots, totals: TermStatistics) -> Floats:
         """The same scores as those of `scores`."""
-        lengths, idfs = self._contents.columns.lengths[slots], inverse_document_frequencies(totals)[:, None]
-        scores = np.zeros(len(slots))
-        # One after the other: NumPy would add the terms of a lone memory in pairs.
-        for gains in bm25_term(self.frequencies(slots), lengths, mean_length(totals), idfs):
-            scores += gains
-        return scores
+        return bm25_scores(self.frequencies(slots), self._contents.columns.lengths[slots], totals)
 
     def _add_up(self, totals: TermStatistics) -> Floats:
         contents = self._contents

@@ -81,9 +81,6 @@ class SearchView(Protocol):
     ) -> Revisions:
         """The `depth` selected memories with the highest BM25 score above 0, best first."""
 
-    async def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
-        """Statistics of the space for these terms where each session is a document: all its live messages."""
-
     async def surroundings(self, revisions: Revisions, selection: Selection) -> Surroundings:
         """The live messages before and after these memories in their sessions, whatever the filter.
 
@@ -96,12 +93,10 @@ class SearchView(Protocol):
         query: Vector | None,
         terms: Sequence[str],
         statistics: TermStatistics | None,
-        sessions: TermStatistics | None = None,
+        *,
+        with_sessions: bool = False,
     ) -> Evidence:
-        """What ranking needs to know of these memories. sessions: statistics of whole sessions; None: no such scores.
-
-        The score of a session is BM25 over all its live messages, summed like that of a memory.
-        """
+        """What ranking needs to know of these memories. with_sessions: also of what the sessions of messages say."""
 
 
 class SearchViews(Protocol):

@@ -42,27 +42,17 @@ class Quarry:
     weights: RankingWeights
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Statistics of terms over memories, and over whole sessions; None: not needed."""
-
-    memories: TermStatistics | None = None
-    sessions: TermStatistics | None = None
-
-
-async def sum_statistics(quarries: Sequence[Quarry]) -> Sequence[Statistics]:
-    """Statistics for each, summed over all spaces with the same terms so that their scores compare."""
-    memories: dict[tuple[str, ...], TermStatistics] = {}
-    sessions: dict[tuple[str, ...], TermStatistics] = {}
+async def sum_statistics(quarries: Sequence[Quarry]) -> Sequence[TermStatistics | None]:
+    """Statistics for each, summed over all spaces with the same terms so that their scores compare; None: no terms."""
+    totals: dict[tuple[str, ...], TermStatistics] = {}
     for quarry in quarries:
         if quarry.terms:
-            _add(memories, quarry.terms, await quarry.view.statistics(quarry.terms))
-            if quarry.weights.session:
-                _add(sessions, quarry.terms, await quarry.view.session_statistics(quarry.terms))
-    return [Statistics(memories.get(q.terms), sessions.get(q.terms) if q.weights.session else None) for q in quarries]
+            own = await quarry.view.statistics(quarry.terms)
+            totals[quarry.terms] = totals[quarry.terms] + own if quarry.terms in totals else own
+    return [totals.get(quarry.terms) for quarry in quarries]
 
 
-async def gather(quarry: Quarry, probe: Probe, statistics: Statistics, depth: int, watch: Stopwatch) -> Pool:
+async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None, depth: int, watch: Stopwatch) -> Pool:
     """The `depth` best by meaning and by words, with what ranking needs to know of them."""
     view, selection = quarry.view, quarry.selection
     dense = lexical = np.empty(0, np.int64)
@@ -70,12 +60,13 @@ async def gather(quarry: Quarry, probe: Probe, statistics: Statistics, depth: in
         if probe.vector is not None:
             dense = await view.dense(probe.vector, depth, selection)
     with watch.stage("lexical"):
-        if statistics.memories is not None:
-            lexical = await view.lexical(quarry.terms, statistics.memories, depth, selection)
+        if statistics is not None:
+            lexical = await view.lexical(quarry.terms, statistics, depth, selection)
     with watch.stage("rank"):
         found = await _surround(quarry, probe, dense, lexical)
+        with_sessions = statistics is not None and bool(quarry.weights.session)
         evidence = await view.evidence(
-            found.revisions, probe.vector, quarry.terms, statistics.memories, statistics.sessions
+            found.revisions, probe.vector, quarry.terms, statistics, with_sessions=with_sessions
         )
         listed = found.is_candidate
         if probe.example is not None:
@@ -87,9 +78,10 @@ async def gather(quarry: Quarry, probe: Probe, statistics: Statistics, depth: in
             _among(found.revisions, lexical) & listed,
             listed,
             quarry.weights,
-            highest_bm25(statistics.memories) if statistics.memories is not None else 0.0,
+            highest_bm25(statistics) if statistics is not None else 0.0,
             found.around,
             ~found.is_candidate,
+            quarry.terms,
         )
 
 
@@ -100,10 +92,6 @@ async def _surround(quarry: Quarry, probe: Probe, dense: Revisions, lexical: Rev
     # Only what shares a word with the query is found by words alone.
     leaders = found[:0] if probe.vector is None else np.concatenate([dense[:LEADERS], lexical[:LEADERS]])
     return await surround(quarry.view, quarry.selection, found, leaders)
-
-
-def _add(totals: dict[tuple[str, ...], TermStatistics], terms: tuple[str, ...], own: TermStatistics) -> None:
-    totals[terms] = totals[terms] + own if terms in totals else own
 
 
 def _among(found: Revisions, some: Revisions) -> NDArray[np.bool_]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quipu_server.domain import Evidence, Mode, Space
-from quipu_server.scoring import descending
+from quipu_server.domain import Evidence, Mode, Space, TermStatistics
+from quipu_server.scoring import bm25_scores, descending
 from quipu_server.search import terms as t
 from quipu_server.search.importance import importance
 from quipu_server.weights import Formula, RankingWeights
@@ -24,7 +24,7 @@ class Pool:
     """The candidates of one space: evidence, which of them each list proposed, and which may be hits at all.
 
     weights: without gaps. highest_bm25: what a lexical relevance of 1 would score. around: see Neighbourhood.
-    witnesses: those that only count as neighbours. uses: how often each was used; None: not asked.
+    witnesses: those that only count as neighbours. query: its terms. uses: how often each was used; None: not asked.
     """
 
     space: Space
@@ -36,6 +36,7 @@ class Pool:
     highest_bm25: float
     around: NDArray[np.intp]
     witnesses: NDArray[np.bool_]
+    query: tuple[str, ...] = ()
     uses: NDArray[np.int64] | None = None
 
 
@@ -142,9 +143,26 @@ def _add_conversation(joined: _Joined, columns: dict[str, Floats]) -> None:
     """What neighbours, session and role of messages say."""
     fused = columns["dense"] + columns["lexical"]
     columns["neighbours"][:] = joined.weight("neighbours") * t.neighbour_scores(fused, joined.around)
-    best = max(p.evidence.best_session_bm25 for p in joined.pools)
-    columns["session"][:] = joined.weight("session") * t.session_shares(joined.evidence("sessions_bm25"), best)
+    columns["session"][:] = joined.weight("session") * _join(_session_shares(joined.pools))
     columns["role"][:] = joined.weight("role") * t.by_users(joined.evidence("messages"), joined.evidence("roles"))
+
+
+def _session_shares(pools: Sequence[Pool]) -> Sequence[Floats]:
+    """BM25 of the session of each candidate, as a share of the best one's; sessions of candidates are all there are."""
+    totals: dict[tuple[str, ...], TermStatistics] = {}
+    for query, texts in ((pool.query, pool.evidence.sessions) for pool in pools):
+        if texts is not None:
+            own = texts.statistics()
+            totals[query] = totals[query] + own if query in totals else own
+    return t.session_shares([_session_scores(pool.evidence, totals.get(pool.query)) for pool in pools])
+
+
+def _session_scores(evidence: Evidence, totals: TermStatistics | None) -> Floats:
+    """Of each candidate; 0 for what is no message."""
+    if evidence.sessions is None or totals is None:
+        return np.zeros(len(evidence.messages))
+    scores = bm25_scores(evidence.sessions.frequencies, evidence.sessions.lengths, totals)
+    return np.append(scores, 0.0)[evidence.sessions.places]
 
 
 def _multiply(joined: _Joined, columns: dict[str, Floats]) -> None:

@@ -1,5 +1,6 @@
 """The terms of scores, by formula. Each formula is a sum, so that every term can be shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,9 +64,10 @@ def neighbour_scores(fused: Floats, around: NDArray[np.intp]) -> Floats:
     return beside
 
 
-def session_shares(bm25: Floats, best: float) -> Floats:
-    """The scores of sessions as shares of the best one's."""
-    return bm25 / best if best > 0.0 else np.zeros_like(bm25)
+def session_shares(bm25: Sequence[Floats]) -> Sequence[Floats]:
+    """The scores of sessions, as shares of the best of all."""
+    best = max(scores.max(initial=0.0) for scores in bm25)
+    return [scores / best for scores in bm25] if best > 0.0 else bm25
 
 
 def by_users(messages: NDArray[np.bool_], roles: NDArray[np.int8]) -> NDArray[np.bool_]:

@@ -1,20 +1,18 @@
 """The messages of a space by session, read from PostgreSQL: neighbours, and the words of whole sessions."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from quipu_server.domain import Kind, Revisions, Surroundings, TermStatistics
-from quipu_server.scoring import session_scores
+from quipu_server.domain import Kind, Revisions, SessionTexts, Surroundings
 from quipu_server.store.listing import AS_OF
-from quipu_server.store.postings import Postings
 from quipu_server.store.rows import LIVE
 
 MESSAGE = f"r.session <> '' AND r.kind = {Kind.EPISODIC.value}"
 """Whether a memory_revisions r is a message."""
+
+NO_SESSION = -1
 
 SESSION = f"CASE WHEN {MESSAGE} THEN r.session ELSE '' END"
 """The session of a message; "" for what is none."""
@@ -22,9 +20,20 @@ SESSION = f"CASE WHEN {MESSAGE} THEN r.session ELSE '' END"
 LENGTHS = f"""
 SELECT r.session, sum(p.length)::bigint
 FROM memory_revisions r JOIN passages p ON p.space_id = r.space_id AND p.passage_id = r.passage_id
-WHERE r.space_id = %(space_id)s AND {AS_OF} AND {LIVE} AND {MESSAGE} GROUP BY r.session
+WHERE r.space_id = %(space_id)s AND r.session = ANY (%(sessions)s::text[]) AND {AS_OF} AND {LIVE} AND {MESSAGE}
+GROUP BY r.session
 """
-"""The sessions that have live messages, and their words."""
+"""The words of some sessions: of their live messages."""
+
+FREQUENCIES = f"""
+SELECT r.session, t.term, sum(t.frequency)::bigint
+FROM memory_revisions r JOIN passages p ON p.space_id = r.space_id AND p.passage_id = r.passage_id
+CROSS JOIN LATERAL unnest(p.terms, p.frequencies) AS t (term, frequency)
+WHERE r.space_id = %(space_id)s AND r.session = ANY (%(sessions)s::text[]) AND {AS_OF} AND {LIVE} AND {MESSAGE}
+  AND t.term = ANY (%(terms)s::text[])
+GROUP BY r.session, t.term
+"""
+"""How often some terms occur in them."""
 
 _BESIDE = f"""
 SELECT r.revision FROM memory_revisions r
@@ -43,36 +52,21 @@ FROM (
 PostgreSQL knows of the table, and however long the session is."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionPostings:
-    """How often each term occurs in each session: shape (terms, sessions). lengths: words of each session."""
-
-    asked: tuple[str, ...]
-    names: Sequence[str]
-    lengths: NDArray[np.float64]
-    frequencies: NDArray[np.float64]
-
-    def statistics(self) -> TermStatistics:
-        """Statistics of a space whose documents are sessions."""
-        counts = np.count_nonzero(self.frequencies, axis=1)
-        return TermStatistics(len(self.names), int(self.lengths.sum()), counts)
-
-    def scores(self, statistics: TermStatistics) -> Mapping[str, float]:
-        """BM25 of each session."""
-        scores = session_scores(self.frequencies, self.lengths, statistics)
-        return dict(zip(self.names, scores.tolist(), strict=True))
-
-
-def to_session_postings(
-    postings: Postings, sessions: Sequence[str], lengths: Iterable[tuple[str, int]]
-) -> SessionPostings:
-    """From the postings of all memories. sessions: of each; "" for what is no message. lengths: rows of LENGTHS."""
-    names, words = zip(*lengths, strict=True) if (lengths := list(lengths)) else ((), ())
-    places = {name: place for place, name in enumerate(names)}
-    columns = np.array([places.get(session, len(names)) for session in sessions], dtype=np.intp)
-    frequencies = np.zeros((len(postings.asked), len(names) + 1))  # the last column is for what is no message
-    np.add.at(frequencies, (postings.terms, columns[postings.rows]), postings.frequencies)
-    return SessionPostings(postings.asked, names, np.array(words, dtype=np.float64), frequencies[:, :-1])
+def to_session_texts(
+    sessions: Sequence[str],
+    terms: Sequence[str],
+    lengths: Iterable[tuple[str, int]],
+    frequencies: Iterable[tuple[str, str, int]],
+) -> SessionTexts:
+    """The sessions of some candidates; "" for what is no message. lengths, frequencies: rows of these statements."""
+    words = dict(lengths)
+    places = {name: place for place, name in enumerate(words)}
+    rows = {term: row for row, term in enumerate(terms)}
+    table = np.zeros((len(terms), len(words)))
+    for name, term, frequency in frequencies:
+        table[rows[term], places[name]] = frequency
+    of_each = np.array([places.get(name, NO_SESSION) for name in sessions], dtype=np.intp)
+    return SessionTexts(of_each, np.array(list(words.values()), dtype=np.float64), table)
 
 
 def to_surroundings(rows: Iterable[Sequence[Any]], revisions: Revisions, selected: Revisions) -> Surroundings:

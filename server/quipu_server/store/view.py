@@ -13,6 +13,7 @@ from quipu_server.domain import (
     Evidence,
     Path,
     Revisions,
+    SessionTexts,
     Space,
     Surroundings,
     TermStatistics,
@@ -25,11 +26,11 @@ from quipu_server.scoring import best, cosines
 from quipu_server.store.cold_search import walk
 from quipu_server.store.conditions import compile_condition
 from quipu_server.store.conversation import (
+    FREQUENCIES,
     LENGTHS,
     SESSION,
     SURROUNDINGS,
-    SessionPostings,
-    to_session_postings,
+    to_session_texts,
     to_surroundings,
 )
 from quipu_server.store.database import Database
@@ -74,7 +75,7 @@ CROSS JOIN LATERAL (
 ) found
 """
 _POSTINGS = f"""
-SELECT r.revision, r.memory_id, p.length, {SESSION}, found.terms, found.frequencies
+SELECT r.revision, r.memory_id, p.length, found.terms, found.frequencies
 FROM memory_revisions r JOIN passages p ON p.space_id = r.space_id AND p.passage_id = r.passage_id {_FOUND}
 WHERE r.space_id = %(space_id)s AND {AS_OF} AND {LIVE} AND found.terms <> '{{}}'
 """
@@ -120,8 +121,6 @@ class StoreView:
         self._exact_memories = exact_memories
         self.plan = ""
         self._postings: Postings | None = None
-        self._in_sessions: Sequence[str] = ()
-        self._sessions: SessionPostings | None = None
 
     async def unembedded_count(self) -> int:
         async with self._database.transaction(self.space) as connection:
@@ -154,9 +153,6 @@ class StoreView:
     ) -> Revisions:
         return (await self._find(terms)).best(statistics, depth, _revisions(selection))
 
-    async def session_statistics(self, terms: Sequence[str]) -> TermStatistics:
-        return (await self._find_sessions(terms)).statistics()
-
     async def surroundings(self, revisions: Revisions, selection: Selection) -> Surroundings:
         rows = await self._read(SURROUNDINGS, {"revisions": revisions.tolist()})
         return to_surroundings(rows, revisions, _revisions(selection))
@@ -167,7 +163,8 @@ class StoreView:
         query: Vector | None,
         terms: Sequence[str],
         statistics: TermStatistics | None,
-        sessions: TermStatistics | None = None,
+        *,
+        with_sessions: bool = False,
     ) -> Evidence:
         asked = revisions.tolist()
         rows = await self._read(_EVIDENCE, {"revisions": asked, "terms": list(terms)})
@@ -175,7 +172,7 @@ class StoreView:
         rows.sort(key=lambda row: places[row[0]])
         postings = to_postings((row[:5] for row in rows), terms)
         nearest = [_nearest_chunk(*decode_chunks(*row[11:]), query) for row in rows]
-        scores = (await self._find_sessions(terms)).scores(sessions) if sessions is not None else {}
+        texts = await self._session_texts([row[7] for row in rows], terms) if with_sessions else None
         return Evidence(
             revisions=postings.revisions,
             memory_ids=postings.memory_ids,
@@ -189,8 +186,7 @@ class StoreView:
             given=np.array([row[9] for row in rows], dtype=np.bool_),
             balances=np.array([balance(row[10] or NO_FEEDBACK) for row in rows], dtype=np.int64),
             messages=np.array([row[7] != "" for row in rows], dtype=np.bool_),
-            sessions_bm25=np.array([scores.get(row[7], 0.0) for row in rows], dtype=np.float64),
-            best_session_bm25=max(scores.values(), default=0.0),
+            sessions=texts,
         )
 
     async def _walk(self, query: Vector, depth: int, selected: Revisions) -> Revisions | None:
@@ -222,15 +218,12 @@ class StoreView:
         if self._postings is None or self._postings.asked != tuple(terms):
             rows = await self._read(_POSTINGS, {"terms": list(terms)})
             self._postings = to_postings(rows, terms)
-            self._in_sessions = [row[3] for row in rows]
         return self._postings
 
-    async def _find_sessions(self, terms: Sequence[str]) -> SessionPostings:
-        """The same postings by session."""
-        if self._sessions is None or self._sessions.asked != tuple(terms):
-            postings = await self._find(terms)
-            self._sessions = to_session_postings(postings, self._in_sessions, await self._read(LENGTHS))
-        return self._sessions
+    async def _session_texts(self, sessions: Sequence[str], terms: Sequence[str]) -> SessionTexts:
+        """The sessions of some memories, "" for what is no message, each as one text."""
+        asked = {"sessions": sorted({*sessions} - {""}), "terms": list(terms)}
+        return to_session_texts(sessions, terms, await self._read(LENGTHS, asked), await self._read(FREQUENCIES, asked))
 
     async def _read(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[Any]:
         common = {"space_id": self.space.id, "revision": self.revision, "fingerprint": self.space.fingerprint}

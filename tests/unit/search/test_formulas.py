@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quipu_server.domain import Mode, Role
+from quipu_server.domain import Mode, Role, SessionTexts
 from quipu_server.search import terms as t
 from quipu_server.search.importance import importance
 from quipu_server.search.ranking import Pool, Ranked, rank
@@ -104,17 +104,18 @@ def test_quipu_rank() -> None:
         pool([0.9, 0.5, 0.1], [0.0, 2.0, 4.0], weights=DEFAULTS[Formula.QUIPU], ages_days=[0, 30, 60]),
         roles=np.array([Role.USER, Role.ASSISTANT, Role.USER], np.int8),
         messages=np.array([True, True, False]),
-        sessions_bm25=np.array([6.0, 3.0, 0.0]),
-        best_session_bm25=12.0,
+        sessions=SessionTexts(np.array([0, 1, -1]), np.array([10.0, 10.0]), np.array([[1.0, 0.0], [1.0, 3.0]])),
     )
     found = ranked(replace(made, around=np.array([[-1, 1], [0, -1], [-1, -1]])))
     fused = [0.5, 0.25 + 0.25, 0.5]
     assert term(found, "neighbours") == pytest.approx([0.2 * fused[1], 0.2 * fused[0], 0.0])
-    assert term(found, "session") == pytest.approx([0.15, 0.075, 0.0])
+    # The one word is in one of two sessions, the other in both; as long as the mean: f · 2.2 / (f + 1.2).
+    share = math.log(1.2) * (3 * 2.2 / 4.2) / (math.log(2) + math.log(1.2))
+    assert term(found, "session") == pytest.approx([0.3, 0.3 * share, 0.0])
     assert term(found, "role") == pytest.approx([0.2, 0.0, 0.0])
     expected = [
-        0.5 + 0.1 + 0.15 + 0.2 + 0.025 + 0.05,
-        0.5 + 0.1 + 0.075 + 0.025 + 0.025,
+        0.5 + 0.1 + 0.3 + 0.2 + 0.025 + 0.05,
+        0.5 + 0.1 + 0.3 * share + 0.025 + 0.025,
         0.5 + 0.025 + 0.0125,
     ]
     assert sorted(found.scores.tolist()) == pytest.approx(sorted(expected))
@@ -178,8 +179,7 @@ def test_nothing_lifts_what_is_not_relevant(
         balances=np.array(data.draw(counts)),
         messages=np.ones(n, np.bool_),
         roles=np.full(n, Role.USER, np.int8),
-        sessions_bm25=np.ones(n),
-        best_session_bm25=1.0,
+        sessions=SessionTexts(np.zeros(n, np.intp), np.ones(1), np.ones((1, 1))),
     )
     judged = replace(judged, uses=np.abs(np.array(data.draw(counts))))
     admitted = {int(place) for place in ranked(plain, min_relevance=least).places}

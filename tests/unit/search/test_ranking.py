@@ -42,8 +42,6 @@ def pool(
         given=np.ones(n, np.bool_),
         balances=np.zeros(n, np.int64),
         messages=np.zeros(n, np.bool_),
-        sessions_bm25=np.zeros(n),
-        best_session_bm25=0.0,
     )
     alone, nobody = np.full((n, 2), -1), np.zeros(n, np.bool_)
     has_words = evidence.bm25 > 0
