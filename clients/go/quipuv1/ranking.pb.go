@@ -102,7 +102,7 @@ type RankingWeights struct {
 	// their dense and lexical terms. They count whether the filter lets them through or not, unless they are deleted.
 	Neighbours *float64 `protobuf:"fixed64,6,opt,name=neighbours,proto3,oneof" json:"neighbours,omitempty"`
 	// Optional. For messages: weight of the session, 0 to 10; default 0.3. s is the BM25 score of all its messages as one
-	// text, as a share of the best session's.
+	// text among the sessions of the candidates, as a share of the best one's.
 	Session *float64 `protobuf:"fixed64,7,opt,name=session,proto3,oneof" json:"session,omitempty"`
 	// Optional. For messages: what a message of a user has over others, 0 to 10; default 0.2.
 	Role *float64 `protobuf:"fixed64,8,opt,name=role,proto3,oneof" json:"role,omitempty"`

@@ -91,7 +91,7 @@ class RankingWeights(_message.Message):
     """
     session: _builtins.float
     """Optional. For messages: weight of the session, 0 to 10; default 0.3. s is the BM25 score of all its messages as one
-    text, as a share of the best session's.
+    text among the sessions of the candidates, as a share of the best one's.
     """
     role: _builtins.float
     """Optional. For messages: what a message of a user has over others, 0 to 10; default 0.2."""

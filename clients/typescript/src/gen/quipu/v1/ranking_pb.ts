@@ -70,7 +70,7 @@ export type RankingWeights = Message<"quipu.v1.RankingWeights"> & {
 
   /**
    * Optional. For messages: weight of the session, 0 to 10; default 0.3. s is the BM25 score of all its messages as one
-   * text, as a share of the best session's.
+   * text among the sessions of the candidates, as a share of the best one's.
    *
    * @generated from field: optional double session = 7;
    */
