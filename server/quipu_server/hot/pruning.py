@@ -2,7 +2,8 @@
 
 The rule is MaxScore's (Turtle and Flood, "Query Evaluation: Strategies and Optimizations", 1995), a term at a time: the
 rarest come first, and once those that are left could not lift a memory alone among the best, only memories seen so far
-can be among them. These are looked up in the occurrences of the terms left, as long as any of them is in doubt.
+can be among them. As soon as these are few, they are looked up in the occurrences of the terms left, as long as any of
+them is in doubt.
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,12 @@ ROUNDING, ROUNDING_A_TERM = 1e-6, 2.0**-23
 """Of scores, which are summed in float32 here, relative to them."""
 
 LEAST = float(np.finfo(np.float32).tiny)
+
+LOOK_UP_COST = 4
+"""To look a term up for one memory costs as much as adding so many occurrences."""
+
+PASS_SHARE = 32
+"""To look at all scores once costs as much as adding a term that one in so many memories contains."""
 
 ENOUGH = 512
 """So few candidates are not worth looking at more closely."""
@@ -73,25 +80,35 @@ class _Search:
 
     def run(self) -> Slots:
         """The candidates."""
-        scores, rest, next_term = np.zeros(len(self._lengths), np.float32), 0.0, 0
-        for term, rest in zip(self._terms, self._rest, strict=True):
-            self._add(scores, term)
-            next_term += 1
-            if rest < self._limit:
+        scores, rest, next_term = np.zeros(len(self._lengths), np.float32), float("inf"), 0
+        for term, behind in zip(self._terms, self._rest, strict=True):
+            if rest < self._limit and self._is_sooner_looked_up(term, scores, rest):
                 break
-        # A score above 0 is needed, too: so high is the least of them.
-        slots = np.flatnonzero(scores >= max(self._limit - rest, LEAST))
+            self._add(scores, term)
+            rest, next_term = behind, next_term + 1
+        slots = np.flatnonzero(scores >= self._needed(rest))
         if self._mask is not None:
             slots = slots[self._mask[slots]]
         return self._narrowed(slots, scores[slots], next_term)
+
+    def _is_sooner_looked_up(self, term: _Term, scores: Floats, rest: float) -> bool:
+        """Whether the term is sooner looked up for what may be among the best than added for all it is in."""
+        if term.count * PASS_SHARE < len(scores):
+            return False
+        return int(np.count_nonzero(scores >= self._needed(rest))) * LOOK_UP_COST < term.count
+
+    def _needed(self, rest: float) -> float:
+        """The score of what may be among the best, if the terms behind add so much at most; it is above 0."""
+        return max(self._limit - rest, LEAST)
 
     def _add(self, scores: Floats, term: _Term) -> None:
         """Add what a term gives, and see what the best have at least."""
         grown = []
         for part in term.parts:
-            more = scores[part.slots] + self._gains(part.frequencies, self._lengths[part.slots], term.idf)
-            scores[part.slots] = more
-            grown.append(more if self._mask is None else more[self._mask[part.slots]])
+            slots = part.slots.astype(np.intp)  # once: NumPy would convert them whenever they pick something
+            more = scores.take(slots) + self._gains(part.frequencies, self._lengths.take(slots), term.idf)
+            scores[slots] = more
+            grown.append(more if self._mask is None else more[self._mask.take(slots)])
         self._look(grown[0] if len(grown) == 1 else np.concatenate(grown))
 
     def _narrowed(self, slots: Slots, scores: Floats, next_term: int) -> Slots:

@@ -48,6 +48,10 @@ class HotView:
         self._threads = threads
         self._found: tuple[Sequence[str], Matches] | None = None
 
+    @property
+    def is_aside(self) -> bool:
+        return self._contents.row_count > INLINE_ROWS
+
     async def unembedded_count(self) -> int:
         """How many memories have no vector yet."""
         return len(self._contents.unembedded)
@@ -124,7 +128,7 @@ class HotView:
 
     async def _run(self, compute: Callable[[], ResultT]) -> ResultT:
         """Compute here when it is soon done, else in a thread."""
-        if self._contents.row_count <= INLINE_ROWS:
+        if not self.is_aside:
             return compute()
         return await asyncio.get_running_loop().run_in_executor(self._threads, compute)
 

@@ -1,10 +1,14 @@
 """The words of whole sessions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import SessionTexts
+from quipu_server.hot.arrays import ranges
 from quipu_server.hot.contents import Contents, Slots
+from quipu_server.hot.postings import Occurrences
 from quipu_server.hot.sessions import NO_SESSION, Codes
 from quipu_server.hot.words import Matches
 
@@ -25,8 +29,22 @@ def session_texts(contents: Contents, slots: Slots, found: Matches) -> SessionTe
 def _look_up(contents: Contents, codes: Codes, found: Matches) -> Floats:
     """How often each term occurs in the live messages of each session: shape (terms, sessions)."""
     slots, places = contents.sessions.messages(codes, contents.live)
-    rows = [np.bincount(places, row, len(codes)) for row in found.frequencies(slots)]
+    # Messages of a session often have slots that follow each other: these are looked up together.
+    begins = (np.diff(slots, prepend=-1) != 1) | (np.diff(places, prepend=-1) != 0)
+    firsts, places = slots[begins].astype(np.int32), places[begins]
+    ends = slots[np.roll(begins, -1)].astype(np.int32) + np.int32(1)
+    rows = [_count(parts, firsts, ends, places, len(codes)) for parts in found.parts]
     return np.array(rows, np.float64).reshape(len(found.parts), len(codes))
+
+
+def _count(parts: Sequence[Occurrences], firsts: Codes, ends: Codes, places: Slots, size: int) -> Floats:
+    """How often a term occurs from some slots on to some others, by the places of these ranges."""
+    total = np.zeros(size)
+    for part in parts:
+        found = part.slots.searchsorted(firsts)
+        counts = part.slots.searchsorted(ends) - found
+        total += np.bincount(places.repeat(counts), part.frequencies[ranges(found, counts)], size)
+    return total
 
 
 def _go_through(contents: Contents, codes: Codes, found: Matches) -> Floats:

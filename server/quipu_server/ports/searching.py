@@ -61,6 +61,10 @@ class SearchView(Protocol):
     @property
     def path(self) -> Path: ...
     @property
+    def is_aside(self) -> bool:
+        """Whether other threads search it: then it pays to ask for several things at once."""
+
+    @property
     def plan(self) -> str:
         """How `dense` found its memories; "" before. See `SpaceAnswer.plan` in the API."""
 

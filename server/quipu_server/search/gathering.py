@@ -1,5 +1,6 @@
 """Gathers the candidates of one space."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from quipu_server.search.conversation import LEADERS, Neighbourhood, alone, dist
 from quipu_server.search.ranking import Pool
 from quipu_server.search.stopwatch import Stopwatch
 from quipu_server.weights import RankingWeights
+
+NOTHING: Revisions = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,9 @@ async def sum_statistics(quarries: Sequence[Quarry]) -> Sequence[TermStatistics 
 
 async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None, depth: int, watch: Stopwatch) -> Pool:
     """The `depth` best by meaning and by words, with what ranking needs to know of them."""
-    view, selection = quarry.view, quarry.selection
-    dense = lexical = np.empty(0, np.int64)
-    with watch.stage("dense"):
-        if probe.vector is not None:
-            dense = await view.dense(probe.vector, depth, selection)
-    with watch.stage("lexical"):
-        if statistics is not None:
-            lexical = await view.lexical(quarry.terms, statistics, depth, selection)
+    view = quarry.view
+    near, said = _near(quarry, probe, depth, watch), _said(quarry, statistics, depth, watch)
+    dense, lexical = await asyncio.gather(near, said) if view.is_aside else (await near, await said)
     with watch.stage("rank"):
         found = await _surround(quarry, probe, dense, lexical)
         with_sessions = statistics is not None and bool(quarry.weights.session)
@@ -83,6 +81,20 @@ async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None
             ~found.is_candidate,
             quarry.terms,
         )
+
+
+async def _near(quarry: Quarry, probe: Probe, depth: int, watch: Stopwatch) -> Revisions:
+    """The best by meaning."""
+    with watch.stage("dense"):
+        return NOTHING if probe.vector is None else await quarry.view.dense(probe.vector, depth, quarry.selection)
+
+
+async def _said(quarry: Quarry, statistics: TermStatistics | None, depth: int, watch: Stopwatch) -> Revisions:
+    """The best by words."""
+    with watch.stage("lexical"):
+        if statistics is None:
+            return NOTHING
+        return await quarry.view.lexical(quarry.terms, statistics, depth, quarry.selection)
 
 
 async def _surround(quarry: Quarry, probe: Probe, dense: Revisions, lexical: Revisions) -> Neighbourhood:

@@ -113,6 +113,7 @@ class StoreView:
     """A `SearchView`."""
 
     path = Path.STORE
+    is_aside = False
 
     def __init__(self, database: Database, space: Space, revision: int, exact_memories: int = EXACT_MEMORIES) -> None:
         self.space = space

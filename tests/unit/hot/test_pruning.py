@@ -85,6 +85,8 @@ def test_the_best_are_the_same(
         patch.setattr(pruning, "ENOUGH", 0)
         for cost in (0, words.LOOK_UP_COST, 1_000_000):
             patch.setattr(words, "LOOK_UP_COST", cost)
+            patch.setattr(pruning, "LOOK_UP_COST", cost)
+            patch.setattr(pruning, "PASS_SHARE", 10 + cost)
             compare(contents, asked, totals, depth, mask)
         compare(contents, asked, totals, depth, None)
 

@@ -4,16 +4,21 @@ from random import Random
 
 import pytest
 
-from quipu_server.hot import sessions
+from quipu_server.hot import index as hot_index
+from quipu_server.hot import sessions, words
 from quipu_server.hot.index import HotIndex
 from tests.logs import a_row, random_log
 from tests.unit.hot.test_index import check
 
 
+@pytest.mark.parametrize("cost", [0, 1_000_000])
 @pytest.mark.parametrize("recent", [0, 3, 50])
 @pytest.mark.parametrize("seed", range(5))
-def test_runs_are_joined_now_and_then(monkeypatch: pytest.MonkeyPatch, recent: int, seed: int) -> None:
+def test_runs_are_joined_now_and_then(monkeypatch: pytest.MonkeyPatch, cost: int, recent: int, seed: int) -> None:
+    """Whether words of sessions are looked up, or all occurrences gone through, is all the same."""
     monkeypatch.setattr(sessions, "RECENT", recent)
+    monkeypatch.setattr(words, "LOOK_UP_COST", cost)
+    monkeypatch.setattr(hot_index, "FREEZE_ROWS", 30)  # sessions go on from segment to segment
     rng, index = Random(seed), HotIndex()
     rows, held = random_log(rng, 150), []
     for start in range(0, len(rows), 10):
