@@ -72,13 +72,13 @@ class Run:
             for blanks, space, some in ((0, "small", SMALL), (2, "large", self._size)):
                 await service.until_hot(tools, space, material.queries[0])
                 exact = self._exact[some]
-                await service.measure_texts(tools, space, material.questions, blanks)  # pages are read from the disk
+                await service.measure_texts(tools, space, material.questions, blanks)  # reads pages from the disk
                 self.figures.texts[space] = await service.measure_texts(tools, space, material.questions, blanks + 1)
-                timing = await service.measure_vectors(tools, space, material, exact, ALL)
-                self.figures.vectors[space] = timing
+                await service.measure_vectors(tools, space, material, exact, ALL)  # so does this
+                self.figures.vectors[space] = await service.measure_vectors(tools, space, material, exact, ALL)
             for tag in SHARES:
-                timing = await service.measure_vectors(tools, "large", material, large, tag)
-                self.figures.filtered[tag] = timing
+                await service.measure_vectors(tools, "large", material, large, tag)
+                self.figures.filtered[tag] = await service.measure_vectors(tools, "large", material, large, tag)
             self.figures.resident_bytes = service.anonymous_bytes(tools.pid) - before
             self.figures.counted_bytes = (await tools.api.describe_index("large")).bytes
         self.figures.restart = await service.measure_restart(

@@ -1,5 +1,7 @@
 """Arrays that grow."""
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -8,6 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 FIRST_CAPACITY = 16
+
+FEW_VALUES = 16
+"""Sooner compared one by one."""
+
+
+def is_one_of(numbers: NDArray[Any], values: Sequence[float]) -> NDArray[np.bool_]:
+    """Which numbers are one of the values: as `np.isin`, which takes a hundred times as long for one value."""
+    if not 0 < len(values) <= FEW_VALUES:
+        return np.isin(numbers, values)
+    found: NDArray[np.bool_] = reduce(np.logical_or, [numbers == value for value in values])
+    return found
 
 
 def ranges(firsts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quipu_server.domain import IndexRow
-from quipu_server.hot.arrays import Growing
+from quipu_server.hot.arrays import Growing, is_one_of
 from quipu_server.hot.segment import Mask
 from quipu_server.hot.vocabulary import Vocabulary
 
@@ -63,7 +63,7 @@ class TextColumn:
     def among(self, values: Iterable[str]) -> Mask:
         """Which slots have one of the values."""
         codes = [code for value in values if value and (code := self.vocabulary.find(value)) is not None]
-        return self._slots(np.isin(self.codes, np.array(codes, np.int32)))
+        return self._slots(is_one_of(self.codes, codes))
 
     def where(self, accepts: Callable[[str], bool]) -> Mask:
         """Which slots have a value that is accepted."""
@@ -84,7 +84,8 @@ class TextColumn:
         if self.owners is None:
             return entries
         slots = np.zeros(self.slot_count, np.bool_)
-        slots[self.owners[entries]] = True
+        # Far sooner than by the mask, and by indexes that need not be converted.
+        slots[self.owners.take(np.flatnonzero(entries)).astype(np.intp)] = True
         return slots
 
 

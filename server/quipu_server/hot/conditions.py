@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quipu_server.domain import Scalar
 from quipu_server.filters import AllOf, AnyOf, Comparison, Condition, In, IsSet, Not, Operator
+from quipu_server.hot.arrays import is_one_of
 from quipu_server.hot.columns import NEVER, TEXTS, TIMES, Columns, TextColumn, microseconds
 from quipu_server.hot.segment import Mask
 
@@ -63,7 +64,7 @@ def matches(condition: Condition, columns: Columns) -> Mask:
 def _among(field: str, values: tuple[Scalar, ...], columns: Columns) -> Mask:
     if field in columns.texts:
         return columns.texts[field].among(str(value) for value in values)
-    return np.isin(_numbers(field, columns), [_number(value) for value in values])
+    return is_one_of(_numbers(field, columns), [_number(value) for value in values])
 
 
 def _is_set(field: str, columns: Columns) -> Mask:
