@@ -13,6 +13,7 @@ from quipu_server.scoring import highest_bm25
 from quipu_server.search.conversation import LEADERS, Neighbourhood, alone, distinct, surround
 from quipu_server.search.ranking import Pool
 from quipu_server.search.stopwatch import Stopwatch
+from quipu_server.search.totals import Terms, sum_by_terms
 from quipu_server.weights import RankingWeights
 
 NOTHING: Revisions = np.empty(0, np.int64)
@@ -41,25 +42,20 @@ class Quarry:
 
     view: SearchView
     selection: Selection
-    terms: tuple[str, ...]
+    terms: Terms
     weights: RankingWeights
 
 
 async def sum_statistics(quarries: Sequence[Quarry]) -> Sequence[TermStatistics | None]:
     """Statistics for each, summed over all spaces with the same terms so that their scores compare; None: no terms."""
-    totals: dict[tuple[str, ...], TermStatistics] = {}
-    for quarry in quarries:
-        if quarry.terms:
-            own = await quarry.view.statistics(quarry.terms)
-            totals[quarry.terms] = totals[quarry.terms] + own if quarry.terms in totals else own
+    totals = sum_by_terms([(q.terms, await q.view.statistics(q.terms)) for q in quarries if q.terms])
     return [totals.get(quarry.terms) for quarry in quarries]
 
 
 async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None, depth: int, watch: Stopwatch) -> Pool:
     """The `depth` best by meaning and by words, with what ranking needs to know of them."""
     view = quarry.view
-    near, said = _near(quarry, probe, depth, watch), _said(quarry, statistics, depth, watch)
-    dense, lexical = await asyncio.gather(near, said) if view.is_aside else (await near, await said)
+    dense, lexical = await _propose(quarry, probe, statistics, depth, watch)
     with watch.stage("rank"):
         found = await _surround(quarry, probe, dense, lexical)
         with_sessions = statistics is not None and bool(quarry.weights.session)
@@ -81,6 +77,15 @@ async def gather(quarry: Quarry, probe: Probe, statistics: TermStatistics | None
             ~found.is_candidate,
             quarry.terms,
         )
+
+
+async def _propose(
+    quarry: Quarry, probe: Probe, statistics: TermStatistics | None, depth: int, watch: Stopwatch
+) -> tuple[Revisions, Revisions]:
+    """The best by meaning, and the best by words."""
+    if not quarry.view.is_aside:
+        return await _near(quarry, probe, depth, watch), await _said(quarry, statistics, depth, watch)
+    return await asyncio.gather(_near(quarry, probe, depth, watch), _said(quarry, statistics, depth, watch))
 
 
 async def _near(quarry: Quarry, probe: Probe, depth: int, watch: Stopwatch) -> Revisions:

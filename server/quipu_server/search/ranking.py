@@ -13,6 +13,7 @@ from quipu_server.domain import Evidence, Mode, Space, TermStatistics
 from quipu_server.scoring import bm25_scores, descending
 from quipu_server.search import terms as t
 from quipu_server.search.importance import importance
+from quipu_server.search.totals import Terms, sum_by_terms
 from quipu_server.weights import Formula, RankingWeights
 
 Floats = NDArray[np.float64]
@@ -36,7 +37,7 @@ class Pool:
     highest_bm25: float
     around: NDArray[np.intp]
     witnesses: NDArray[np.bool_]
-    query: tuple[str, ...] = ()
+    query: Terms = ()
     uses: NDArray[np.int64] | None = None
 
 
@@ -149,11 +150,8 @@ def _add_conversation(joined: _Joined, columns: dict[str, Floats]) -> None:
 
 def _session_shares(pools: Sequence[Pool]) -> Sequence[Floats]:
     """BM25 of the session of each candidate, as a share of the best one's; sessions of candidates are all there are."""
-    totals: dict[tuple[str, ...], TermStatistics] = {}
-    for query, texts in ((pool.query, pool.evidence.sessions) for pool in pools):
-        if texts is not None:
-            own = texts.statistics()
-            totals[query] = totals[query] + own if query in totals else own
+    texts = ((pool.query, pool.evidence.sessions) for pool in pools)
+    totals = sum_by_terms((query, some.statistics()) for query, some in texts if some is not None)
     return t.session_shares([_session_scores(pool.evidence, totals.get(pool.query)) for pool in pools])
 
 
