@@ -39,6 +39,8 @@ type Outcome struct {
 	// Name and Revision are those of the memory that was stored; empty and 0 when it was refused.
 	Name     string
 	Revision int64
+	// Searchable says whether every search finds it; if not, it is found by words only until it is embedded.
+	Searchable bool
 	// Redactions are the personal data that the server left out of it.
 	Redactions []*Redaction
 	// Err says why it was refused, an *Error; nil when it was stored.
@@ -208,6 +210,7 @@ func (g *ingesting) outcome(told *quipuv1.IngestAcknowledgement) *Outcome {
 	g.client.seen.saw(g.start.GetParent(), stored.GetRevision())
 	return &Outcome{
 		Offset: told.GetOffset(), Name: stored.GetName(), Revision: stored.GetRevision(), Redactions: stored.GetRedactions(),
+		Searchable: stored.GetState() == quipuv1.IngestState_INGEST_STATE_SEARCHABLE,
 	}
 }
 

@@ -61,7 +61,13 @@ func acknowledged(item *quipuv1.IngestItem) *quipuv1.IngestAcknowledgement {
 			Offset: item.GetOffset(), Outcome: &quipuv1.IngestAcknowledgement_Refused{Refused: refused},
 		}
 	}
-	stored := &quipuv1.IngestedMemory{Name: home + "/memories/" + item.GetMemoryId(), Revision: item.GetOffset() + 1}
+	state := quipuv1.IngestState_INGEST_STATE_STORED
+	if item.GetMemoryId() == "one" {
+		state = quipuv1.IngestState_INGEST_STATE_SEARCHABLE
+	}
+	stored := &quipuv1.IngestedMemory{
+		Name: home + "/memories/" + item.GetMemoryId(), Revision: item.GetOffset() + 1, State: state,
+	}
 	return &quipuv1.IngestAcknowledgement{
 		Offset: item.GetOffset(), Outcome: &quipuv1.IngestAcknowledgement_Stored{Stored: stored},
 	}
@@ -79,6 +85,9 @@ func TestEachDraftHasAnOutcome(t *testing.T) {
 	}
 	if first := outcomes[0]; first.Name != home+"/memories/one" || first.Revision != 1 || first.Offset != 0 || first.Err != nil {
 		t.Errorf("found %v", first)
+	}
+	if !outcomes[0].Searchable || outcomes[2].Searchable {
+		t.Error("only the first one was told to be searchable")
 	}
 	var refused *quipu.Error
 	if !errors.As(outcomes[1].Err, &refused) || !errors.Is(refused, quipu.ErrInvalidArgument) ||

@@ -52,6 +52,10 @@ class _Prepared:
     def write(self) -> Write:
         return Write(self.memory_id, Change.CREATED, self.item.draft.fields, self.passage.id, 0, self.passage)
 
+    def told(self, memory: Memory) -> Memory:
+        """What it became, with what is told in the answer alone."""
+        return replace(told(memory, self.item.draft), is_waiting=not len(self.passage.vectors))
+
 
 class Ingesting:
     """Stores parts of streams."""
@@ -147,7 +151,7 @@ class Ingesting:
             return [*waiting[: ended.index], *waiting[ended.index + 1 :]]
         except Conflict as conflict:
             return await self._settle(home, waiting, int(conflict.metadata["index"]), outcomes)
-        outcomes |= {e.item.offset: told(memory, e.item.draft) for e, memory in zip(waiting, memories, strict=True)}
+        outcomes |= {e.item.offset: e.told(memory) for e, memory in zip(waiting, memories, strict=True)}
         self._views.written(home, memories[-1].revision)
         return []
 

@@ -21,6 +21,7 @@ from quipu.v1.memory_service_pb2 import (
     IngestItem,
     IngestMemoriesRequest,
     IngestStart,
+    IngestState,
     ListMemoryRevisionsRequest,
     UndeleteMemoryRequest,
     UpdateMemoryRequest,
@@ -167,21 +168,26 @@ async def test_others_like_it_are_found_before_it_is_embedded(site: Site, space:
 
 
 async def test_a_stream_may_defer(site: Site, space: str) -> None:
+    """What is sent again is told as it is by then."""
+    stream_id = str(uuid4())
+
     async def messages() -> AsyncIterator[IngestMemoriesRequest]:
-        start = IngestStart(parent=space, stream_id=str(uuid4()), defer_embedding=True)
+        start = IngestStart(parent=space, stream_id=stream_id, defer_embedding=True)
         yield IngestMemoriesRequest(start=start)
         for offset, (key, text) in enumerate(TEXTS.items()):
             yield IngestMemoriesRequest(item=IngestItem(offset=offset, memory_id=key, memory=Memory(content=text)))
 
-    stored = [
-        one.stored.revision
-        async for response in site.hot.memories.IngestMemories(messages())
-        for one in response.acknowledgements
-    ]
-    assert stored == [1, 2, 3]
+    async def send() -> list[tuple[int, int]]:
+        responses = [response async for response in site.hot.memories.IngestMemories(messages())]
+        return [(a.stored.revision, a.stored.state) for response in responses for a in response.acknowledgements]
+
+    stored = [(revision, IngestState.INGEST_STATE_STORED) for revision in (1, 2, 3)]
+    assert await send() == stored
     assert await site.waiting() >= 3
+    assert await send() == stored
     async with site.jobs_done():
         assert (await site.store.search(space, text="taxes", mode=DENSE, k=1)).ids == ["tax"]
+    assert await send() == [(revision, IngestState.INGEST_STATE_SEARCHABLE) for revision in (1, 2, 3)]
 
 
 async def test_an_item_of_a_batch_cannot_defer_alone(site: Site, space: str) -> None:

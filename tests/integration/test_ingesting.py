@@ -15,6 +15,7 @@ from quipu.v1.memory_service_pb2 import (
     IngestMemoriesRequest,
     IngestMemoriesResponse,
     IngestStart,
+    IngestState,
     ListMemoriesRequest,
 )
 from quipu.v1.value_pb2 import Vector
@@ -47,6 +48,7 @@ async def test_items_are_stored_in_order_and_found(api: Api, space: str) -> None
     acknowledged = await ingest(api, start(space), *(item(i, f"note {i} on tea") for i in range(450)))
     assert [a.offset for a in acknowledged] == list(range(450))
     assert [a.stored.revision for a in acknowledged] == list(range(1, 451))
+    assert {a.stored.state for a in acknowledged} == {IngestState.INGEST_STATE_SEARCHABLE}
     found = await api.search(space, text="note 449", k=1)
     assert found.hits[0].memory.name == acknowledged[449].stored.name
 

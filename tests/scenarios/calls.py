@@ -191,5 +191,5 @@ def outcome(told: quipu.Outcome) -> dict[str, Any]:
     """What became of a memory, as scenarios write it."""
     if told.error is not None:
         return {"offset": told.offset, "error": facts_of(told.error)}
-    stored = {"offset": told.offset, "name": told.name, "revision": told.revision}
+    stored = {"offset": told.offset, "name": told.name, "revision": told.revision, "searchable": told.searchable}
     return stored | ({"redactions": plain(told.redactions)} if told.redactions else {})

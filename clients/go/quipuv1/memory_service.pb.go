@@ -23,6 +23,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How far a memory of a stream has come when it is acknowledged.
+type IngestState int32
+
+const (
+	// Not used.
+	IngestState_INGEST_STATE_UNSPECIFIED IngestState = 0
+	// It is found by words; by meaning once it is embedded, which was deferred.
+	IngestState_INGEST_STATE_STORED IngestState = 1
+	// Every search finds it.
+	IngestState_INGEST_STATE_SEARCHABLE IngestState = 2
+)
+
+// Enum value maps for IngestState.
+var (
+	IngestState_name = map[int32]string{
+		0: "INGEST_STATE_UNSPECIFIED",
+		1: "INGEST_STATE_STORED",
+		2: "INGEST_STATE_SEARCHABLE",
+	}
+	IngestState_value = map[string]int32{
+		"INGEST_STATE_UNSPECIFIED": 0,
+		"INGEST_STATE_STORED":      1,
+		"INGEST_STATE_SEARCHABLE":  2,
+	}
+)
+
+func (x IngestState) Enum() *IngestState {
+	p := new(IngestState)
+	*p = x
+	return p
+}
+
+func (x IngestState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (IngestState) Descriptor() protoreflect.EnumDescriptor {
+	return file_quipu_v1_memory_service_proto_enumTypes[0].Descriptor()
+}
+
+func (IngestState) Type() protoreflect.EnumType {
+	return &file_quipu_v1_memory_service_proto_enumTypes[0]
+}
+
+func (x IngestState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use IngestState.Descriptor instead.
+func (IngestState) EnumDescriptor() ([]byte, []int) {
+	return file_quipu_v1_memory_service_proto_rawDescGZIP(), []int{0}
+}
+
 // Request of CreateMemory.
 type CreateMemoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1782,7 +1835,7 @@ type isIngestAcknowledgement_Outcome interface {
 }
 
 type IngestAcknowledgement_Stored struct {
-	// It is committed, and found by every search from now on; only by words until it is embedded, if that was deferred.
+	// It is committed, and found by searches from now on: see its state.
 	Stored *IngestedMemory `protobuf:"bytes,2,opt,name=stored,proto3,oneof"`
 }
 
@@ -1803,7 +1856,9 @@ type IngestedMemory struct {
 	// Revision of the space that made it.
 	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	// As in Memory.
-	Redactions    []*Redaction `protobuf:"bytes,3,rep,name=redactions,proto3" json:"redactions,omitempty"`
+	Redactions []*Redaction `protobuf:"bytes,3,rep,name=redactions,proto3" json:"redactions,omitempty"`
+	// Which searches find it.
+	State         IngestState `protobuf:"varint,4,opt,name=state,proto3,enum=quipu.v1.IngestState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1857,6 +1912,13 @@ func (x *IngestedMemory) GetRedactions() []*Redaction {
 		return x.Redactions
 	}
 	return nil
+}
+
+func (x *IngestedMemory) GetState() IngestState {
+	if x != nil {
+		return x.State
+	}
+	return IngestState_INGEST_STATE_UNSPECIFIED
 }
 
 // Why an item was not stored. It may be sent again with the same offset once it is mended.
@@ -2341,13 +2403,14 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\x06offset\x18\x01 \x01(\x03R\x06offset\x122\n" +
 	"\x06stored\x18\x02 \x01(\v2\x18.quipu.v1.IngestedMemoryH\x00R\x06stored\x123\n" +
 	"\arefused\x18\x03 \x01(\v2\x17.quipu.v1.IngestRefusalH\x00R\arefusedB\t\n" +
-	"\aoutcome\"u\n" +
+	"\aoutcome\"\xa2\x01\n" +
 	"\x0eIngestedMemory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x123\n" +
 	"\n" +
 	"redactions\x18\x03 \x03(\v2\x13.quipu.v1.RedactionR\n" +
-	"redactions\"\xeb\x01\n" +
+	"redactions\x12+\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x15.quipu.v1.IngestStateR\x05state\"\xeb\x01\n" +
 	"\rIngestRefusal\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
@@ -2372,7 +2435,11 @@ const file_quipu_v1_memory_service_proto_rawDesc = "" +
 	"\tMemoryUse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12>\n" +
-	"\rlast_use_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime2\xdd\b\n" +
+	"\rlast_use_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime*a\n" +
+	"\vIngestState\x12\x1c\n" +
+	"\x18INGEST_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13INGEST_STATE_STORED\x10\x01\x12\x1b\n" +
+	"\x17INGEST_STATE_SEARCHABLE\x10\x022\xdd\b\n" +
 	"\rMemoryService\x12M\n" +
 	"\fCreateMemory\x12\x1d.quipu.v1.CreateMemoryRequest\x1a\x1e.quipu.v1.CreateMemoryResponse\x12b\n" +
 	"\x13BatchCreateMemories\x12$.quipu.v1.BatchCreateMemoriesRequest\x1a%.quipu.v1.BatchCreateMemoriesResponse\x12D\n" +
@@ -2401,114 +2468,117 @@ func file_quipu_v1_memory_service_proto_rawDescGZIP() []byte {
 	return file_quipu_v1_memory_service_proto_rawDescData
 }
 
+var file_quipu_v1_memory_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_quipu_v1_memory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_quipu_v1_memory_service_proto_goTypes = []any{
-	(*CreateMemoryRequest)(nil),         // 0: quipu.v1.CreateMemoryRequest
-	(*CreateMemoryResponse)(nil),        // 1: quipu.v1.CreateMemoryResponse
-	(*BatchCreateMemoriesRequest)(nil),  // 2: quipu.v1.BatchCreateMemoriesRequest
-	(*BatchCreateMemoriesResponse)(nil), // 3: quipu.v1.BatchCreateMemoriesResponse
-	(*GetMemoryRequest)(nil),            // 4: quipu.v1.GetMemoryRequest
-	(*GetMemoryResponse)(nil),           // 5: quipu.v1.GetMemoryResponse
-	(*BatchGetMemoriesRequest)(nil),     // 6: quipu.v1.BatchGetMemoriesRequest
-	(*BatchGetMemoriesResponse)(nil),    // 7: quipu.v1.BatchGetMemoriesResponse
-	(*ListMemoriesRequest)(nil),         // 8: quipu.v1.ListMemoriesRequest
-	(*ListMemoriesResponse)(nil),        // 9: quipu.v1.ListMemoriesResponse
-	(*UpdateMemoryRequest)(nil),         // 10: quipu.v1.UpdateMemoryRequest
-	(*UpdateMemoryResponse)(nil),        // 11: quipu.v1.UpdateMemoryResponse
-	(*DeleteMemoryRequest)(nil),         // 12: quipu.v1.DeleteMemoryRequest
-	(*DeleteMemoryResponse)(nil),        // 13: quipu.v1.DeleteMemoryResponse
-	(*UndeleteMemoryRequest)(nil),       // 14: quipu.v1.UndeleteMemoryRequest
-	(*UndeleteMemoryResponse)(nil),      // 15: quipu.v1.UndeleteMemoryResponse
-	(*ListMemoryRevisionsRequest)(nil),  // 16: quipu.v1.ListMemoryRevisionsRequest
-	(*ListMemoryRevisionsResponse)(nil), // 17: quipu.v1.ListMemoryRevisionsResponse
-	(*WatchMemoriesRequest)(nil),        // 18: quipu.v1.WatchMemoriesRequest
-	(*WatchMemoriesResponse)(nil),       // 19: quipu.v1.WatchMemoriesResponse
-	(*WatchedChange)(nil),               // 20: quipu.v1.WatchedChange
-	(*IngestMemoriesRequest)(nil),       // 21: quipu.v1.IngestMemoriesRequest
-	(*IngestStart)(nil),                 // 22: quipu.v1.IngestStart
-	(*IngestItem)(nil),                  // 23: quipu.v1.IngestItem
-	(*IngestMemoriesResponse)(nil),      // 24: quipu.v1.IngestMemoriesResponse
-	(*IngestAcknowledgement)(nil),       // 25: quipu.v1.IngestAcknowledgement
-	(*IngestedMemory)(nil),              // 26: quipu.v1.IngestedMemory
-	(*IngestRefusal)(nil),               // 27: quipu.v1.IngestRefusal
-	(*RecordFeedbackRequest)(nil),       // 28: quipu.v1.RecordFeedbackRequest
-	(*RecordFeedbackResponse)(nil),      // 29: quipu.v1.RecordFeedbackResponse
-	(*GetMemoryUsesRequest)(nil),        // 30: quipu.v1.GetMemoryUsesRequest
-	(*GetMemoryUsesResponse)(nil),       // 31: quipu.v1.GetMemoryUsesResponse
-	(*MemoryUse)(nil),                   // 32: quipu.v1.MemoryUse
-	nil,                                 // 33: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	nil,                                 // 34: quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
-	nil,                                 // 35: quipu.v1.IngestRefusal.MetadataEntry
-	(*Memory)(nil),                      // 36: quipu.v1.Memory
-	(*Filter)(nil),                      // 37: quipu.v1.Filter
-	(*fieldmaskpb.FieldMask)(nil),       // 38: google.protobuf.FieldMask
-	(*MemoryRevision)(nil),              // 39: quipu.v1.MemoryRevision
-	(*Redaction)(nil),                   // 40: quipu.v1.Redaction
-	(Verdict)(0),                        // 41: quipu.v1.Verdict
-	(*timestamppb.Timestamp)(nil),       // 42: google.protobuf.Timestamp
+	(IngestState)(0),                    // 0: quipu.v1.IngestState
+	(*CreateMemoryRequest)(nil),         // 1: quipu.v1.CreateMemoryRequest
+	(*CreateMemoryResponse)(nil),        // 2: quipu.v1.CreateMemoryResponse
+	(*BatchCreateMemoriesRequest)(nil),  // 3: quipu.v1.BatchCreateMemoriesRequest
+	(*BatchCreateMemoriesResponse)(nil), // 4: quipu.v1.BatchCreateMemoriesResponse
+	(*GetMemoryRequest)(nil),            // 5: quipu.v1.GetMemoryRequest
+	(*GetMemoryResponse)(nil),           // 6: quipu.v1.GetMemoryResponse
+	(*BatchGetMemoriesRequest)(nil),     // 7: quipu.v1.BatchGetMemoriesRequest
+	(*BatchGetMemoriesResponse)(nil),    // 8: quipu.v1.BatchGetMemoriesResponse
+	(*ListMemoriesRequest)(nil),         // 9: quipu.v1.ListMemoriesRequest
+	(*ListMemoriesResponse)(nil),        // 10: quipu.v1.ListMemoriesResponse
+	(*UpdateMemoryRequest)(nil),         // 11: quipu.v1.UpdateMemoryRequest
+	(*UpdateMemoryResponse)(nil),        // 12: quipu.v1.UpdateMemoryResponse
+	(*DeleteMemoryRequest)(nil),         // 13: quipu.v1.DeleteMemoryRequest
+	(*DeleteMemoryResponse)(nil),        // 14: quipu.v1.DeleteMemoryResponse
+	(*UndeleteMemoryRequest)(nil),       // 15: quipu.v1.UndeleteMemoryRequest
+	(*UndeleteMemoryResponse)(nil),      // 16: quipu.v1.UndeleteMemoryResponse
+	(*ListMemoryRevisionsRequest)(nil),  // 17: quipu.v1.ListMemoryRevisionsRequest
+	(*ListMemoryRevisionsResponse)(nil), // 18: quipu.v1.ListMemoryRevisionsResponse
+	(*WatchMemoriesRequest)(nil),        // 19: quipu.v1.WatchMemoriesRequest
+	(*WatchMemoriesResponse)(nil),       // 20: quipu.v1.WatchMemoriesResponse
+	(*WatchedChange)(nil),               // 21: quipu.v1.WatchedChange
+	(*IngestMemoriesRequest)(nil),       // 22: quipu.v1.IngestMemoriesRequest
+	(*IngestStart)(nil),                 // 23: quipu.v1.IngestStart
+	(*IngestItem)(nil),                  // 24: quipu.v1.IngestItem
+	(*IngestMemoriesResponse)(nil),      // 25: quipu.v1.IngestMemoriesResponse
+	(*IngestAcknowledgement)(nil),       // 26: quipu.v1.IngestAcknowledgement
+	(*IngestedMemory)(nil),              // 27: quipu.v1.IngestedMemory
+	(*IngestRefusal)(nil),               // 28: quipu.v1.IngestRefusal
+	(*RecordFeedbackRequest)(nil),       // 29: quipu.v1.RecordFeedbackRequest
+	(*RecordFeedbackResponse)(nil),      // 30: quipu.v1.RecordFeedbackResponse
+	(*GetMemoryUsesRequest)(nil),        // 31: quipu.v1.GetMemoryUsesRequest
+	(*GetMemoryUsesResponse)(nil),       // 32: quipu.v1.GetMemoryUsesResponse
+	(*MemoryUse)(nil),                   // 33: quipu.v1.MemoryUse
+	nil,                                 // 34: quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	nil,                                 // 35: quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	nil,                                 // 36: quipu.v1.IngestRefusal.MetadataEntry
+	(*Memory)(nil),                      // 37: quipu.v1.Memory
+	(*Filter)(nil),                      // 38: quipu.v1.Filter
+	(*fieldmaskpb.FieldMask)(nil),       // 39: google.protobuf.FieldMask
+	(*MemoryRevision)(nil),              // 40: quipu.v1.MemoryRevision
+	(*Redaction)(nil),                   // 41: quipu.v1.Redaction
+	(Verdict)(0),                        // 42: quipu.v1.Verdict
+	(*timestamppb.Timestamp)(nil),       // 43: google.protobuf.Timestamp
 }
 var file_quipu_v1_memory_service_proto_depIdxs = []int32{
-	36, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	36, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	0,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
-	36, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	36, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
-	36, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	37, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	36, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
-	36, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
-	38, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
-	36, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
-	36, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
-	39, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
-	33, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
-	37, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
-	34, // 15: quipu.v1.WatchMemoriesRequest.after_nonces:type_name -> quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
-	20, // 16: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
-	39, // 17: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
-	22, // 18: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
-	23, // 19: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
-	36, // 20: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
-	25, // 21: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
-	26, // 22: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
-	27, // 23: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
-	40, // 24: quipu.v1.IngestedMemory.redactions:type_name -> quipu.v1.Redaction
-	35, // 25: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
-	41, // 26: quipu.v1.RecordFeedbackRequest.verdict:type_name -> quipu.v1.Verdict
-	36, // 27: quipu.v1.RecordFeedbackResponse.memory:type_name -> quipu.v1.Memory
-	32, // 28: quipu.v1.GetMemoryUsesResponse.uses:type_name -> quipu.v1.MemoryUse
-	42, // 29: quipu.v1.MemoryUse.last_use_time:type_name -> google.protobuf.Timestamp
-	0,  // 30: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
-	2,  // 31: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
-	4,  // 32: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
-	6,  // 33: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
-	8,  // 34: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
-	10, // 35: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
-	12, // 36: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
-	14, // 37: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
-	28, // 38: quipu.v1.MemoryService.RecordFeedback:input_type -> quipu.v1.RecordFeedbackRequest
-	30, // 39: quipu.v1.MemoryService.GetMemoryUses:input_type -> quipu.v1.GetMemoryUsesRequest
-	16, // 40: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
-	21, // 41: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
-	18, // 42: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
-	1,  // 43: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
-	3,  // 44: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
-	5,  // 45: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
-	7,  // 46: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
-	9,  // 47: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
-	11, // 48: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
-	13, // 49: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
-	15, // 50: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
-	29, // 51: quipu.v1.MemoryService.RecordFeedback:output_type -> quipu.v1.RecordFeedbackResponse
-	31, // 52: quipu.v1.MemoryService.GetMemoryUses:output_type -> quipu.v1.GetMemoryUsesResponse
-	17, // 53: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
-	24, // 54: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
-	19, // 55: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
-	43, // [43:56] is the sub-list for method output_type
-	30, // [30:43] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	37, // 0: quipu.v1.CreateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	37, // 1: quipu.v1.CreateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	1,  // 2: quipu.v1.BatchCreateMemoriesRequest.requests:type_name -> quipu.v1.CreateMemoryRequest
+	37, // 3: quipu.v1.BatchCreateMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	37, // 4: quipu.v1.GetMemoryResponse.memory:type_name -> quipu.v1.Memory
+	37, // 5: quipu.v1.BatchGetMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	38, // 6: quipu.v1.ListMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	37, // 7: quipu.v1.ListMemoriesResponse.memories:type_name -> quipu.v1.Memory
+	37, // 8: quipu.v1.UpdateMemoryRequest.memory:type_name -> quipu.v1.Memory
+	39, // 9: quipu.v1.UpdateMemoryRequest.update_mask:type_name -> google.protobuf.FieldMask
+	37, // 10: quipu.v1.UpdateMemoryResponse.memory:type_name -> quipu.v1.Memory
+	37, // 11: quipu.v1.UndeleteMemoryResponse.memory:type_name -> quipu.v1.Memory
+	40, // 12: quipu.v1.ListMemoryRevisionsResponse.revisions:type_name -> quipu.v1.MemoryRevision
+	34, // 13: quipu.v1.WatchMemoriesRequest.after_revisions:type_name -> quipu.v1.WatchMemoriesRequest.AfterRevisionsEntry
+	38, // 14: quipu.v1.WatchMemoriesRequest.filter_tree:type_name -> quipu.v1.Filter
+	35, // 15: quipu.v1.WatchMemoriesRequest.after_nonces:type_name -> quipu.v1.WatchMemoriesRequest.AfterNoncesEntry
+	21, // 16: quipu.v1.WatchMemoriesResponse.changes:type_name -> quipu.v1.WatchedChange
+	40, // 17: quipu.v1.WatchedChange.revision:type_name -> quipu.v1.MemoryRevision
+	23, // 18: quipu.v1.IngestMemoriesRequest.start:type_name -> quipu.v1.IngestStart
+	24, // 19: quipu.v1.IngestMemoriesRequest.item:type_name -> quipu.v1.IngestItem
+	37, // 20: quipu.v1.IngestItem.memory:type_name -> quipu.v1.Memory
+	26, // 21: quipu.v1.IngestMemoriesResponse.acknowledgements:type_name -> quipu.v1.IngestAcknowledgement
+	27, // 22: quipu.v1.IngestAcknowledgement.stored:type_name -> quipu.v1.IngestedMemory
+	28, // 23: quipu.v1.IngestAcknowledgement.refused:type_name -> quipu.v1.IngestRefusal
+	41, // 24: quipu.v1.IngestedMemory.redactions:type_name -> quipu.v1.Redaction
+	0,  // 25: quipu.v1.IngestedMemory.state:type_name -> quipu.v1.IngestState
+	36, // 26: quipu.v1.IngestRefusal.metadata:type_name -> quipu.v1.IngestRefusal.MetadataEntry
+	42, // 27: quipu.v1.RecordFeedbackRequest.verdict:type_name -> quipu.v1.Verdict
+	37, // 28: quipu.v1.RecordFeedbackResponse.memory:type_name -> quipu.v1.Memory
+	33, // 29: quipu.v1.GetMemoryUsesResponse.uses:type_name -> quipu.v1.MemoryUse
+	43, // 30: quipu.v1.MemoryUse.last_use_time:type_name -> google.protobuf.Timestamp
+	1,  // 31: quipu.v1.MemoryService.CreateMemory:input_type -> quipu.v1.CreateMemoryRequest
+	3,  // 32: quipu.v1.MemoryService.BatchCreateMemories:input_type -> quipu.v1.BatchCreateMemoriesRequest
+	5,  // 33: quipu.v1.MemoryService.GetMemory:input_type -> quipu.v1.GetMemoryRequest
+	7,  // 34: quipu.v1.MemoryService.BatchGetMemories:input_type -> quipu.v1.BatchGetMemoriesRequest
+	9,  // 35: quipu.v1.MemoryService.ListMemories:input_type -> quipu.v1.ListMemoriesRequest
+	11, // 36: quipu.v1.MemoryService.UpdateMemory:input_type -> quipu.v1.UpdateMemoryRequest
+	13, // 37: quipu.v1.MemoryService.DeleteMemory:input_type -> quipu.v1.DeleteMemoryRequest
+	15, // 38: quipu.v1.MemoryService.UndeleteMemory:input_type -> quipu.v1.UndeleteMemoryRequest
+	29, // 39: quipu.v1.MemoryService.RecordFeedback:input_type -> quipu.v1.RecordFeedbackRequest
+	31, // 40: quipu.v1.MemoryService.GetMemoryUses:input_type -> quipu.v1.GetMemoryUsesRequest
+	17, // 41: quipu.v1.MemoryService.ListMemoryRevisions:input_type -> quipu.v1.ListMemoryRevisionsRequest
+	22, // 42: quipu.v1.MemoryService.IngestMemories:input_type -> quipu.v1.IngestMemoriesRequest
+	19, // 43: quipu.v1.MemoryService.WatchMemories:input_type -> quipu.v1.WatchMemoriesRequest
+	2,  // 44: quipu.v1.MemoryService.CreateMemory:output_type -> quipu.v1.CreateMemoryResponse
+	4,  // 45: quipu.v1.MemoryService.BatchCreateMemories:output_type -> quipu.v1.BatchCreateMemoriesResponse
+	6,  // 46: quipu.v1.MemoryService.GetMemory:output_type -> quipu.v1.GetMemoryResponse
+	8,  // 47: quipu.v1.MemoryService.BatchGetMemories:output_type -> quipu.v1.BatchGetMemoriesResponse
+	10, // 48: quipu.v1.MemoryService.ListMemories:output_type -> quipu.v1.ListMemoriesResponse
+	12, // 49: quipu.v1.MemoryService.UpdateMemory:output_type -> quipu.v1.UpdateMemoryResponse
+	14, // 50: quipu.v1.MemoryService.DeleteMemory:output_type -> quipu.v1.DeleteMemoryResponse
+	16, // 51: quipu.v1.MemoryService.UndeleteMemory:output_type -> quipu.v1.UndeleteMemoryResponse
+	30, // 52: quipu.v1.MemoryService.RecordFeedback:output_type -> quipu.v1.RecordFeedbackResponse
+	32, // 53: quipu.v1.MemoryService.GetMemoryUses:output_type -> quipu.v1.GetMemoryUsesResponse
+	18, // 54: quipu.v1.MemoryService.ListMemoryRevisions:output_type -> quipu.v1.ListMemoryRevisionsResponse
+	25, // 55: quipu.v1.MemoryService.IngestMemories:output_type -> quipu.v1.IngestMemoriesResponse
+	20, // 56: quipu.v1.MemoryService.WatchMemories:output_type -> quipu.v1.WatchMemoriesResponse
+	44, // [44:57] is the sub-list for method output_type
+	31, // [31:44] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_quipu_v1_memory_service_proto_init() }
@@ -2539,13 +2609,14 @@ func file_quipu_v1_memory_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_quipu_v1_memory_service_proto_rawDesc), len(file_quipu_v1_memory_service_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_quipu_v1_memory_service_proto_goTypes,
 		DependencyIndexes: file_quipu_v1_memory_service_proto_depIdxs,
+		EnumInfos:         file_quipu_v1_memory_service_proto_enumTypes,
 		MessageInfos:      file_quipu_v1_memory_service_proto_msgTypes,
 	}.Build()
 	File_quipu_v1_memory_service_proto = out.File

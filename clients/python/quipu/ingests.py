@@ -18,6 +18,7 @@ from quipu.v1.memory_service_pb2 import (
     IngestMemoriesRequest,
     IngestMemoriesResponse,
     IngestStart,
+    IngestState,
 )
 from quipu.waits import renewal_wait_s
 
@@ -140,7 +141,8 @@ class IngestOperations(Operations):
             return Outcome(told.offset, "", 0, refusal_error(told.refused, start.stream_id))
         stored = told.stored
         self._saw(start.parent, stored.revision)
-        return Outcome(told.offset, stored.name, stored.revision, None, tuple(stored.redactions))
+        searchable = stored.state == IngestState.INGEST_STATE_SEARCHABLE
+        return Outcome(told.offset, stored.name, stored.revision, None, searchable, tuple(stored.redactions))
 
 
 async def _begin(exchange: Ingestion, start: IngestStart, stream: _Stream) -> None:

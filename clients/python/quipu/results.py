@@ -126,6 +126,7 @@ class Outcome:
     offset: its place among all, from 0.
     name, revision: of the memory that was stored; empty and 0 when it was refused.
     error: why it was refused; None when it was stored.
+    searchable: whether every search finds it; if not, it is found by words only until it is embedded.
     redactions: the personal data that the server left out of it.
     """
 
@@ -133,6 +134,7 @@ class Outcome:
     name: str
     revision: int
     error: QuipuError | None
+    searchable: bool = False
     redactions: Sequence[Redaction] = ()
 
 

@@ -8,6 +8,7 @@ import type { Redaction } from "./gen/quipu/v1/memory_pb.js";
 import {
   IngestItemSchema,
   IngestMemoriesRequestSchema,
+  IngestState,
   MemoryService,
   type IngestAcknowledgement,
   type IngestItem,
@@ -46,6 +47,8 @@ export interface Stored {
   readonly offset: number;
   readonly name: string;
   readonly revision: bigint;
+  /** Whether every search finds it; if not, it is found by words only until it is embedded. */
+  readonly searchable: boolean;
   /** The personal data that the server left out of it. */
   readonly redactions: readonly Redaction[];
   readonly error?: undefined;
@@ -181,9 +184,9 @@ async function* outcomes(
 function toOutcome(session: Session, start: Start, told: IngestAcknowledgement): Outcome {
   const offset = Number(told.offset);
   if (told.outcome.case !== "stored") return { offset, error: refusalError(told.outcome.value, start.streamId) };
-  const { name, revision, redactions } = told.outcome.value;
+  const { name, revision, redactions, state } = told.outcome.value;
   session.saw(start.parent, revision);
-  return { offset, name, revision, redactions };
+  return { offset, name, revision, searchable: state === IngestState.SEARCHABLE, redactions };
 }
 
 /** Say in an error with which id the whole may go on. */

@@ -3,7 +3,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
 import { Cancelled, connect, InvalidArgument, NotFound, Unavailable } from "@quipu-memory/client";
-import { MemoryService, type IngestItem, type IngestMemoriesRequest } from "@quipu-memory/client/v1";
+import { IngestState, MemoryService, type IngestItem, type IngestMemoriesRequest } from "@quipu-memory/client/v1";
 import { refusal } from "./details.js";
 import { serving } from "./server.js";
 
@@ -14,7 +14,8 @@ function acknowledged({ offset, memoryId, memory }: IngestItem) {
     const value = { code: Code.InvalidArgument, reason: "INVALID_FIELD", message: "is empty", field: "memory.content" };
     return { acknowledgements: [{ offset, outcome: { case: "refused" as const, value } }] };
   }
-  const value = { name: `spaces/a/memories/${memoryId || offset}`, revision: offset + 1n };
+  const state = memoryId ? IngestState.STORED : IngestState.SEARCHABLE;
+  const value = { name: `spaces/a/memories/${memoryId || offset}`, revision: offset + 1n, state };
   return { acknowledgements: [{ offset, outcome: { case: "stored" as const, value } }] };
 }
 
@@ -43,8 +44,9 @@ test("each memory has an outcome", async (context) => {
   const notes = ["one", { id: "two", content: "" }, { id: "x", content: "three" }];
   const onProgress = (count: number) => progress.push(count);
   const [first, second, third] = await client.ingest(notes, { streamId: STREAM, onProgress }).all();
-  assert.deepEqual(first, { offset: 0, name: "spaces/a/memories/0", revision: 1n, redactions: [] });
+  assert.deepEqual(first, { offset: 0, name: "spaces/a/memories/0", revision: 1n, searchable: true, redactions: [] });
   assert.equal(third?.name, "spaces/a/memories/x");
+  assert.equal(third.searchable, false);
   assert.ok(second?.error instanceof InvalidArgument);
   assert.deepEqual([second.error.reason, second.error.fields], ["INVALID_FIELD", ["memory.content"]]);
   assert.deepEqual(progress, [1, 2, 3]);

@@ -155,7 +155,7 @@ class Memory:
 
     created: the revision that created the memory; messages of a session are in its order.
     passage_id: of its indexed text, which versions share.
-    redactions: what the write left out; only in its answer.
+    redactions, is_waiting: what the write left out, and whether it has no vectors yet; only in its answer.
     """
 
     memory_id: str
@@ -167,6 +167,7 @@ class Memory:
     update_time: datetime
     change: Change = Change.CREATED
     redactions: tuple[Redaction, ...] = ()
+    is_waiting: bool = False
 
     @property
     def etag(self) -> str:

@@ -86,7 +86,7 @@ class MemoryStore(Protocol):
     async def replay_each(
         self, space: Space, requests: Sequence[RequestKey]
     ) -> Mapping[UUID, Memory | RequestIdReused]:
-        """What those requests made that were answered earlier, by id of the request."""
+        """What those requests made that were answered earlier, by id of the request; `is_waiting` as it is now."""
 
     async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
         """The newest version of each memory, deleted and expired ones included; absent where there is none.

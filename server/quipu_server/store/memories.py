@@ -1,6 +1,7 @@
 """Memories in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from quipu_server.store.links import Connection
 from quipu_server.store.listing import compile_listing
 from quipu_server.store.requests import claim_revisions, find_each, find_revisions
 from quipu_server.store.rows import LIVE, MEMORY_COLUMNS, decode_vectors, to_memory
+from quipu_server.store.unembedded import waiting_passages
 
 _MEMORIES = f"SELECT {MEMORY_COLUMNS} FROM memory_revisions r"
 _RANGE = f"{_MEMORIES} WHERE r.space_id = %s AND r.revision BETWEEN %s AND %s ORDER BY r.revision"
@@ -103,7 +105,9 @@ class PostgresMemoryStore:
             revisions = [answer for answer in answers.values() if isinstance(answer, int)]
             rows = await connection.execute(_THESE, (space.id, revisions), prepare=False)
             made = {memory.revision: memory for memory in map(to_memory, await rows.fetchall())}
-        return {key: made[answer] if isinstance(answer, int) else answer for key, answer in answers.items()}
+            waiting = await waiting_passages(connection, space, [memory.passage_id for memory in made.values()])
+        told = {r: replace(memory, is_waiting=memory.passage_id in waiting) for r, memory in made.items()}
+        return {key: told[answer] if isinstance(answer, int) else answer for key, answer in answers.items()}
 
     async def latest(self, space: Space, memory_ids: Sequence[str], upto: int = NEWEST) -> Mapping[str, Memory]:
         found = await self._read(space, _LATEST, binary.text_array(memory_ids), binary.int8(upto))

@@ -1,6 +1,7 @@
 """Passages without vectors in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from uuid import UUID
 
 import psycopg
 
@@ -15,6 +16,7 @@ from quipu_server.store.rows import MEMORY_COLUMNS, SPACE_COLUMNS, to_memory, to
 _SPACES = f"""
 SELECT {SPACE_COLUMNS} FROM spaces s WHERE EXISTS (SELECT FROM unembedded u WHERE u.space_id = s.space_id) LIMIT %s
 """
+_WAITING = "SELECT passage_id FROM unembedded WHERE space_id = %s AND passage_id = ANY (%s::uuid[])"
 _COUNT = "SELECT count(*) FROM unembedded WHERE space_id = %s"
 # The header is that of any version that has the passage: versions share it only if they have the same.
 _NEXT = f"""
@@ -73,6 +75,12 @@ class PostgresUnembeddedStore:
                 return int(row[0]) if row else 0
         except psycopg.errors.UniqueViolation as error:
             raise Conflict("somebody else has embedded some of them") from error
+
+
+async def waiting_passages(connection: Connection, space: Space, passage_ids: Sequence[UUID]) -> Set[UUID]:
+    """Those of the passages that have no vectors yet."""
+    rows = await connection.execute(_WAITING, (space.id, list(passage_ids)), prepare=False)
+    return {passage_id for (passage_id,) in await rows.fetchall()}
 
 
 async def count_unembedded(connection: Connection, space: Space) -> int:

@@ -11,6 +11,7 @@ from quipu.v1.memory_service_pb2 import (
     IngestedMemory,
     IngestMemoriesResponse,
     IngestRefusal,
+    IngestState,
 )
 from tests.unit.fake_server import FakeServer, abort
 
@@ -47,7 +48,9 @@ def acknowledge(item: Any) -> IngestAcknowledgement:
     if not item.memory.content:
         refused = IngestRefusal(code=3, reason="INVALID_FIELD", message="is empty", field="memory.content")
         return IngestAcknowledgement(offset=item.offset, refused=refused)
-    stored = IngestedMemory(name=f"spaces/a/memories/{item.memory_id or item.offset}", revision=item.offset + 1)
+    state = IngestState.INGEST_STATE_STORED if item.memory_id else IngestState.INGEST_STATE_SEARCHABLE
+    name = f"spaces/a/memories/{item.memory_id or item.offset}"
+    stored = IngestedMemory(name=name, revision=item.offset + 1, state=state)
     return IngestAcknowledgement(offset=item.offset, stored=stored)
 
 
@@ -57,7 +60,8 @@ def test_each_memory_has_an_outcome(server: FakeServer) -> None:
     notes: list[Any] = ["one", {"content": "", "id": "two"}, {"content": "three", "id": "x"}]
     with quipu.connect_sync(server.address, space="a") as client:
         first, second, third = client.ingest(notes, stream_id=STREAM, on_progress=progress.append)
-    assert first == quipu.Outcome(0, "spaces/a/memories/0", 1, None)
+    assert first == quipu.Outcome(0, "spaces/a/memories/0", 1, None, searchable=True)
+    assert not third.searchable
     assert third.name == "spaces/a/memories/x"
     assert isinstance(second.error, quipu.InvalidArgument)
     assert second.error.field_violations[0].field == "memory.content"

@@ -9,7 +9,9 @@ import (
 
 func ingest(i *invocation) (any, error) {
 	drafts := i.with.drafts("memories")
-	options := &quipu.IngestOptions{Space: i.with.text("space"), StreamID: i.with.text("stream_id")}
+	options := &quipu.IngestOptions{
+		Space: i.with.text("space"), StreamID: i.with.text("stream_id"), DeferEmbedding: i.with.flag("defer_embedding"),
+	}
 	if err := i.with.problem(); err != nil {
 		return nil, err
 	}
@@ -33,7 +35,9 @@ func plainOutcome(outcome *quipu.Outcome) (map[string]any, error) {
 	if errors.As(outcome.Err, &refused) {
 		return map[string]any{"offset": outcome.Offset, "error": plainFailure(refused)}, nil
 	}
-	written := map[string]any{"offset": outcome.Offset, "name": outcome.Name, "revision": outcome.Revision}
+	written := map[string]any{
+		"offset": outcome.Offset, "name": outcome.Name, "revision": outcome.Revision, "searchable": outcome.Searchable,
+	}
 	if len(outcome.Redactions) == 0 {
 		return written, nil
 	}

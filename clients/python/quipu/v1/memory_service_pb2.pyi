@@ -9,6 +9,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from quipu.v1 import filter_pb2 as _filter_pb2
 from quipu.v1 import memory_pb2 as _memory_pb2
 import builtins as _builtins
@@ -21,6 +22,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _IngestState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IngestStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IngestState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INGEST_STATE_UNSPECIFIED: _IngestState.ValueType  # 0
+    """Not used."""
+    INGEST_STATE_STORED: _IngestState.ValueType  # 1
+    """It is found by words; by meaning once it is embedded, which was deferred."""
+    INGEST_STATE_SEARCHABLE: _IngestState.ValueType  # 2
+    """Every search finds it."""
+
+class IngestState(_IngestState, metaclass=_IngestStateEnumTypeWrapper):
+    """How far a memory of a stream has come when it is acknowledged."""
+
+INGEST_STATE_UNSPECIFIED: IngestState.ValueType  # 0
+"""Not used."""
+INGEST_STATE_STORED: IngestState.ValueType  # 1
+"""It is found by words; by meaning once it is embedded, which was deferred."""
+INGEST_STATE_SEARCHABLE: IngestState.ValueType  # 2
+"""Every search finds it."""
+Global___IngestState: _TypeAlias = IngestState  # noqa: Y015
 
 @_typing.final
 class CreateMemoryRequest(_message.Message):
@@ -893,7 +918,7 @@ class IngestAcknowledgement(_message.Message):
     """The item's."""
     @_builtins.property
     def stored(self) -> Global___IngestedMemory:
-        """It is committed, and found by every search from now on; only by words until it is embedded, if that was deferred."""
+        """It is committed, and found by searches from now on: see its state."""
 
     @_builtins.property
     def refused(self) -> Global___IngestRefusal:
@@ -925,10 +950,13 @@ class IngestedMemory(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     REDACTIONS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`spaces/{space}/memories/{memory}`."""
     revision: _builtins.int
     """Revision of the space that made it."""
+    state: Global___IngestState.ValueType
+    """Which searches find it."""
     @_builtins.property
     def redactions(self) -> _containers.RepeatedCompositeFieldContainer[_memory_pb2.Redaction]:
         """As in Memory."""
@@ -939,10 +967,11 @@ class IngestedMemory(_message.Message):
         name: _builtins.str = ...,
         revision: _builtins.int = ...,
         redactions: _abc.Iterable[_memory_pb2.Redaction] | None = ...,
+        state: Global___IngestState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "redactions", b"redactions", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "redactions", b"redactions", "revision", b"revision", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -113,8 +113,9 @@ function said({ session, messages }: Context): Mapping {
 /** What became of a memory, as scenarios write it. */
 function ingested(outcome: Outcome): Mapping {
   if (outcome.error) return { offset: outcome.offset, error: facts(outcome.error) };
-  const { offset, name, revision, redactions } = outcome;
-  return { offset, name, revision: plain(revision), ...(redactions.length ? { redactions: plain(redactions) } : {}) };
+  const { offset, name, revision, searchable, redactions } = outcome;
+  const told = redactions.length ? { redactions: plain(redactions) } : {};
+  return { offset, name, revision: plain(revision), searchable, ...told };
 }
 
 /** An error as scenarios write it. */

@@ -13,6 +13,7 @@ from quipu.v1.memory_service_pb2 import (
     IngestMemoriesRequest,
     IngestMemoriesResponse,
     IngestRefusal,
+    IngestState,
 )
 from quipu_server.domain import Memory, RequestKey
 from quipu_server.errors import InvalidArgument, QuipuError
@@ -83,7 +84,9 @@ def write_outcomes(space: str, outcomes: Sequence[tuple[int, Outcome]]) -> Inges
 def _write(space: str, offset: int, outcome: Outcome) -> IngestAcknowledgement:
     if isinstance(outcome, Memory):
         name = names.write_memory(space, outcome.memory_id)
-        stored = IngestedMemory(name=name, revision=outcome.revision, redactions=write_redactions(outcome))
+        state = IngestState.INGEST_STATE_STORED if outcome.is_waiting else IngestState.INGEST_STATE_SEARCHABLE
+        redactions = write_redactions(outcome)
+        stored = IngestedMemory(name=name, revision=outcome.revision, redactions=redactions, state=state)
         return IngestAcknowledgement(offset=offset, stored=stored)
     status, info = make_status(outcome, ""), ErrorInfo()
     status.details[0].Unpack(info)
