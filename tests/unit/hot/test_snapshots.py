@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import hashlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any, NoReturn, cast
 import faiss
 import pytest
 import structlog
+from xxhash import xxh3_128_digest
 
 from quipu_server import domain
 from quipu_server.domain import Space
@@ -139,7 +139,7 @@ def with_header(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
     """Another header, with the right digest."""
     _, _, length = PREFIX.unpack(data[: PREFIX.size])
     header, rest = change(data[PREFIX.size : PREFIX.size + length]), data[PREFIX.size + length :]
-    return PREFIX.pack(MAGIC, hashlib.sha256(header).digest(), len(header)) + header + rest
+    return PREFIX.pack(MAGIC, xxh3_128_digest(header), len(header)) + header + rest
 
 
 def spoil_header(data: bytes) -> bytes:
