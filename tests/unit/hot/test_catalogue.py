@@ -271,7 +271,7 @@ async def test_an_index_larger_than_the_budget_is_not_kept(make_catalogue: MakeC
 
 
 async def test_an_index_that_outgrows_the_budget_is_let_go(make_catalogue: MakeCatalogue, log: KeptLog) -> None:
-    catalogue = make_catalogue(100_000)
+    catalogue = make_catalogue(resident.BASE_BYTES + 70_000)
     space = fill(log, 10)
     assert (await view_of(catalogue, log, space)).path is Path.HOT
     extend(log, space, 1_000)
