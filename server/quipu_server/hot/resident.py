@@ -23,7 +23,7 @@ LONGEST_RETRY_S = 600.0
 RESUME_S = 15.0
 """So long a reader waits for a snapshot to be read: to go through a large space in the database takes no less."""
 
-BASE_BYTES = 65_536
+BASE_BYTES = 98_304
 """What a space costs beside its index: itself when nothing is in it, and its share of what loads need for a while."""
 
 log = structlog.get_logger(__name__)
